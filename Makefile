@@ -1,0 +1,60 @@
+# make demo · make test · make check: the only commands to remember.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+DEMO := tests/demo
+SNAKEMAKE := $(BIN)/snakemake --workflow-profile workflow/profiles/default
+SIMULATOR := $(wildcard scripts/aftercar/simulate/*.py) $(DEMO)/make_data.py resources/genes/exons.tsv resources/genes/proteins.fa
+
+.PHONY: demo test check format lock clean
+
+# The synthetic cohort through the whole pipeline; a second run finds nothing to do.
+demo: $(VENV)/.installed $(DEMO)/data/.complete
+	$(SNAKEMAKE) --directory $(DEMO) --quiet rules progress
+	@$(BIN)/python $(DEMO)/show_results.py
+
+# All tests. With CI=true a missing Chromium, SLURM or ../shared/data is a failure.
+test: $(VENV)/.installed-dev $(DEMO)/data/.complete
+	$(BIN)/python -m pytest $(TESTS)
+
+# Style and types, without running the pipeline.
+check: $(VENV)/.installed-dev
+	$(BIN)/ruff check . && $(BIN)/ruff format --check .
+	$(BIN)/snakefmt --check Snakefile workflow
+	$(BIN)/mypy
+
+format: $(VENV)/.installed-dev
+	$(BIN)/ruff check --fix . ; $(BIN)/ruff format . ; $(BIN)/snakefmt Snakefile workflow
+
+# uv is many times faster than pip; both check every hash. The stamp is written last.
+$(VENV)/.installed: requirements.txt
+	@if command -v uv >/dev/null 2>&1; then \
+	  uv venv --quiet --allow-existing --python $(PYTHON) $(VENV) && \
+	  uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements.txt; \
+	else \
+	  $(PYTHON) -m venv $(VENV) && \
+	  $(BIN)/python -m pip install --quiet --require-hashes -r requirements.txt; \
+	fi
+	@touch $@
+
+$(VENV)/.installed-dev: $(VENV)/.installed requirements-dev.txt
+	@if command -v uv >/dev/null 2>&1; then \
+	  uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements-dev.txt; \
+	else \
+	  $(BIN)/python -m pip install --quiet --require-hashes -r requirements-dev.txt; \
+	fi
+	@touch $@
+
+$(DEMO)/data/.complete: $(SIMULATOR) | $(VENV)/.installed
+	PYTHONPATH=scripts $(BIN)/python $(DEMO)/make_data.py $(DEMO)
+	@touch $@
+
+# New pins from requirements*.in, for Python 3.11 to 3.13 at once.
+lock:
+	uv pip compile requirements.in --universal --fork-strategy fewest --python-version 3.11 \
+	  --generate-hashes --no-header --no-emit-index-url --no-emit-find-links --quiet -o requirements.txt
+	uv pip compile requirements-dev.in --universal --fork-strategy fewest --python-version 3.11 \
+	  --generate-hashes --no-header --no-emit-index-url --no-emit-find-links --quiet -o requirements-dev.txt
+
+clean:
+	rm -rf $(DEMO)/data $(DEMO)/truth $(DEMO)/config/*.tsv $(DEMO)/results $(DEMO)/reports $(DEMO)/logs $(DEMO)/.snakemake

@@ -1,0 +1,1 @@
+"""The logic of AfterCAR. Nothing here knows Snakemake; only `io` knows files."""

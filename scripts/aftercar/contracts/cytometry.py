@@ -1,0 +1,173 @@
+"""Tables of the cytometry stream."""
+
+from aftercar.contracts.specimen import WHO_WHEN
+from aftercar.contracts.table import Column, Table
+from aftercar.contracts.vocabulary import MEASUREMENT_STATUS
+
+ROLES = (
+    "",
+    "leukocytes",
+    "lymphocytes",
+    "b_cells",
+    "hematogones",
+    "plasma_cells",
+    "t_cells",
+    "cd4_t",
+    "cd8_t",
+    "car_t",  # `target` names the antigen that the CAR binds
+    "nk_cells",
+    "cd7_positive_t",
+    "cd7_negative_t",
+    "cd5_positive_t",
+    "cd5_negative_t",
+    "blasts",  # leukemic blasts by a backbone that does not use the CAR's target
+    "antigen_negative_blasts",  # `target` names the antigen
+    "myeloid_blasts",
+)
+CUT_SOURCES = ("WORKSPACE", "CONTROL", "REFERENCE", "REFINED", "DATA", "NONE")
+RATIO_SCOPES = ("all_t", "car_negative_t")
+
+_COUNT = Column("int64", "events", minimum=0, nullable=True)
+_FRACTION = Column("float64", "fraction, 0 to 1", minimum=0, maximum=1, nullable=True)
+_PER_UL = Column("float64", "cells per uL", minimum=0, nullable=True)
+_FLAGS = Column("string", "what a reader must know about the value, separated by '; '")
+_STATUS = Column("string", "measurement status", allowed=MEASUREMENT_STATUS)
+
+POPULATIONS = Table(
+    name="populations",
+    key=("sample_id", "gate_path", "denominator"),
+    columns=WHO_WHEN
+    | {
+        "panel": Column("string", "gating template or workspace"),
+        "population": Column("string", "name of the gate"),
+        "role": Column("string", "what the population stands for in the rules", allowed=ROLES),
+        "target": Column("string", "antigen that the role is about (CD19, CD7, ...) or empty"),
+        "gate_path": Column("string", "gates from the root to this one, separated by /"),
+        "count": _COUNT,
+        "denominator": Column("string", "population that the fraction is of"),
+        "denominator_count": _COUNT,
+        "fraction": _FRACTION,
+        "fraction_low": Column(
+            "float64", "lower 95 % limit (Wilson)", minimum=0, maximum=1, nullable=True
+        ),
+        "fraction_high": Column(
+            "float64", "upper 95 % limit (Wilson)", minimum=0, maximum=1, nullable=True
+        ),
+        "cells_per_ul": _PER_UL,
+        "cells_per_ul_low": _PER_UL,
+        "cells_per_ul_high": _PER_UL,
+        "count_basis": Column(
+            "string", "how cells_per_ul was obtained (beads, dual platform: wbc, ...) or empty"
+        ),
+        "lob_events": Column(
+            "float64", "limit of blank, events expected from background", minimum=0, nullable=True
+        ),
+        "lod_fraction": Column(
+            "float64", "limit of detection, fraction", minimum=0, maximum=1, nullable=True
+        ),
+        "lloq_fraction": Column(
+            "float64",
+            "lower limit of quantification, fraction",
+            minimum=0,
+            maximum=1,
+            nullable=True,
+        ),
+        "status": _STATUS,
+        "cut_source": Column("string", "where the cut came from", allowed=CUT_SOURCES),
+        "flags": _FLAGS,
+    },
+)
+
+RATIOS = Table(
+    name="ratios",
+    key=("sample_id", "ratio_name", "scope"),
+    columns=WHO_WHEN
+    | {
+        "ratio_name": Column("string", "CD7+/CD5+, CD7+/CD7- or CD5+/CD5-"),
+        "scope": Column("string", "T cells that were counted", allowed=RATIO_SCOPES),
+        "numerator": Column("string", "population above the line"),
+        "denominator": Column("string", "population below the line"),
+        "numerator_count": _COUNT,
+        "denominator_count": _COUNT,
+        "cd7pos_cd5pos": _COUNT,
+        "cd7pos_cd5neg": _COUNT,
+        "cd7neg_cd5pos": _COUNT,
+        "cd7neg_cd5neg": _COUNT,
+        "ratio": Column("float64", "numerator / denominator", minimum=0, nullable=True),
+        "ratio_low": Column("float64", "lower 95 % limit", minimum=0, nullable=True),
+        "ratio_high": Column("float64", "upper 95 % limit", minimum=0, nullable=True),
+        "log10_ratio": Column(
+            "float64", "log10 of the ratio; 0.5 added to both counts of a +/- ratio", nullable=True
+        ),
+        "status": _STATUS,
+        "flags": _FLAGS,
+    },
+)
+
+BATCH_CUTS = Table(
+    name="cuts placed by the controls of a batch",
+    key=("batch", "panel", "marker"),
+    columns={
+        "batch": Column("string", "batch, as in samples.tsv"),
+        "panel": Column("string", "gating template"),
+        "marker": Column("string", "marker of the panel"),
+        "cut": Column("float64", "compensated, linear units of the detector", nullable=True),
+        "source": Column("string", "CONTROL, or NONE: no usable control", allowed=CUT_SOURCES),
+        "control_sample_id": Column("string", "the control, or empty"),
+        "control_events": _COUNT,
+        "background_events": _COUNT,
+        "background_fraction": _FRACTION,
+        "flags": _FLAGS,
+    },
+)
+
+CUTS = Table(
+    name="cuts used for each specimen",
+    key=("sample_id", "gate", "marker"),
+    columns={
+        "sample_id": WHO_WHEN["sample_id"],
+        "patient_id": WHO_WHEN["patient_id"],
+        "batch": Column("string", "batch, as in samples.tsv"),
+        "panel": Column("string", "gating template or workspace"),
+        "gate": Column("string", "name of the gate"),
+        "marker": Column("string", "marker or scatter parameter"),
+        "channel": Column("string", "detector of the file that carries the marker"),
+        "cut": Column("float64", "compensated, linear units of the detector", nullable=True),
+        "source": Column("string", "where the cut came from", allowed=CUT_SOURCES),
+        "control_sample_id": Column("string", "the control that placed it, or empty"),
+        "flags": _FLAGS,
+    },
+)
+
+GATE_VIEWS = Table(
+    name="events drawn in the gate plots",
+    key=(),
+    columns={
+        "sample_id": WHO_WHEN["sample_id"],
+        "view": Column("int64", "number of the plot within the specimen", minimum=1),
+        "gate": Column("string", "name of the gate"),
+        "parent": Column("string", "population that is drawn"),
+        "x_label": Column("string", "marker on x"),
+        "y_label": Column("string", "marker on y"),
+        "kind": Column("string", "event or outline", allowed=("event", "outline")),
+        "x": Column("float64", "arcsinh units (linear / 1000 for scatter)"),
+        "y": Column("float64", "arcsinh units (linear / 1000 for scatter)"),
+        "inside": Column("int64", "1: inside the gate", minimum=0, maximum=1),
+    },
+)
+
+CONCORDANCE = Table(
+    name="automated gates against the lab's workspace",
+    key=("sample_id", "gate_path"),
+    columns={
+        "sample_id": WHO_WHEN["sample_id"],
+        "patient_id": WHO_WHEN["patient_id"],
+        "population": Column("string", "name of the gate in the workspace"),
+        "gate_path": Column("string", "gates from the root to this one, separated by /"),
+        "count_workspace_stored": _COUNT,
+        "count_workspace_gates": _COUNT,
+        "count_automated": _COUNT,
+        "f1": Column("float64", "per-event F1, automated against workspace", nullable=True),
+        "flags": _FLAGS,
+    },
+)

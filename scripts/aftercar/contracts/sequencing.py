@@ -1,0 +1,207 @@
+"""Tables of the sequencing stream, bulk and per cell."""
+
+from aftercar.contracts.specimen import KNOWN_FROM_DAY, WHO_WHEN
+from aftercar.contracts.table import Column, Table
+from aftercar.contracts.vocabulary import ASSAYS, MEASUREMENT_STATUS
+
+TIERS = ("T1", "T2", "T3", "T4", "POLYMORPHISM", "NONE")
+CONSEQUENCES = (
+    "frameshift",
+    "stop_gained",
+    "start_lost",
+    "stop_lost",
+    "splice_donor",
+    "splice_acceptor",
+    "inframe_deletion",
+    "inframe_insertion",
+    "inframe_indel",
+    "missense",
+    "synonymous",
+    "exon_deletion",
+    "intron",
+    "utr",
+)
+LOH_STATES = ("LOH", "NO_LOH", "NOT_INFORMATIVE")
+SPLICE_EVENTS = ("exon2_skipping", "exon5_6_skipping", "intron2_retention")
+CELL_STATES = ("MUTANT", "REFERENCE_ONLY", "AMBIGUOUS", "NO_COVERAGE", "ABSENT_FROM_FILE")
+
+_VAF = Column("float64", "variant allele fraction, 0 to 1", minimum=0, maximum=1, nullable=True)
+_FRACTION = Column("float64", "fraction, 0 to 1", minimum=0, maximum=1, nullable=True)
+_COUNT = Column("int64", "count", minimum=0, nullable=True)
+_FLAGS = Column("string", "what a reader must know about the value, separated by '; '")
+_STATUS = Column("string", "measurement status", allowed=MEASUREMENT_STATUS)
+_ASSAY = Column("string", "kind of assay", allowed=ASSAYS)
+_GENE = Column("string", "HGNC symbol")
+_YES_NO = Column("string", "yes, no, or empty: does not apply", allowed=("yes", "no", ""))
+
+_LOCUS = {
+    "chrom": Column("string", "contig, as in the reference"),
+    "pos": Column("int64", "1-based position, left-aligned", minimum=1),
+    "ref": Column("string", "reference allele", pattern=r"[ACGTN]+"),
+    "alt": Column("string", "alternative allele", pattern=r"[ACGTN]+"),
+}
+
+VARIANTS = Table(
+    name="variants",
+    key=("sample_id", "gene", "chrom", "pos", "ref", "alt"),
+    columns=WHO_WHEN
+    | {"assay": _ASSAY, "gene": _GENE, "transcript": Column("string", "RefSeq, MANE Select")}
+    | _LOCUS
+    | {
+        "exon": Column("string", "number of the exon, or empty"),
+        "hgvs_c": Column("string", "HGVS, coding, 3' rule"),
+        "hgvs_p": Column("string", "HGVS, protein; empty: no protein change is predicted"),
+        "consequence": Column("string", "effect on the transcript", allowed=CONSEQUENCES),
+        "stop_codon": Column("int64", "codon of the new stop", minimum=1, nullable=True),
+        "nmd_candidate": _YES_NO,
+        "loses_transmembrane": _YES_NO,
+        "tier": Column(
+            "string",
+            "T1 truncating or canonical splice; T2 start loss, exon or in-frame loss; T3 epitope "
+            "region or known hotspot missense; T4 elsewhere; POLYMORPHISM: known in the population",
+            allowed=TIERS,
+        ),
+        "alt_fragments": _COUNT,
+        "depth": Column("int64", "fragments that tell reference from alternative", minimum=0),
+        "vaf": _VAF,
+        "vaf_low": _VAF,
+        "vaf_high": _VAF,
+        "log10_bayes_factor": Column("float64", "variant against error only", nullable=True),
+        "detectable_vaf": Column(
+            "float64",
+            "smallest VAF that this depth shows with 95 % probability",
+            minimum=0,
+            maximum=1,
+            nullable=True,
+        ),
+        "known_from_day": KNOWN_FROM_DAY,
+        "status": _STATUS,
+        "filter": Column("string", "PASS, or reasons separated by ';'"),
+        "flags": _FLAGS,
+    },
+)
+
+CALLABILITY = Table(
+    name="callability",
+    key=("sample_id", "gene", "exon"),
+    columns=WHO_WHEN
+    | {
+        "assay": _ASSAY,
+        "gene": _GENE,
+        "exon": Column("string", "number of the exon, or all"),
+        "cds_bases": Column("int64", "coding bases", minimum=0),
+        "depth": Column("float64", "median fragments per coding base", minimum=0, nullable=True),
+        "depth_min": Column("int64", "fewest fragments on a coding base", minimum=0, nullable=True),
+        "detectable_vaf": Column(
+            "float64",
+            "smallest VAF detectable (95 %) on at least 95 % of the coding bases; missing: none",
+            minimum=0,
+            maximum=1,
+            nullable=True,
+        ),
+        "target_vaf": Column("float64", "VAF asked for in the configuration", minimum=0, maximum=1),
+        "callable_fraction": Column(
+            "float64",
+            "share of coding bases where target_vaf is detectable",
+            minimum=0,
+            maximum=1,
+            nullable=True,
+        ),
+        "status": Column(
+            "string",
+            "NOT_DETECTED: callable, no loss-of-function found; QUANTIFIED: one was found; "
+            "INDETERMINATE: too shallow; NOT_ASSESSED: no coverage; FAILED",
+            allowed=MEASUREMENT_STATUS,
+        ),
+        "flags": _FLAGS,
+    },
+)
+
+SPLICING = Table(
+    name="splicing",
+    key=("sample_id", "gene", "event"),
+    columns=WHO_WHEN
+    | {
+        "gene": _GENE,
+        "event": Column("string", "what was counted", allowed=SPLICE_EVENTS),
+        "event_fragments": _COUNT,
+        "canonical_fragments": Column(
+            "float64", "fragments (mean over junctions)", minimum=0, nullable=True
+        ),
+        "event_fraction": _FRACTION,
+        "event_fraction_low": _FRACTION,
+        "event_fraction_high": _FRACTION,
+        "status": _STATUS,
+        "flags": _FLAGS,
+    },
+)
+
+LOH = Table(
+    name="loss of heterozygosity",
+    key=("sample_id", "gene"),
+    columns=WHO_WHEN
+    | {
+        "gene": _GENE,
+        "informative_snps": _COUNT,
+        "fragments": _COUNT,
+        "allele_fraction": Column(
+            "float64", "share of the major allele over all informative SNPs", nullable=True
+        ),
+        "allele_fraction_low": Column("float64", "lower 95 % limit", nullable=True),
+        "allele_fraction_high": Column("float64", "upper 95 % limit", nullable=True),
+        "state": Column("string", "NOT_INFORMATIVE is not NO_LOH", allowed=LOH_STATES),
+        "status": _STATUS,
+        "flags": _FLAGS,
+    },
+)
+
+GENOTYPES = Table(
+    name="cell genotypes",
+    key=("sample_id", "barcode", "chrom", "pos", "ref", "alt"),
+    columns={
+        "sample_id": WHO_WHEN["sample_id"],
+        "patient_id": WHO_WHEN["patient_id"],
+        "barcode": Column("string", "as listed by the user"),
+        "gene": _GENE,
+    }
+    | _LOCUS
+    | {
+        "hgvs_c": Column("string", "HGVS, coding"),
+        "ref_umis": Column("int64", "molecules with the reference allele", minimum=0),
+        "alt_umis": Column("int64", "molecules with the alternative allele", minimum=0),
+        "ambiguous_umis": Column("int64", "molecules that tell neither", minimum=0),
+        "ref_reads": Column("int64", "reads with the reference allele", minimum=0),
+        "alt_reads": Column("int64", "reads with the alternative allele", minimum=0),
+        "posterior_mutant": Column(
+            "float64", "probability that the cell carries the variant", minimum=0, maximum=1
+        ),
+        "state": Column("string", "REFERENCE_ONLY is not wild type", allowed=CELL_STATES),
+    },
+)
+
+CLONES = Table(
+    name="clones",
+    key=("sample_id", "clone"),
+    columns=WHO_WHEN
+    | {
+        "clone": Column("string", "variant that marks the clone"),
+        "gene": _GENE,
+        "basis": Column("string", "what marks the clone", allowed=("genotype",)),
+        "cells_listed": _COUNT,
+        "cells_covered": _COUNT,
+        "cells_mutant": _COUNT,
+        "fraction": _FRACTION,
+        "fraction_low": _FRACTION,
+        "fraction_high": _FRACTION,
+        "detectable_fraction": Column(
+            "float64",
+            "smallest clone fraction that would have shown a mutant cell with 95 % probability",
+            minimum=0,
+            maximum=1,
+            nullable=True,
+        ),
+        "known_from_day": KNOWN_FROM_DAY,
+        "status": _STATUS,
+        "flags": _FLAGS,
+    },
+)

@@ -1,0 +1,207 @@
+"""What is wrong with the sheets that users write, in words that tell how to mend it."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pandas as pd
+
+SHEETS = ("patients", "infusions", "samples", "labs", "events")
+KEYS = {
+    "patients": ("patient_id",),
+    "infusions": ("patient_id", "infusion_no"),
+    "samples": ("sample_id",),
+    "labs": ("patient_id", "day", "specimen", "analyte", "transgene", "unit"),
+    "events": (),
+}
+
+
+@dataclass(frozen=True, order=True)
+class Problem:
+    """One thing to mend: where it is, what was found, what was expected and what to do.
+
+    `row` counts the rows below the header from 1; 0 stands for the sheet as a whole.
+    """
+
+    sheet: str
+    row: int
+    column: str
+    found: str
+    expected: str
+    remedy: str = ""
+
+    def __str__(self) -> str:
+        """Where it is, what was found, what was expected, what to do."""
+        where = ", ".join(
+            part
+            for part in (
+                f"row {self.row}" if self.row else "",
+                f"column {self.column}" if self.column else "",
+            )
+            if part
+        )
+        text = f"{where + ': ' if where else ''}found {self.found}, expected {self.expected}"
+        return f"{text}. To mend it: {self.remedy}" if self.remedy else text
+
+
+def column_problems(sheet: str, frame: pd.DataFrame, schema: dict) -> Iterator[Problem]:
+    """Yield a problem for each column that the schema of the sheet does not allow or lacks."""
+    known, found = list(schema["properties"]), list(frame.columns)
+    for name in schema["required"]:
+        if name not in found:
+            yield Problem(
+                sheet, 0, name, f"no such column among {', '.join(map(repr, found))}",
+                "a column of this name", "add the column to the header line",
+            )  # fmt: skip
+    for name in found:
+        if name not in known:
+            yield Problem(
+                sheet, 0, str(name), "an unknown column", f"one of {', '.join(known)}",
+                "rename or delete the column; lines must be separated into cells by tabs",
+            )  # fmt: skip
+    for name in sorted({name for name in found if found.count(name) > 1}):
+        yield Problem(sheet, 0, str(name), "the column twice", "each column once", "delete one")
+
+
+def row_problems(sheet: str, frame: pd.DataFrame, schema: dict) -> Iterator[Problem]:
+    """Yield a problem for each cell that breaks the schema and each key that is not unique."""
+    from jsonschema import Draft202012Validator
+
+    validator = Draft202012Validator(schema)
+    for row, record in enumerate(frame.to_dict("records"), start=1):
+        for error in validator.iter_errors(record):
+            column = str(error.path[0]) if error.path else ""
+            rule = schema["properties"].get(column, {})
+            yield Problem(
+                sheet, row, column, repr(error.instance), rule.get("description", error.message),
+                rule.get("x-remedy", ""),
+            )  # fmt: skip
+    key = [name for name in KEYS[sheet] if name in frame.columns]
+    if key and (again := frame.duplicated(key)).any():
+        for row in again[again].index:
+            values = frame.loc[row, key]
+            first = int((frame[key] == values).all(axis=1).to_numpy().argmax()) + 1
+            shown = ", ".join(f"{name} {value!r}" for name, value in values.items())
+            yield Problem(
+                sheet, int(row) + 1, "+".join(key), f"{shown} again, as in row {first}",
+                "each combination once", "delete the duplicate or correct the identifier",
+            )  # fmt: skip
+
+
+def cross_problems(
+    sheets: dict[str, pd.DataFrame], panels: set[str], references: set[str]
+) -> Iterator[Problem]:
+    """Yield what is only wrong between sheets: unknown patients, infusions out of order, panels."""
+    patients = set(sheets["patients"]["patient_id"])
+    for name in ("infusions", "samples", "labs", "events"):
+        for row, patient in enumerate(sheets[name]["patient_id"], start=1):
+            if patient not in patients and not (name == "samples" and patient == ""):
+                yield Problem(
+                    name, row, "patient_id", repr(patient), "a patient_id of patients.tsv",
+                    "add the patient to patients.tsv or correct the identifier",
+                )  # fmt: skip
+    yield from _infusion_problems(sheets)
+    yield from _sample_problems(sheets, panels, references)
+    for row, event in enumerate(sheets["events"].to_dict("records"), start=1):
+        if event["end_day"] and int(event["end_day"]) < int(event["day"]):
+            yield Problem(
+                "events", row, "end_day", repr(event["end_day"]),
+                f"a day not before {event['day']}, the day of the event", "correct one of the days",
+            )  # fmt: skip
+    for row, lab in enumerate(sheets["labs"].to_dict("records"), start=1):
+        if lab["value"] == "" and lab["status"] not in ("NOT_DET", "NOT_TESTED", "FAILED"):
+            yield Problem(
+                "labs", row, "value", "no value",
+                "a number, or status NOT_DET, NOT_TESTED or FAILED",
+                "write the value or say in column status why there is none",
+            )  # fmt: skip
+        if lab["status"] == "NOT_DET" and lab["lod"] == "":
+            yield Problem(
+                "labs", row, "lod", "no limit of detection for status NOT_DET",
+                "the limit in the unit of the row",
+                "write the limit; without it, not detected means nothing",
+            )  # fmt: skip
+
+
+def _infusion_problems(sheets: dict[str, pd.DataFrame]) -> Iterator[Problem]:
+    first_row: dict[tuple[str, str], dict] = {}
+    for row, infusion in enumerate(sheets["infusions"].to_dict("records"), start=1):
+        patient, number, day = infusion["patient_id"], infusion["infusion_no"], infusion["day"]
+        if number == "1" and day not in ("", "0"):
+            yield Problem(
+                "infusions", row, "day", repr(day), "0 for infusion 1",
+                "count the days of all sheets from the first infusion",
+            )  # fmt: skip
+        before = first_row.get((patient, str(int(number) - 1)))
+        if number != "1" and before is None:
+            yield Problem(
+                "infusions", row, "infusion_no", repr(number),
+                f"infusion {int(number) - 1} of {patient} in a row above",
+                "list all infusions in order",
+            )  # fmt: skip
+        elif before and before["day"] and day and int(before["day"]) >= int(day):
+            yield Problem(
+                "infusions", row, "day", repr(day),
+                f"a day after {before['day']}, the day of infusion {before['infusion_no']}",
+                "correct the day or the number of the infusion",
+            )  # fmt: skip
+        first_row[patient, number] = infusion
+
+
+def _sample_problems(
+    sheets: dict[str, pd.DataFrame], panels: set[str], references: set[str]
+) -> Iterator[Problem]:
+    infusions = {
+        (row["patient_id"], row["infusion_no"]): row["day"]
+        for row in sheets["infusions"].to_dict("records")
+    }
+    for row, sample in enumerate(sheets["samples"].to_dict("records"), start=1):
+        control = sample["control_for"] != ""
+        for name in ("patient_id", "day"):
+            if sample[name] == "" and not control:
+                yield Problem(
+                    "samples", row, name, "no value", f"a {name}: the row is not a control",
+                    "write it, or write in column control_for what the row is a control for",
+                )  # fmt: skip
+        if control and sample["assay"] != "flow":
+            yield Problem(
+                "samples", row, "control_for", repr(sample["control_for"]),
+                "empty, because the assay is not flow", "delete the cell",
+            )  # fmt: skip
+        if (
+            sample["assay"] == "flow"
+            and sample["workspace"] == ""
+            and sample["panel"] not in panels
+        ):
+            yield Problem(
+                "samples", row, "panel", repr(sample["panel"]),
+                f"one of {', '.join(sorted(panels))}, or a workspace",
+                "name a panel of cytometry/panels in config.yaml",
+            )  # fmt: skip
+        if sample["reference"] and sample["reference"] not in references:
+            yield Problem(
+                "samples", row, "reference", repr(sample["reference"]),
+                f"one of {', '.join(sorted(references)) or 'sequencing/references (now empty)'}",
+                "add the FASTA to sequencing/references in config.yaml",
+            )  # fmt: skip
+        reads = sample["assay"] in ("dna", "rna") or sample["bam"] != ""
+        if reads and sample["path"] and not references:
+            yield Problem(
+                "samples", row, "assay", repr(sample["assay"]) + " without a reference",
+                "a FASTA in sequencing/references of config.yaml", "add the reference",
+            )  # fmt: skip
+        if sample["infusion_no"]:
+            given = infusions.get((sample["patient_id"], sample["infusion_no"]))
+            if given is None:
+                yield Problem(
+                    "samples", row, "infusion_no", repr(sample["infusion_no"]),
+                    f"an infusion of {sample['patient_id']} in infusions.tsv",
+                    "add the infusion or empty the cell",
+                )  # fmt: skip
+            elif given and sample["day"] and int(sample["day"]) < int(given):
+                yield Problem(
+                    "samples", row, "infusion_no",
+                    f"infusion {sample['infusion_no']} on day {given}, "
+                    f"after the specimen of day {sample['day']}",
+                    "an infusion that precedes the specimen",
+                    "correct one of the days or the number",
+                )  # fmt: skip

@@ -1,0 +1,101 @@
+"""Tables of the single-cell expression stream."""
+
+from aftercar.contracts.specimen import WHO_WHEN
+from aftercar.contracts.table import Column, Table
+from aftercar.contracts.vocabulary import ANTIGEN_STATUS, MEASUREMENT_STATUS
+
+IDENTITIES = (
+    "leukemic_b",
+    "leukemic_t",
+    "leukemic_myeloid",
+    "normal_b",
+    "normal_t",
+    "normal_nk",
+    "normal_myeloid",
+    "normal_progenitor",
+    "plasma",
+    "b_unresolved",  # B lineage, not known whether leukemic or normal
+    "other",
+    "low_quality",
+)
+IDENTITY_EVIDENCE = ("label", "genotype", "clonotype", "marker_score", "none")
+
+_FRACTION = Column("float64", "fraction, 0 to 1", minimum=0, maximum=1, nullable=True)
+_RATIO = Column("float64", "expression relative to the reference cells", minimum=0, nullable=True)
+_FLAGS = Column("string", "what a reader must know about the value, separated by '; '")
+_POPULATION = Column("string", "sub-population of cells")
+_IDENTITY = Column("string", "what the cells are", allowed=IDENTITIES)
+_EVIDENCE = Column("string", "what the identity rests on", allowed=IDENTITY_EVIDENCE)
+
+ANTIGEN_LOSS = Table(
+    name="antigen loss",
+    key=("sample_id", "population", "antigen"),
+    columns=WHO_WHEN
+    | {
+        "population": _POPULATION,
+        "identity": _IDENTITY,
+        "identity_evidence": _EVIDENCE,
+        "antigen": Column("string", "CD19, CD22, MS4A1 (CD20), CD7, CD5, CD33"),
+        "basis": Column(
+            "string", "what was counted", allowed=("rna", "protein", "rna+protein", "none")
+        ),
+        "reference": Column("string", "cells that expression is compared with"),
+        "cells": Column("int64", "cells of the sub-population", minimum=0),
+        "umis": Column("int64", "molecules of the antigen found", minimum=0, nullable=True),
+        "expected_umis": Column(
+            "float64", "molecules expected at reference level", minimum=0, nullable=True
+        ),
+        "relative_expression": _RATIO,
+        "relative_expression_low": _RATIO,
+        "relative_expression_high": _RATIO,
+        "control_expression": Column(
+            "float64", "the same ratio for the positive-control genes", minimum=0, nullable=True
+        ),
+        "p_value": Column("float64", "one-sided", minimum=0, maximum=1, nullable=True),
+        "q_value": Column("float64", "Benjamini-Hochberg", minimum=0, maximum=1, nullable=True),
+        "status": Column("string", "never a single cell's", allowed=ANTIGEN_STATUS),
+        "fraction_of_leukemic": _FRACTION,
+        "fraction_of_leukemic_low": _FRACTION,
+        "fraction_of_leukemic_high": _FRACTION,
+        "detectable_fraction": Column(
+            "float64",
+            "smallest share of the leukemic cells that would have been called LOST (95 %)",
+            minimum=0,
+            maximum=1,
+            nullable=True,
+        ),
+        "flags": _FLAGS,
+    },
+)
+
+CELL_POPULATIONS = Table(
+    name="cell populations",
+    key=("sample_id", "population"),
+    columns=WHO_WHEN
+    | {
+        "population": _POPULATION,
+        "identity": _IDENTITY,
+        "identity_evidence": _EVIDENCE,
+        "cells": Column("int64", "cells of the population", minimum=0, nullable=True),
+        "total_cells": Column("int64", "cells that passed quality", minimum=0, nullable=True),
+        "fraction": _FRACTION,
+        "fraction_low": _FRACTION,
+        "fraction_high": _FRACTION,
+        "status": Column("string", "measurement status", allowed=MEASUREMENT_STATUS),
+        "flags": _FLAGS,
+    },
+)
+
+CELLS = Table(
+    name="cells of the embedding",
+    key=("sample_id", "barcode"),
+    columns={
+        "sample_id": WHO_WHEN["sample_id"],
+        "barcode": Column("string", "as in the matrix"),
+        "x": Column("float64", "first coordinate of the embedding"),
+        "y": Column("float64", "second coordinate of the embedding"),
+        "population": _POPULATION,
+        "identity": _IDENTITY,
+        "umis": Column("int64", "molecules of the cell", minimum=0),
+    },
+)

@@ -1,0 +1,1 @@
+"""From events to populations with intervals and limits."""

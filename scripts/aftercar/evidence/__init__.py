@@ -1,0 +1,1 @@
+"""From measurements to kinetics, recovery, rules and risk by mechanism."""

@@ -1,0 +1,112 @@
+"""Read the five sheets as text and list all that is wrong with them at once."""
+
+import io
+from pathlib import Path
+
+import pandas as pd
+import yaml
+
+from aftercar.contracts.sheets import (
+    SHEETS,
+    Problem,
+    column_problems,
+    cross_problems,
+    row_problems,
+)
+
+# Columns of samples.tsv that name files.
+FILE_COLUMNS = ("path", "workspace", "barcodes", "bam", "variants", "labels")
+
+
+def read_sheets(
+    paths: dict[str, str],
+    schemas: dict[str, Path],
+    panels: set[str],
+    references: set[str],
+    *,
+    look_for_files: bool = True,
+) -> tuple[dict[str, pd.DataFrame], list[Problem]]:
+    """Return each sheet with all columns of its schema as text, and every problem found.
+
+    An optional sheet that is absent has no rows. Where there are problems, the sheets must not be
+    used. `look_for_files` also checks that the files which samples.tsv names exist.
+    """
+    sheets, problems = {}, []
+    for name in SHEETS:
+        schema = yaml.safe_load(schemas[name].read_text())
+        frame, unreadable = _read_text(name, paths.get(name, ""))
+        problems += unreadable
+        if frame is None:
+            frame = pd.DataFrame(columns=list(schema["properties"]), dtype=str)
+        elif columns := list(column_problems(name, frame, schema)):
+            problems += columns
+            frame = frame.loc[:, ~frame.columns.duplicated()]
+        else:
+            problems += row_problems(name, frame, schema)
+        # a column that the header lacks is empty
+        sheets[name] = frame.reindex(columns=list(schema["properties"]), fill_value="")
+    if not problems:
+        problems += cross_problems(sheets, panels, references)
+    if not problems and sheets["samples"].empty:
+        problems.append(
+            Problem("samples", 0, "", "no rows", "one row per specimen and assay", "add your files")
+        )
+    if look_for_files:
+        problems += _missing_files(sheets["samples"])
+    return sheets, problems
+
+
+def _read_text(name: str, path: str) -> tuple[pd.DataFrame | None, list[Problem]]:
+    required = name in ("patients", "samples")
+    if not path or not Path(path).exists():
+        missing = Problem(name, 0, "", f"no file {path!r}", "a tab-separated file", "create it")
+        return None, [missing] if required else []
+    try:
+        text = Path(path).read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        found = f"bytes that are not UTF-8 at position {error.start}"
+        return None, [Problem(name, 0, "", found, "a UTF-8 text file", "save it as UTF-8 text")]
+    lines = [line for line in text.splitlines() if line.strip() and not line.startswith("#")]
+    if not lines:
+        return None, [Problem(name, 0, "", "an empty file", "a header line", "add the header")]
+    width = lines[0].count("\t")
+    uneven = [
+        Problem(
+            name, row, "", f"{line.count(chr(9)) + 1} cells",
+            f"at most {width + 1}, as in the header", "remove the extra tabs",
+        )
+        for row, line in enumerate(lines[1:], start=1)
+        if line.count("\t") > width
+    ]  # fmt: skip
+    if uneven:
+        return None, uneven
+    frame = pd.read_csv(
+        io.StringIO("\n".join(lines)), sep="\t", dtype=str, keep_default_na=False, quoting=3
+    )
+    return frame.fillna("").apply(lambda column: column.str.strip()), []
+
+
+def _missing_files(samples: pd.DataFrame) -> list[Problem]:
+    return [
+        Problem(
+            "samples", row, column, f"no file {sample[column]!r}",
+            "an existing file, given relative to the working directory",
+            "correct the path, or empty the cell: the specimen is then shown as NOT_ASSESSED",
+        )
+        for row, sample in enumerate(samples.to_dict("records"), start=1)
+        for column in FILE_COLUMNS
+        if sample[column] and not Path(sample[column]).exists()
+    ]  # fmt: skip
+
+
+def problem_text(problems: list[Problem], paths: dict[str, str]) -> str:
+    """Return all problems as one message, by file."""
+    lines = []
+    for name in SHEETS:
+        mine = sorted(problem for problem in problems if problem.sheet == name)
+        if mine:
+            lines += [
+                f"Please correct {paths.get(name, name + '.tsv')}:",
+                *(f"  {p}" for p in mine),
+            ]
+    return "\n".join(lines)

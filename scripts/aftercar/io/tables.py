@@ -1,0 +1,70 @@
+"""Read and write tables; both directions check the contract and name the file that breaks it."""
+
+import re
+from collections.abc import Iterable
+from pathlib import Path
+
+import pandas as pd
+
+from aftercar.contracts.table import ContractError, Table
+
+# A spreadsheet runs a cell that starts so as a formula; a leading apostrophe makes it text.
+FORMULA = re.compile(r"^'*[=+\-@\t\r]")
+
+
+def read_table(contract: Table, path: str | Path) -> pd.DataFrame:
+    """Read .parquet or tab-separated text; identifiers such as 007 or NA stay text."""
+    if Path(path).suffix == ".parquet":
+        frame = pd.read_parquet(path)
+    else:
+        text = _text_columns(contract)
+        frame = pd.read_csv(
+            path,
+            sep="\t",
+            dtype=dict.fromkeys(text, str),
+            keep_default_na=False,
+            na_values={name: [""] for name in contract.columns if name not in text},
+            quoting=3,
+        )
+        for name in set(text) & set(frame.columns):
+            frame[name] = frame[name].map(_without_apostrophe)
+    return _checked(contract, frame, path)
+
+
+def write_table(contract: Table, frame: pd.DataFrame, path: str | Path) -> None:
+    """Write .parquet or tab-separated text, the same bytes for the same table."""
+    frame = _checked(contract, frame, path)
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    if Path(path).suffix == ".parquet":
+        frame.to_parquet(path, index=False)
+        return
+    for name in _text_columns(contract):
+        frame[name] = frame[name].map(_inert)
+    frame.to_csv(path, sep="\t", index=False, float_format="%.6g", lineterminator="\n", quoting=3)
+
+
+def concatenate_tables(contract: Table, paths: Iterable[str | Path]) -> pd.DataFrame:
+    """Return the rows of all files of one contract as one checked table."""
+    frames = [frame for path in paths if len(frame := read_table(contract, path))]
+    return contract.check(pd.concat(frames, ignore_index=True)) if frames else contract.empty()
+
+
+def _text_columns(contract: Table) -> list[str]:
+    return [name for name, column in contract.columns.items() if column.dtype == "string"]
+
+
+def _inert(text: str) -> str:
+    """Make `text` fit one cell that no spreadsheet runs."""
+    text = re.sub(r"[\t\r\n]+", " ", text)
+    return f"'{text}" if FORMULA.match(text) else text
+
+
+def _without_apostrophe(text: str) -> str:
+    return text[1:] if text.startswith("'") and FORMULA.match(text) else text
+
+
+def _checked(contract: Table, frame: pd.DataFrame, path: str | Path) -> pd.DataFrame:
+    try:
+        return contract.check(frame)
+    except ContractError as error:
+        raise ContractError(f"{path}: {error}") from None

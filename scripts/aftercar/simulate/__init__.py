@@ -1,0 +1,1 @@
+"""Synthetic raw files with known truth; shares no code with the analysis."""

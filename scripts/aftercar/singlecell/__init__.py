@@ -1,0 +1,1 @@
+"""From count matrices to leukemic cells and their antigens."""

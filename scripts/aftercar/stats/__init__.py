@@ -1,0 +1,1 @@
+"""Numbers with their uncertainty, shared by all streams."""

@@ -1,0 +1,118 @@
+"""Configuration, sheets and what rules share. No rules in this file."""
+
+import ast
+import hashlib
+import os
+import sys
+from pathlib import Path
+
+from snakemake.exceptions import WorkflowError
+from snakemake.settings.types import ExecMode
+from snakemake.utils import validate
+
+# Jobs that several rules start at once must not fight over the cores.
+for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS"):
+    os.environ.setdefault(variable, "1")
+
+validate(config, "../schemas/config.schema.yaml")
+
+HOME = Path(workflow.source_path("common.smk")).resolve().parents[2]
+if str(HOME / "scripts") not in sys.path:
+    sys.path.append(str(HOME / "scripts"))
+
+from aftercar.io.sheets import problem_text, read_sheets
+
+STREAM_OF_ASSAY = {"flow": "cytometry", "dna": "sequencing", "rna": "sequencing"}
+STREAM_OF_ASSAY |= {"scrna": "singlecell", "scdna": "singlecell"}
+
+
+def resource(path):
+    """Path of a file that is given relative to the working directory or to AfterCAR."""
+    return path if Path(path).exists() else str(HOME / path)
+
+
+def cohort_sheets():
+    """The five sheets as text; all problems of all sheets in one message.
+
+    Jobs on other machines parse this file again: they trust what the launcher has checked.
+    """
+    sheets, problems = read_sheets(
+        config["sheets"],
+        {
+            name: HOME / f"workflow/schemas/{name}.schema.yaml"
+            for name in ("patients", "infusions", "samples", "labs", "events")
+        },
+        panels=set(config["cytometry"]["panels"]),
+        references=set(config["sequencing"]["references"]),
+        look_for_files=workflow.exec_mode == ExecMode.DEFAULT,
+    )
+    if problems:
+        raise WorkflowError(problem_text(problems, config["sheets"]))
+    return sheets
+
+
+SHEETS = cohort_sheets()
+PATIENTS = sorted(SHEETS["patients"]["patient_id"])
+ROWS = {
+    name: {
+        patient: rows.to_dict("records")
+        for patient, rows in sheet.groupby("patient_id", sort=True)
+    }
+    for name, sheet in SHEETS.items()
+}
+CONTROLS = [row for row in SHEETS["samples"].to_dict("records") if row["control_for"]]
+BATCHES = sorted({row["batch"] or "unbatched" for row in CONTROLS})
+
+
+wildcard_constraints:
+    patient="|".join(PATIENTS) or "-",
+    batch="|".join(BATCHES) or "-",
+
+
+def specimens(patient, *assays):
+    """Rows of samples.tsv of one patient, without controls; of the given assays, if any."""
+    return [
+        row
+        for row in ROWS["samples"].get(patient, [])
+        if not row["control_for"] and (not assays or row["assay"] in assays)
+    ]
+
+
+def sheet_rows(patient, *names):
+    """Rows of the named sheets that belong to one patient, as plain lists for params."""
+    return {name: ROWS[name].get(patient, []) for name in names}
+
+
+def patients_with(*assays):
+    """Patients that have at least one specimen of the given assays."""
+    return [patient for patient in PATIENTS if specimens(patient, *assays)]
+
+
+def files_of(rows, *columns):
+    """Existing paths in the named columns of sheet rows, each once, in order."""
+    return list(dict.fromkeys(row[name] for row in rows for name in columns if row[name]))
+
+
+def digest(script, *resources):
+    """Content hash of a script, of every library module that it reaches and of resources.
+
+    Snakemake watches the script of a rule, not what the script imports. As a parameter,
+    this hash makes the rule run again if, and only if, code that it depends on changed.
+    """
+    sources, to_read = {}, [script]
+    while to_read:
+        name = to_read.pop()
+        if name in sources:
+            continue
+        sources[name] = (HOME / f"scripts/{name}.py").read_bytes()
+        to_read += [
+            node.module.replace(".", "/")
+            for node in ast.walk(ast.parse(sources[name]))
+            if isinstance(node, ast.ImportFrom)
+            and (node.module or "").startswith("aftercar.")
+        ]
+    content = [sources[name] for name in sorted(sources)]
+    for path in sorted(map(resource, resources)):
+        files = sorted(Path(path).rglob("*")) if Path(path).is_dir() else [Path(path)]
+        content += [file.read_bytes() for file in files if file.is_file()]
+    return hashlib.sha256(b"".join(content)).hexdigest()[:12]
