@@ -36,7 +36,7 @@ class Column:
 
     def violations(self, values: pd.Series) -> list[str]:
         """Say in words what is wrong with `values`; an empty list if nothing is."""
-        missing = values.isna()
+        given, missing = values, values.isna()
         if missing.any() and not self.nullable:
             return [_describe(values, missing, "missing")]
         if self.dtype != "string":
@@ -56,14 +56,16 @@ class Column:
         if self.pattern:
             matches = values.map(lambda value: bool(re.fullmatch(self.pattern, value)))
             rules.append((~matches.astype(bool), f"not of the form {self.pattern}"))
-        return [_describe(values, broken, why) for broken, why in rules if broken.any()]
+        return [_describe(given, broken, why) for broken, why in rules if broken.any()]
 
 
 def _describe(values: pd.Series, broken: pd.Series, why: str) -> str:
     """Name the first of the broken rows (counted from 1) and how many there are."""
     first = int(broken.to_numpy().argmax())
     more = f" (and {int(broken.sum()) - 1} more)" if broken.sum() > 1 else ""
-    return f"row {first + 1}: {values.iloc[first]!r} is {why}{more}"
+    value = values.iloc[first]
+    shown = repr(value) if isinstance(value, str) else value
+    return f"row {first + 1}: {shown} is {why}{more}"
 
 
 @dataclass(frozen=True)

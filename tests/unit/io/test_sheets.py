@@ -1,0 +1,172 @@
+"""A mistake in a sheet is named with file, row, column, found, expected and the remedy."""
+
+import pytest
+import yaml
+
+from aftercar.contracts.sheets import SHEETS
+from aftercar.io.sheets import problem_text, read_sheets
+
+GOOD = {
+    "patients": "patient_id\tdisease\nA\tB-ALL\nB\tT-ALL\n",
+    "samples": (
+        "sample_id\tpatient_id\tday\tspecimen\tassay\tpath\tpanel\tinfusion_no\tcontrol_for\tbatch\n"
+        "A-1\tA\t28\tPB\tflow\tdata/a.fcs\tb_cell_recovery\t1\t\tX\n"
+        "C-1\t\t\tcontrol\tflow\tdata/a.fcs\tb_cell_recovery\t\tunstained\tX\n"
+    ),
+    "infusions": "patient_id\tinfusion_no\tday\ttargets\nA\t1\t0\tCD19\nA\t2\t60\tCD22\n",
+    "labs": "patient_id\tday\tspecimen\tanalyte\tvalue\tunit\nA\t7\tPB\twbc\t1200\tcells/uL\n",
+    "events": "patient_id\tday\tevent\nA\t90\trelapse\n",
+}
+
+
+@pytest.fixture
+def problems(root, tmp_path, monkeypatch):
+    """A function that writes the sheets, some of them changed, and returns the message."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data/a.fcs").touch()
+
+    def run(**changed):
+        paths = {name: f"{name}.tsv" for name in SHEETS}
+        for name, text in (GOOD | changed).items():
+            (tmp_path / paths[name]).write_text(text)
+        schemas = {name: root / f"workflow/schemas/{name}.schema.yaml" for name in SHEETS}
+        sheets, found = read_sheets(paths, schemas, {"b_cell_recovery"}, {"demo"})
+        return problem_text(found, paths), sheets
+
+    return run
+
+
+def changed(sheet, old, new):
+    assert old in GOOD[sheet]
+    return {sheet: GOOD[sheet].replace(old, new, 1)}
+
+
+def test_good_sheets_have_no_problem_and_all_columns(problems, root):
+    text, sheets = problems()
+    assert text == ""
+    for name in SHEETS:
+        schema = yaml.safe_load((root / f"workflow/schemas/{name}.schema.yaml").read_text())
+        assert list(sheets[name].columns) == list(schema["properties"])
+
+
+def test_an_optional_sheet_may_be_absent(root, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "patients.tsv").write_text(GOOD["patients"])
+    (tmp_path / "samples.tsv").write_text(
+        "sample_id\tpatient_id\tday\tspecimen\tassay\tpath\nA-1\tA\t28\tPB\tdna\t\n"
+    )
+    schemas = {name: root / f"workflow/schemas/{name}.schema.yaml" for name in SHEETS}
+    paths = {"patients": "patients.tsv", "samples": "samples.tsv"}
+    sheets, found = read_sheets(paths, schemas, set(), {"demo"})
+    assert found == []
+    assert sheets["labs"].empty
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (changed("patients", "disease", "diseas"), "column diseas: found an unknown column"),
+        (changed("patients", "disease", "diseas"), "column disease: found no such column"),
+        (
+            changed("patients", "B\tT-ALL", "A\tT-ALL"),
+            "row 2, column patient_id: found patient_id 'A' again, as in row 1",
+        ),
+        (
+            changed("patients", "A\tB-ALL", "../A\tB-ALL"),
+            "row 1, column patient_id: found '../A', expected a pseudonym",
+        ),
+        (
+            changed("patients", "A\tB-ALL", "<script>\tB-ALL"),
+            "found '<script>', expected a pseudonym",
+        ),
+        (changed("patients", "A\tB-ALL", "=1+1\tB-ALL"), "found '=1+1', expected a pseudonym"),
+        (changed("patients", "A\tB-ALL", "a b\tB-ALL"), "found 'a b', expected a pseudonym"),
+        (
+            changed("samples", "\t28\t", "\t2024-03-01\t"),
+            "row 1, column day: found '2024-03-01', expected whole days since the first",
+        ),
+        (changed("samples", "\t28\t", "\t2024-03-01\t"), "To mend it: write the number of days"),
+        (changed("samples", "\t28\t", "\t28.5\t"), "column day: found '28.5'"),
+        (changed("samples", "\t28\t", "\t\t"), "row 1, column day: found no value, expected a day"),
+        (
+            changed("samples", "A-1\tA", "A-1\tZ"),
+            "row 1, column patient_id: found 'Z', expected a patient_id of patients.tsv",
+        ),
+        (
+            changed("samples", "b_cell_recovery", "b_cell_recovry"),
+            "column panel: found 'b_cell_recovry', expected one of b_cell_recovery",
+        ),
+        (
+            changed("samples", "data/a.fcs", "data/b.fcs"),
+            "row 1, column path: found no file 'data/b.fcs'",
+        ),
+        (
+            changed("samples", "\t1\t\tX", "\t2\t\tX"),
+            "found infusion 2 on day 60, after the specimen of day 28",
+        ),
+        (
+            changed("samples", "\t1\t\tX", "\t3\t\tX"),
+            "column infusion_no: found '3', expected an infusion of A",
+        ),
+        (
+            changed("samples", "flow\tdata", "facs\tdata"),
+            "column assay: found 'facs', expected flow, dna",
+        ),
+        (
+            changed("infusions", "A\t1\t0", "A\t1\t30"),
+            "row 1, column day: found '30', expected 0 for infusion 1",
+        ),
+        (
+            changed("infusions", "A\t2\t60", "A\t2\t0"),
+            "row 2, column day: found '0', expected a day after 0",
+        ),
+        (
+            changed("infusions", "A\t1\t0\tCD19\n", ""),
+            "row 1, column infusion_no: found '2', expected infusion 1 of A",
+        ),
+        (changed("labs", "cells/uL", "G/L"), "row 1, column unit: found 'G/L'"),
+        (changed("labs", "1200", "1,2"), "row 1, column value: found '1,2'"),
+        (changed("labs", "1200", ""), "row 1, column value: found no value"),
+        (changed("events", "90\trelapse", "90\trelaps"), "column event: found 'relaps'"),
+        (
+            {"events": "patient_id\tday\tend_day\tevent\nA\t9\t8\tsteroid\n"},
+            "column end_day: found '8', expected a day not before 9",
+        ),
+        ({"samples": ""}, "found an empty file"),
+        (
+            {"samples": GOOD["samples"].splitlines()[0] + "\n"},
+            "found no rows, expected one row per specimen",
+        ),
+        (
+            {"patients": "patient_id\tdisease\nA\tB-ALL\tx\ty\n"},
+            "row 1: found 4 cells, expected at most 2",
+        ),
+        ({"patients": "patient_id,disease\nA,B-ALL\n"}, "column patient_id: found no such column"),
+    ],
+    ids=lambda value: None if isinstance(value, dict) else value[:48],
+)
+def test_a_mistake_is_named_with_its_remedy(problems, change, message):
+    text, _ = problems(**change)
+    assert message in text
+    assert f"Please correct {next(iter(change))}.tsv:" in text
+
+
+def test_all_problems_of_all_sheets_come_in_one_message(problems):
+    text, _ = problems(
+        **changed("patients", "B-ALL", "leukemia"),
+        **changed("labs", "cells/uL", "G/L"),
+        **changed("events", "relapse", "relaps"),
+        **changed("samples", "data/a.fcs", "missing.fcs"),
+    )
+    for part in ("patients.tsv", "labs.tsv", "events.tsv", "'leukemia'", "'G/L'", "missing.fcs"):
+        assert part in text
+
+
+def test_a_sheet_that_is_not_text_is_refused(problems, tmp_path, root):
+    problems()
+    (tmp_path / "patients.tsv").write_bytes(b"patient_id\tdisease\nA\xff\tB-ALL\n")
+    schemas = {name: root / f"workflow/schemas/{name}.schema.yaml" for name in SHEETS}
+    paths = {name: f"{name}.tsv" for name in SHEETS}
+    _, found = read_sheets(paths, schemas, set(), set())
+    assert "not UTF-8" in problem_text(found, paths)
