@@ -6,7 +6,7 @@ DEMO := tests/demo
 SNAKEMAKE := $(BIN)/snakemake --workflow-profile workflow/profiles/default
 SIMULATOR := $(wildcard scripts/aftercar/simulate/*.py) $(DEMO)/make_data.py resources/genes/exons.tsv resources/genes/proteins.fa
 
-.PHONY: demo test check format lock clean
+.PHONY: demo test check format docs lock clean
 
 # The synthetic cohort through the whole pipeline; a second run finds nothing to do.
 demo: $(VENV)/.installed $(DEMO)/data/.complete
@@ -25,6 +25,10 @@ check: $(VENV)/.installed-dev
 
 format: $(VENV)/.installed-dev
 	$(BIN)/ruff check --fix . ; $(BIN)/ruff format . ; $(BIN)/snakefmt Snakefile workflow
+
+# The reference of sheets, settings and tables, from schemas and contracts.
+docs: $(VENV)/.installed
+	PYTHONPATH=scripts $(BIN)/python docs/write_reference.py
 
 # uv is many times faster than pip; both check every hash. The stamp is written last.
 $(VENV)/.installed: requirements.txt

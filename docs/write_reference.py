@@ -1,0 +1,149 @@
+"""Write config/README.md and docs/outputs.md from the schemas and contracts.
+
+PYTHONPATH=scripts python docs/write_reference.py
+A test fails where the written files and the declarations differ.
+"""
+
+from pathlib import Path
+
+import yaml
+
+from aftercar.contracts import cytometry, evidence, sequencing, singlecell, specimen
+from aftercar.contracts.table import Table
+
+ROOT = Path(__file__).resolve().parents[1]
+SHEETS = ("patients", "infusions", "samples", "labs", "events")
+
+CONFIG_INTRODUCTION = """\
+# What to edit
+
+Everything that you write lives in this folder: `config.yaml` and five tab-separated sheets. Only
+`patients.tsv` and `samples.tsv` are mandatory; whatever is missing becomes NOT_ASSESSED, never an
+error and never "negative". Lines that start with `#` are ignored. `snakemake check` checks sheets
+and file headers within seconds.
+
+- **Time** is whole days since the first CAR-T infusion, negative before it. Dates are refused.
+- **Identifiers** are pseudonyms of letters, digits, `.`, `_` and `-`: they stand in file names and
+  on pages. Never use names.
+- **Units** are part of the data: a unit that a sheet does not know is refused; nothing is converted
+  in silence.
+
+This page is written by `docs/write_reference.py` from `workflow/schemas/`; do not edit it by hand.
+"""
+
+OUTPUTS_INTRODUCTION = """\
+# What comes out
+
+Every table is tab-separated text (or parquet, where the name says so), sorted by its key and
+identical byte for byte for identical input. A cell that a spreadsheet would run as a formula starts
+with an apostrophe. Beside each final table lies `<table>.provenance.json`: versions, settings, code
+digest and the SHA-256 of every input.
+
+This page is written by `docs/write_reference.py` from `scripts/aftercar/contracts/`; do not edit it
+by hand.
+"""
+
+FILES = {
+    "results/risk/relapse_risk.tsv": evidence.RISK,
+    "results/risk/patients.tsv": evidence.PATIENTS,
+    "results/evidence/evidence.tsv": evidence.EVIDENCE,
+    "results/evidence/kinetics.tsv": evidence.KINETICS,
+    "results/evidence/recovery.tsv": evidence.RECOVERY,
+    "results/evidence/rules.tsv": evidence.RULE_RESULTS,
+    "results/cytometry/populations.tsv": cytometry.POPULATIONS,
+    "results/cytometry/ratios.tsv": cytometry.RATIOS,
+    "results/cytometry/cuts.tsv": cytometry.CUTS,
+    "results/cytometry/concordance.tsv": cytometry.CONCORDANCE,
+    "results/sequencing/variants.tsv": sequencing.VARIANTS,
+    "results/sequencing/callability.tsv": sequencing.CALLABILITY,
+    "results/sequencing/splicing.tsv": sequencing.SPLICING,
+    "results/sequencing/loh.tsv": sequencing.LOH,
+    "results/singlecell/genotypes.parquet": sequencing.GENOTYPES,
+    "results/singlecell/clones.tsv": sequencing.CLONES,
+    "results/singlecell/antigen_loss.tsv": singlecell.ANTIGEN_LOSS,
+    "results/singlecell/cell_populations.tsv": singlecell.CELL_POPULATIONS,
+    "results/quality/quality.tsv": specimen.QUALITY,
+    "results/quality/inputs.tsv": specimen.INPUT_FILES,
+    "results/quality/input_checks.tsv": specimen.INPUT_CHECKS,
+    "results/cohort/survival.tsv": evidence.SURVIVAL,
+    "results/cohort/incidence.tsv": evidence.INCIDENCE,
+}
+
+
+def table_rows(rows: list[tuple[object, ...]]) -> list[str]:
+    """Return the lines of a markdown table."""
+    return ["| " + " | ".join(str(cell).replace("|", "/") for cell in row) + " |" for row in rows]
+
+
+def config_reference() -> str:
+    """Return config/README.md."""
+    lines = [CONFIG_INTRODUCTION]
+    for name in SHEETS:
+        schema = yaml.safe_load((ROOT / f"workflow/schemas/{name}.schema.yaml").read_text())
+        lines += [f"## {name}.tsv", "", "| column | mandatory | expected |", "|---|---|---|"]
+        lines += table_rows(
+            [
+                (f"`{column}`", "yes" if column in schema["required"] else "", rule["description"])
+                for column, rule in schema["properties"].items()
+            ]
+        )
+        for column in ("analyte", "event"):
+            if column in schema["properties"]:
+                words = ", ".join(f"`{word}`" for word in schema["properties"][column]["enum"])
+                lines += ["", f"`{column}` is one of {words}."]
+        lines.append("")
+    schema = yaml.safe_load((ROOT / "workflow/schemas/config.schema.yaml").read_text())
+    values = yaml.safe_load((ROOT / "config/config.yaml").read_text())
+    lines += ["## config.yaml", "", "| key | as delivered | meaning |", "|---|---|---|"]
+    return "\n".join([*lines, *table_rows(config_keys(schema, values, ""))]) + "\n"
+
+
+def config_keys(schema: dict, values: dict, prefix: str) -> list[tuple[object, ...]]:
+    """Return key, delivered value and meaning of every leaf of the configuration."""
+    rows: list[tuple[object, ...]] = []
+    for key, rule in schema["properties"].items():
+        value = values.get(key, "")
+        if "properties" in rule:
+            rows += config_keys(rule, value or {}, f"{prefix}{key}/")
+        else:
+            shown = ", ".join(map(str, value)) if isinstance(value, list | dict) else value
+            rows.append((f"`{prefix}{key}`", shown, rule["description"]))
+    return rows
+
+
+def allowed_values(table: Table, name: str) -> str:
+    """Return what a column may hold, in words."""
+    column = table.columns[name]
+    if column.allowed:
+        return ", ".join(word or "(empty)" for word in column.allowed)
+    low, high = column.minimum, column.maximum
+    bounds = "" if low is None else f">= {low:g}" if high is None else f"{low:g} to {high:g}"
+    kind = {"string": "text", "int64": "whole number", "float64": "number"}[column.dtype]
+    return " ".join(part for part in (kind, bounds, "or empty" if column.nullable else "") if part)
+
+
+def outputs_reference() -> str:
+    """Return docs/outputs.md."""
+    lines = [OUTPUTS_INTRODUCTION]
+    for path, table in FILES.items():
+        lines += [f"## {path}", "", f"{table.name[0].upper()}{table.name[1:]}; one row per"]
+        lines[-1] += f" {' x '.join(table.key)}." if table.key else " event."
+        lines += ["", "| column | meaning | values |", "|---|---|---|"]
+        lines += table_rows(
+            [
+                (f"`{name}`", column.description, allowed_values(table, name))
+                for name, column in table.columns.items()
+            ]
+        )
+        lines.append("")
+    lines += ["## Measures of results/evidence/evidence.tsv", ""]
+    lines += ["| measure | unit | meaning |", "|---|---|---|"]
+    lines += table_rows(
+        [(f"`{name}`", unit, meaning) for name, (unit, meaning) in evidence.MEASURES.items()]
+    )
+    return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    (ROOT / "config/README.md").write_text(config_reference())
+    (ROOT / "docs/outputs.md").write_text(outputs_reference())
