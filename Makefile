@@ -1,7 +1,11 @@
 # make demo · make test · make check: the only commands to remember.
-PYTHON ?= python3
+# The first Python that the pins are made for; set PYTHON to choose another one.
+PYTHON ?= $(shell for candidate in python3 python3.13 python3.12 python3.11; do \
+  $$candidate -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null \
+  && { $$candidate -c 'import sys; print(sys.executable)'; break; }; done)
 VENV := .venv
 BIN := $(VENV)/bin
+export UV_PYTHON_DOWNLOADS := never
 DEMO := tests/demo
 SNAKEMAKE := $(BIN)/snakemake --workflow-profile workflow/profiles/default
 SIMULATOR := $(wildcard scripts/aftercar/simulate/*.py) $(DEMO)/make_data.py resources/genes/exons.tsv resources/genes/proteins.fa
@@ -32,6 +36,8 @@ docs: $(VENV)/.installed
 
 # uv is many times faster than pip; both check every hash. The stamp is written last.
 $(VENV)/.installed: requirements.txt
+	@if [ -z "$(PYTHON)" ]; then \
+	  echo "AfterCAR needs Python 3.11, 3.12 or 3.13; found $$(python3 --version 2>&1). Install one, or run: make PYTHON=/path/to/python3.12" >&2; exit 1; fi
 	@if command -v uv >/dev/null 2>&1; then \
 	  uv venv --quiet --allow-existing --python $(PYTHON) $(VENV) && \
 	  uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements.txt; \

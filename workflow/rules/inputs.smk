@@ -24,7 +24,6 @@ def check_params():
         },
         "references": config["sequencing"]["references"],
         "genes": config["sequencing"]["genes"],
-        "resources": str(HOME / "resources"),
     }
 
 

@@ -1,0 +1,104 @@
+"""Open the header of every input file and say what is wrong, without analysing anything."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import yaml
+
+from aftercar.io.alignments import alignment_problems
+from aftercar.io.fcs import UnreadableFile, read_fcs_header
+from aftercar.io.matrices import matrix_problems
+
+# Names and remedies of problems that several readers share.
+Finding = tuple[str, str, str]
+PanelProblems = Callable[[list[tuple[str, str]], dict], list[str]]
+
+
+def header_problems(
+    samples: list[dict[str, str]],
+    *,
+    panels: dict[str, str],
+    references: dict[str, str],
+    genes: list[str],
+    panel_problems: PanelProblems,
+) -> list[dict[str, object]]:
+    """Return a row of INPUT_CHECKS for each problem in each file that samples.tsv names.
+
+    `samples` are all rows in the order of the sheet; `panels` are the paths of the gating templates by name;
+    `panel_problems` tells for the channels of a file and a template which markers are missing.
+    """
+    templates = {name: yaml.safe_load(Path(path).read_text()) for name, path in panels.items()}
+    rows: list[dict[str, object]] = []
+    for number, sample in enumerate(samples, start=1):
+        if not sample["path"] or not Path(sample["path"]).exists():
+            continue
+        if sample["assay"] == "flow":
+            found = _flow_problems(sample, templates.get(sample["panel"]), panel_problems)
+        elif sample["assay"] in ("dna", "rna"):
+            found = _read_problems(sample["path"], sample, references, genes)
+        elif sample["assay"] == "scrna":
+            found = _matrix_or_read_problems(sample, references, genes)
+        else:
+            found = []
+        rows += [
+            {
+                "sample_id": sample["sample_id"],
+                "row": number,
+                "problem": problem,
+                "expected": expected,
+                "remedy": remedy,
+            }
+            for problem, expected, remedy in dict.fromkeys(found)
+        ]
+    return rows
+
+
+def _flow_problems(
+    sample: dict[str, str], template: dict | None, panel_problems: PanelProblems
+) -> list[Finding]:
+    try:
+        header = read_fcs_header(sample["path"])
+    except UnreadableFile as error:
+        return [(str(error), "a complete FCS file", "export the file again from the instrument")]
+    if template is None or sample["workspace"]:
+        return []
+    return [
+        (
+            problem,
+            f"the markers of panel {sample['panel']}",
+            "correct column panel, or add the marker's name to resources/gating/markers.yaml",
+        )
+        for problem in panel_problems(header.channels, template)
+    ]
+
+
+def _read_problems(
+    path: str, sample: dict[str, str], references: dict[str, str], genes: list[str]
+) -> list[Finding]:
+    reference = sample["reference"] or next(iter(references), "")
+    return alignment_problems(path, references.get(reference), genes)
+
+
+def _matrix_or_read_problems(
+    sample: dict[str, str], references: dict[str, str], genes: list[str]
+) -> list[Finding]:
+    found = [] if sample["path"].endswith(".bam") else matrix_problems(sample["path"])
+    if sample["bam"]:
+        # cells are genotyped at listed variants, which need not lie in our genes
+        found += _read_problems(
+            sample["bam"], sample, references, [] if sample["variants"] else genes
+        )
+    return found
+
+
+def problem_lines(rows: list[dict[str, object]]) -> str:
+    """Return the problems as lines for a terminal; an empty text if there are none."""
+    if not rows:
+        return ""
+    lines = [f"{len(rows)} problem(s) in the headers of files that samples.tsv names:"]
+    lines += [
+        f"  row {row['row']}, sample {row['sample_id']}: found {row['problem']}, "
+        f"expected {row['expected']}. To mend it: {row['remedy']}"
+        for row in rows
+    ]
+    return "\n".join(lines)
