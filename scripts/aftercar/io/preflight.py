@@ -24,8 +24,8 @@ def header_problems(
 ) -> list[dict[str, object]]:
     """Return a row of INPUT_CHECKS for each problem in each file that samples.tsv names.
 
-    `samples` are all rows in the order of the sheet; `panels` are the paths of the gating templates by name;
-    `panel_problems` tells for the channels of a file and a template which markers are missing.
+    `samples` are all rows in the order of the sheet; `panels` are the paths of the gating templates
+    by name; `panel_problems` tells for the channels of a file and a template which markers are missing.
     """
     templates = {name: yaml.safe_load(Path(path).read_text()) for name, path in panels.items()}
     rows: list[dict[str, object]] = []
