@@ -107,7 +107,7 @@ class PrivateSlurm:
         """The job step strips SLURM_CONF from the environment of the srun that it starts."""
         srun = self.folder / "bin/srun"
         srun.write_text(
-            f"#!/bin/sh\nSLURM_CONF={self.folder}/slurm.conf exec {shutil.which('srun')} \"$@\"\n"
+            f'#!/bin/sh\nSLURM_CONF={self.folder}/slurm.conf exec {shutil.which("srun")} "$@"\n'
         )
         srun.chmod(0o755)
 

@@ -1,0 +1,48 @@
+"""No look-ahead: what happened after a landmark must not change its row."""
+
+import pytest
+
+from aftercar.contracts.evidence import RISK, RULE_RESULTS
+from aftercar.io.tables import read_table
+from tests.e2e.workflow_run import cut_at, final_tables, snakemake, working_copy
+
+pytestmark = pytest.mark.e2e
+TABLES = {"results/risk/relapse_risk.tsv": RISK, "results/evidence/rules.tsv": RULE_RESULTS}
+
+
+@pytest.mark.parametrize("landmark_day", [28, 63, 90, 180, 270, 365])
+def test_cutting_the_inputs_at_a_landmark_leaves_all_earlier_rows_identical(
+    finished, tmp_path, landmark_day
+):
+    workdir = working_copy(tmp_path / "cut")
+    before = (workdir / "config/samples.tsv").read_text()
+    cut_at(workdir, landmark_day)
+    if landmark_day < 365:
+        assert (workdir / "config/samples.tsv").read_text() != before
+    status, said = snakemake(workdir, *TABLES)
+    assert status == 0, said
+    for path, contract in TABLES.items():
+        whole, cut = (read_table(contract, folder / path) for folder in (finished, workdir))
+        whole, cut = (table[table["landmark_day"] <= landmark_day] for table in (whole, cut))
+        assert whole.to_csv() == cut.to_csv(), path
+
+
+def test_the_final_tables_are_there(finished):
+    assert {
+        "risk/relapse_risk.tsv",
+        "risk/patients.tsv",
+        "evidence/evidence.tsv",
+        "evidence/kinetics.tsv",
+        "evidence/recovery.tsv",
+        "cytometry/populations.tsv",
+        "cytometry/ratios.tsv",
+        "sequencing/variants.tsv",
+        "sequencing/callability.tsv",
+        "sequencing/splicing.tsv",
+        "sequencing/loh.tsv",
+        "singlecell/genotypes.parquet",
+        "singlecell/clones.tsv",
+        "singlecell/antigen_loss.tsv",
+        "cohort/survival.tsv",
+        "cohort/incidence.tsv",
+    } <= set(final_tables(finished))

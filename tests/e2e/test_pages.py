@@ -1,0 +1,73 @@
+"""What the pages of the demo show."""
+
+import json
+import re
+
+import pandas as pd
+import pytest
+
+from tests.e2e.workflow_run import ROOT
+
+pytestmark = pytest.mark.e2e
+PATIENTS = [f"P{number:02}" for number in range(1, 13)]
+
+
+@pytest.mark.parametrize("patient", PATIENTS)
+def test_a_patient_page_is_one_inert_file_below_one_megabyte(finished, patient):
+    path = finished / f"reports/patients/{patient}.html"
+    page = path.read_text()
+    assert path.stat().st_size < 1_000_000
+    assert not re.search(r"<script|javascript:|\son[a-z]+=|<iframe|<form", page, re.IGNORECASE)
+    assert not re.search(r"""(src|href)=["'](?!data:|#|\.\.?/)""", page)
+    assert "Content-Security-Policy" in page
+    assert "esearch use only" in page
+    assert "synthetic" in page.lower()
+    assert not re.search(r"\b(nan|NaN|NaT|None|<NA>)\b", re.sub(r"base64,[^\"]+", "", page))
+
+
+def test_hostile_text_is_inert(finished):
+    page = (finished / "reports/patients/P12.html").read_text()
+    assert "<script>alert" not in page
+    assert "<img src=x" not in page
+    for path in finished.glob("results/*/*.tsv"):
+        for line in path.read_text().splitlines():
+            assert not any(cell.startswith(("=", "+", "@")) for cell in line.split("\t")), path
+
+
+def test_names_in_file_headers_reach_no_output(finished):
+    names = pd.read_csv(ROOT / "tests/demo/truth/hostile_text.tsv", sep="\t", quoting=3)
+    hidden = names[names["must_be"] == "absent"]["text"].tolist()
+    assert hidden
+    for path in [*finished.rglob("*.tsv"), *finished.rglob("*.html"), *finished.rglob("*.json"),
+                 *finished.rglob("*.log"), *finished.rglob("*.xml")]:  # fmt: skip
+        if "config" in path.parts or ".snakemake" in path.parts or "data" in path.parts:
+            continue
+        content = path.read_text(errors="replace")
+        assert not [name for name in hidden if name in content], path
+
+
+def test_what_was_not_tested_is_not_shown_as_negative(finished):
+    page = (finished / "reports/patients/P11.html").read_text()
+    assert "not assessable" in page.lower()
+    assert "NO SIGNAL" not in page.upper().replace("_", " ").split("HOW TO READ")[0]
+
+
+def test_the_json_behind_a_page_says_the_same(finished):
+    for patient in PATIENTS:
+        content = json.loads((finished / f"reports/patients/{patient}.json").read_text())
+        page = (finished / f"reports/patients/{patient}.html").read_text()
+        assert content["patient_id"] == patient
+        assert patient in page
+
+
+def test_the_cohort_page_links_every_patient(finished):
+    page = (finished / "reports/cohort.html").read_text()
+    assert all(f'href="patients/{patient}.html"' in page for patient in PATIENTS)
+
+
+def test_the_readme_prints_what_the_demo_prints(finished):
+    import runpy
+
+    risk = pd.read_csv(finished / "results/risk/relapse_risk.tsv", sep="\t", keep_default_na=False)
+    excerpt = runpy.run_path(str(ROOT / "tests/demo/show_results.py"))["excerpt"](risk, 8)
+    assert excerpt in (ROOT / "README.md").read_text(), excerpt
