@@ -3,7 +3,6 @@
 import sys
 
 import pytest
-
 from tests.cluster.private_slurm import PrivateSlurm, absent_programs
 from tests.conftest import skip_or_fail
 from tests.e2e.workflow_run import ROOT, working_copy

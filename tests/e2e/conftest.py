@@ -1,5 +1,4 @@
 import pytest
-
 from tests.e2e.workflow_run import snakemake, working_copy
 
 

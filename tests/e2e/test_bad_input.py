@@ -5,11 +5,11 @@ import shutil
 
 import pandas as pd
 import pytest
+from tests.e2e.workflow_run import DEMO, edit_sheet, snakemake, working_copy
 
 from aftercar.contracts.evidence import EVIDENCE, RISK
 from aftercar.contracts.specimen import INPUT_CHECKS, QUALITY
 from aftercar.io.tables import read_table
-from tests.e2e.workflow_run import DEMO, edit_sheet, snakemake, working_copy
 
 pytestmark = pytest.mark.e2e
 

@@ -1,10 +1,10 @@
 """No look-ahead: what happened after a landmark must not change its row."""
 
 import pytest
+from tests.e2e.workflow_run import cut_at, final_tables, snakemake, working_copy
 
 from aftercar.contracts.evidence import RISK, RULE_RESULTS
 from aftercar.io.tables import read_table
-from tests.e2e.workflow_run import cut_at, final_tables, snakemake, working_copy
 
 pytestmark = pytest.mark.e2e
 TABLES = {"results/risk/relapse_risk.tsv": RISK, "results/evidence/rules.tsv": RULE_RESULTS}

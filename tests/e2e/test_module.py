@@ -1,7 +1,6 @@
 """Another workflow can use this one as a module; Snakemake's own linter is content."""
 
 import pytest
-
 from tests.e2e.workflow_run import ROOT, snakemake, working_copy
 
 pytestmark = pytest.mark.e2e

@@ -5,7 +5,6 @@ import re
 
 import pandas as pd
 import pytest
-
 from tests.e2e.workflow_run import ROOT
 
 pytestmark = pytest.mark.e2e

@@ -8,7 +8,6 @@ import sys
 import time
 
 import pytest
-
 from tests.e2e.workflow_run import ROOT, edit_sheet, final_tables, snakemake, working_copy
 
 pytestmark = pytest.mark.e2e
@@ -27,7 +26,8 @@ def test_a_killed_run_is_completed_by_the_next_with_identical_tables(finished, w
     )  # fmt: skip
     deadline = time.monotonic() + 120
     while len(list(workdir.glob("results/*/patients/*.populations.tsv"))) < 3:
-        assert time.monotonic() < deadline and launcher.poll() is None
+        assert time.monotonic() < deadline
+        assert launcher.poll() is None
         time.sleep(0.2)
     os.killpg(launcher.pid, signal.SIGKILL)
     launcher.wait()

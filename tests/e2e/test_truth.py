@@ -2,12 +2,12 @@
 
 import pandas as pd
 import pytest
+from tests.e2e.workflow_run import DEMO
 
 from aftercar.contracts.cytometry import POPULATIONS
 from aftercar.contracts.evidence import RISK
 from aftercar.contracts.sequencing import VARIANTS
 from aftercar.io.tables import read_table
-from tests.e2e.workflow_run import DEMO
 
 pytestmark = pytest.mark.e2e
 

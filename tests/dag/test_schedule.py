@@ -1,0 +1,72 @@
+"""Which rules are scheduled for which input, by dry runs."""
+
+import re
+
+import pytest
+from tests.e2e.workflow_run import edit_sheet, snakemake, working_copy
+
+pytestmark = pytest.mark.dag
+STREAM_RULES = {
+    "place_batch_cuts",
+    "gate_patient",
+    "call_variants",
+    "genotype_cells",
+    "test_antigen_loss",
+}
+ALWAYS = {"check_inputs", "assess_patient", "merge_tables", "estimate_outcomes"}
+PAGES = {"render_patient", "render_cohort", "render_quality"}
+
+
+def scheduled(workdir, *arguments):
+    """Names of the rules that a dry run would start."""
+    status, said = snakemake(workdir, "--dry-run", *arguments)
+    assert status == 0, said
+    return set(re.findall(r"^(?:local)?rule (\w+):", said, re.MULTILINE)) - {"all"}
+
+
+def only_assay(workdir, *assays):
+    edit_sheet(workdir, "samples", lambda sheet: sheet[sheet["assay"].isin(assays)])
+
+
+def test_the_demo_needs_every_rule(workdir):
+    assert scheduled(workdir) == STREAM_RULES | ALWAYS | PAGES
+
+
+@pytest.mark.parametrize(
+    ("assays", "streams"),
+    [
+        (("flow",), {"place_batch_cuts", "gate_patient"}),
+        (("dna", "rna"), {"call_variants"}),
+        (("scrna",), {"genotype_cells", "test_antigen_loss"}),
+    ],
+    ids=["flow only", "bulk reads only", "single cells only"],
+)
+def test_a_stream_without_specimens_schedules_nothing_and_pages_are_still_made(
+    workdir, assays, streams
+):
+    only_assay(workdir, *assays)
+    assert scheduled(workdir) == streams | ALWAYS | PAGES
+
+
+def test_a_patient_without_any_specimen_still_gets_a_page(tmp_path):
+    workdir = working_copy(tmp_path / "demo", ["P10", "P11"])
+    edit_sheet(workdir, "samples", lambda sheet: sheet[sheet["patient_id"] == "P10"])
+    _, said = snakemake(workdir, "--dry-run")
+    assert "reports/patients/P11.html" in said
+
+
+def test_optional_sheets_may_be_absent(workdir):
+    for name in ("infusions", "labs", "events"):
+        (workdir / f"config/{name}.tsv").unlink()
+    edit_sheet(workdir, "samples", lambda sheet: sheet.assign(infusion_no=""))
+    assert scheduled(workdir) >= ALWAYS | PAGES
+
+
+def test_check_starts_nothing_else(workdir):
+    assert scheduled(workdir, "check") == {"check"}
+
+
+def test_there_are_few_jobs_per_patient(workdir):
+    _, said = snakemake(workdir, "--dry-run")
+    jobs = int(re.search(r"^total\s+(\d+)", said, re.MULTILINE).group(1))
+    assert jobs <= 6 * 12 + 15
