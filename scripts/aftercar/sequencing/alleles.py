@@ -43,7 +43,9 @@ def check_reference(allele: Allele, window: ReferenceWindow) -> None:
 
 
 def left_align(allele: Allele, window: ReferenceWindow) -> Allele:
-    """Return `allele` trimmed and moved left as far as possible (Tan 2015, 10.1093/bioinformatics/btv112).
+    """Return `allele` trimmed and moved left as far as possible.
+
+    Tan 2015, 10.1093/bioinformatics/btv112.
 
     Unknown reference bases (N) stop the move: nothing is known to repeat there.
     """

@@ -70,7 +70,7 @@ def _same(polymorphism: Polymorphism, allele: Allele) -> bool:
 
 
 def _exon_of(gene: Gene, change: Change) -> Exon | None:
-    """The exon that holds the whole change, or None; an insertion must stand between its bases."""
+    """Return the exon that holds the whole change; an insertion must stand between its bases."""
     for exon in gene.exons:
         if change.deleted and exon.start <= change.start and change.end <= exon.end:
             return exon

@@ -23,7 +23,7 @@ def reverse_complement(sequence: str) -> str:
 
 
 def translate(coding: str) -> str:
-    """Return the amino acids of `coding` up to and including the first stop, X for unknown codons."""
+    """Return the amino acids of `coding` up to its first stop, X for unknown codons."""
     protein = []
     for start in range(0, len(coding) - 2, 3):
         protein.append(CODONS.get(coding[start : start + 3], "X"))
@@ -34,7 +34,7 @@ def translate(coding: str) -> str:
 
 @dataclass(frozen=True)
 class Exon:
-    """An exon in transcript order; 1-based inclusive genomic positions; cds_* is None in the UTR."""
+    """An exon; 1-based inclusive genomic positions; cds_start and cds_end are None in the UTR."""
 
     number: int
     start: int
@@ -115,7 +115,7 @@ class Gene:
         return list(span if self.strand == "+" else reversed(span))
 
     def exon_at(self, position: int) -> Exon | None:
-        """The exon that holds a genomic position, or None."""
+        """Return the exon that holds a genomic position, or None."""
         return next((e for e in self.exons if e.start <= position <= e.end), None)
 
     def intron(self, upstream: int, downstream: int) -> tuple[int, int]:
