@@ -17,13 +17,14 @@ from aftercar.io.tables import read_table
 pytestmark = [pytest.mark.real, pytest.mark.e2e]
 
 # sample, patient, specimen, assay, path below ../shared/data, other columns
+COUNTS = "cytometry/gated/luciernaga_counts"
 SPECIMENS = [
     ("mouse-gated", "GATED", "tissue", "flow", "cytometry/gated/flowsom_68983/68983.fcs",
      {"workspace": "cytometry/gated/flowsom_68983/gating.wsp"}),
-    ("count-71", "COUNTS", "PB", "flow", "cytometry/gated/luciernaga_counts/CellCounts4L-NY071-1.fcs",
-     {"workspace": "cytometry/gated/luciernaga_counts/CellCounts.wsp"}),
-    ("count-72", "COUNTS", "PB", "flow", "cytometry/gated/luciernaga_counts/CellCounts4L-NY072-1.fcs",
-     {"workspace": "cytometry/gated/luciernaga_counts/CellCounts.wsp"}),
+    ("count-71", "COUNTS", "PB", "flow", f"{COUNTS}/CellCounts4L-NY071-1.fcs",
+     {"workspace": f"{COUNTS}/CellCounts.wsp"}),
+    ("count-72", "COUNTS", "PB", "flow", f"{COUNTS}/CellCounts4L-NY072-1.fcs",
+     {"workspace": f"{COUNTS}/CellCounts.wsp"}),
     ("mrd-tube", "MRD", "BM", "flow", "cytometry/clinical/facs_diva_test.fcs", {"panel": "b_all_mrd"}),
     ("truncated", "MRD", "BM", "flow", "cytometry/hostile/sample_header_truncated.fcs",
      {"panel": "b_all_mrd"}),
