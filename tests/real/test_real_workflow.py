@@ -25,10 +25,12 @@ SPECIMENS = [
      {"workspace": f"{COUNTS}/CellCounts.wsp"}),
     ("count-72", "COUNTS", "PB", "flow", f"{COUNTS}/CellCounts4L-NY072-1.fcs",
      {"workspace": f"{COUNTS}/CellCounts.wsp"}),
-    ("mrd-tube", "MRD", "BM", "flow", "cytometry/clinical/facs_diva_test.fcs", {"panel": "b_all_mrd"}),
+    ("mrd-tube", "MRD", "BM", "flow", "cytometry/clinical/facs_diva_test.fcs",
+     {"panel": "b_all_mrd"}),
     ("truncated", "MRD", "BM", "flow", "cytometry/hostile/sample_header_truncated.fcs",
      {"panel": "b_all_mrd"}),
-    ("tp53-rna", "TP53RNA", "BM", "rna", "sequencing/tp53_rna/recalibrated.bam", {"reference": "chr17"}),
+    ("tp53-rna", "TP53RNA", "BM", "rna", "sequencing/tp53_rna/recalibrated.bam",
+     {"reference": "chr17"}),
     ("cells-10x", "VARTRIX", "BM", "scrna", "",
      {"bam": "sequencing/vartrix/test.bam", "barcodes": "sequencing/vartrix/barcodes.tsv",
       "variants": "sequencing/vartrix/test.vcf", "reference": "tenx"}),
@@ -137,11 +139,14 @@ def test_the_cell_matrices_equal_the_expected_ones(real_run):
     barcodes = pd.read_csv(
         ROOT.parent / "shared/data/sequencing/vartrix/barcodes.tsv", header=None
     )[0].tolist()
+    counts = ["ref_umis", "alt_umis", "ref_reads", "alt_reads"]
+    covered = cells[cells["ref_reads"] + cells["alt_reads"] > 0]
     counted = {
-        (row.chrom, barcodes.index(row.barcode) + 1): (row.ref_umis, row.alt_umis, row.ref_reads, row.alt_reads)
-        for row in cells.itertuples()
-        if row.ref_reads + row.alt_reads
-    }  # fmt: skip
+        (chrom, barcodes.index(barcode) + 1): tuple(numbers)
+        for chrom, barcode, numbers in zip(
+            covered["chrom"], covered["barcode"], covered[counts].to_numpy().tolist(), strict=True
+        )
+    }
     assert counted == {
         ("1", 20): (1, 0, 1, 0),
         ("17", 20): (1, 0, 6, 0),
