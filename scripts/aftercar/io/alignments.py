@@ -19,10 +19,11 @@ _NO_QUALITY = 255
 _ASSUMED_QUALITY = 30  # for files without base qualities
 
 
-class UnreadableAlignments(ValueError):
+class AlignmentFileError(ValueError):
     """A BAM or FASTA file that cannot be used: what was found, what was expected, what to do."""
 
     def __init__(self, found: str, expected: str, remedy: str) -> None:
+        """Keep the three parts; the text of the error joins them."""
         super().__init__(f"found {found}; expected {expected}; to mend it: {remedy}")
         self.found, self.expected, self.remedy = found, expected, remedy
 
@@ -51,7 +52,7 @@ def _opened_bam(path: str | Path) -> Iterator:
             bam = pysam.AlignmentFile(str(path), "rb")
         except (OSError, ValueError) as error:
             truncated = "truncated" in str(error).lower() or "eof" in str(error).lower()
-            raise UnreadableAlignments(
+            raise AlignmentFileError(
                 "a truncated BAM file" if truncated else "a file that is not BAM",
                 "a complete, coordinate-sorted BAM file",
                 "copy the file again, or align again",
@@ -64,7 +65,7 @@ def _opened_bam(path: str | Path) -> Iterator:
 
 def _require_index(bam: object) -> None:
     if not bam.has_index():  # type: ignore[attr-defined]
-        raise UnreadableAlignments(
+        raise AlignmentFileError(
             "a BAM file without index",
             "a .bai file beside the BAM file",
             "run: samtools index FILE.bam (sort it first with samtools sort)",
@@ -88,14 +89,14 @@ def alignment_problems(
             names = list(bam.references)
             lengths = dict(zip(bam.references, bam.lengths, strict=True))
             _require_index(bam)
-    except UnreadableAlignments as error:
+    except AlignmentFileError as error:
         found.append((error.found, error.expected, error.remedy))
     if names:
         found += contig_problems(lengths, chroms, models["contig_lengths"])
     if fasta_path:
         try:
             contigs = fasta_contigs(fasta_path)
-        except UnreadableAlignments as error:
+        except AlignmentFileError as error:
             found.append((error.found, error.expected, error.remedy))
         else:
             if chroms and not any(contig_in(chrom, list(contigs)) for chrom in chroms):
@@ -141,11 +142,11 @@ def fasta_contigs(path: str | Path) -> dict[str, int]:
     """Return the contigs of an indexed FASTA with their lengths, from its .fai alone."""
     index = Path(f"{path}.fai")
     if not Path(path).exists():
-        raise UnreadableAlignments(
+        raise AlignmentFileError(
             "no reference FASTA", "the file named in sequencing/references", "correct the path"
         )
     if not index.exists() or (str(path).endswith(".gz") and not Path(f"{path}.gzi").exists()):
-        raise UnreadableAlignments(
+        raise AlignmentFileError(
             "a reference FASTA without index",
             ".fai beside the FASTA (and .gzi beside a bgzip file)",
             "run: samtools faidx FILE.fa",
@@ -164,7 +165,7 @@ def read_reference(path: str | Path, chrom: str, start: int, end: int) -> tuple[
     contigs = fasta_contigs(path)
     contig = contig_in(chrom, list(contigs))
     if contig is None:
-        raise UnreadableAlignments(
+        raise AlignmentFileError(
             f"a reference without {chrom}",
             "a GRCh38 FASTA with the contigs of the genes",
             "correct sequencing/references in config.yaml",
@@ -192,14 +193,14 @@ def read_alignments(
 
     Usable: primary, not a duplicate, not failed, mapped with at least `min_mapping_quality`. With
     `barcodes` (cell barcode -> number) only reads of listed cells; reads marked as duplicates are
-    then used, because molecules are told apart by their UMI. Raises UnreadableAlignments.
+    then used, because molecules are told apart by their UMI. Raises AlignmentFileError.
     """
     unused = _UNUSED | (0 if barcodes is not None else _DUPLICATE)
     with _opened_bam(path) as bam:
         _require_index(bam)
         contig = contig_in(chrom, list(bam.references))
         if contig is None:
-            raise UnreadableAlignments(
+            raise AlignmentFileError(
                 f"no contig {chrom}", f"a BAM file with contig {chrom}", "align to GRCh38"
             )
         limit = bam.get_reference_length(contig)
@@ -223,7 +224,7 @@ def read_alignments(
                         collected.dropped[reason] = collected.dropped.get(reason, 0) + 1
                 taken_up_to = max(taken_up_to, min(last, limit))
         except (OSError, ValueError):
-            raise UnreadableAlignments(
+            raise AlignmentFileError(
                 f"a BAM file that breaks off on {contig}",
                 "a complete BAM file with its own index",
                 "copy the file again and run samtools index",
@@ -323,7 +324,7 @@ def barcodes_in(path: str | Path, barcodes: dict[str, int], limit: int) -> tuple
                 if read.has_tag("CB") and (cell := barcodes.get(read.get_tag("CB"))) is not None:
                     seen.add(cell)
         except (OSError, ValueError):
-            raise UnreadableAlignments(
+            raise AlignmentFileError(
                 "a BAM file that breaks off", "a complete BAM file", "copy the file again"
             ) from None
     return seen, True

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from aftercar.io.alignments import UnreadableAlignments
+from aftercar.io.alignments import AlignmentFileError
 
 _BASES = set("ACGT")
 
@@ -24,7 +24,7 @@ def read_variants(path: str | Path) -> list[tuple[str, int, str, str]]:
                 if record.ref and _written_as_bases(record.ref, alt)
             ]
     except (OSError, ValueError):
-        raise UnreadableAlignments(
+        raise AlignmentFileError(
             "a file that is not VCF", "a VCF with REF and ALT as bases", "write the VCF again"
         ) from None
     finally:

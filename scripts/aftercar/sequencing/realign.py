@@ -1,0 +1,199 @@
+"""Which of several haplotypes a read supports, by comparing likelihoods over a window."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from aftercar.contracts.reads import EQUAL, MATCH, MISMATCH
+from aftercar.sequencing.alleles import Allele, placements
+from aftercar.sequencing.fragments import BOTH_STRANDS, Segments
+from aftercar.sequencing.genes import ReferenceWindow
+
+FLANK_NT = 40
+# ln likelihood ratio that a read must give before it counts: two good bases, so that no single
+# sequencing error decides. Base qualities are capped: errors of the PCR are not in them.
+DECISIVE = 9.2
+MAX_QUALITY = 30
+# A read that differs more than this from the best haplotype belongs to none.
+MAX_MISMATCH_SHARE = 0.15
+_CHUNK_READS = 10_000
+
+
+@dataclass(frozen=True)
+class Region:
+    """Where haplotypes differ: 0-based half-open event span, and the window around it."""
+
+    event_start: int
+    event_end: int
+    window_start: int
+    window_end: int
+
+
+def region_of(alleles: list[Allele], window: ReferenceWindow) -> Region:
+    """Return the span of all placements of all alleles, and a window with flanks around it."""
+    starts, ends = [], []
+    for allele in alleles:
+        places = placements(allele, window)
+        starts.append(places[0].start - 1)
+        ends.append(max(places[-1].end, places[-1].start - 1))
+    first, last = min(starts), max(ends)
+    return Region(
+        first,
+        last,
+        max(first - FLANK_NT, window.start - 1),
+        min(last + FLANK_NT, window.end),
+    )
+
+
+def haplotypes(alleles: list[Allele], region: Region, window: ReferenceWindow) -> list[str]:
+    """Return the reference and each allele, written over the window of the region."""
+    reference = window.bases(region.window_start + 1, region.window_end)
+    written = [reference]
+    for allele in alleles:
+        offset = allele.pos - 1 - region.window_start
+        written.append(reference[:offset] + allele.alt + reference[offset + len(allele.ref) :])
+    return written
+
+
+def likelihoods(
+    segments: Segments, region: Region, sequences: list[str]
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return the segments that overlap the region, their ln likelihoods (segment x haplotype), fits.
+
+    Each segment is laid without gaps on each haplotype, anchored at the aligned base next to the
+    event on its left or on its right, whichever fits better. Soft-clipped bases take part. `fits`
+    marks segments that differ little from their best haplotype. Errors: Phred, a third per base.
+    """
+    overlap = np.flatnonzero(
+        (segments.ref_start <= region.event_end) & (segments.ref_end >= region.event_start)
+    )
+    found, fits = [], []
+    for start in range(0, len(overlap), _CHUNK_READS):
+        part = overlap[start : start + _CHUNK_READS]
+        scores, good = _score(segments, part, region, sequences)
+        found.append(scores)
+        fits.append(good)
+    if not found:
+        return overlap, np.zeros((0, len(sequences))), np.zeros(0, dtype=bool)
+    return overlap, np.concatenate(found), np.concatenate(fits)
+
+
+def _anchors(
+    segments: Segments, part: np.ndarray, region: Region
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Aligned position and read index next to the event, left and right; position -1: none."""
+    ops, rows = _aligned_ops(segments, part)
+    start = np.maximum(segments.op_ref[ops], segments.ref_start[part][rows])
+    end = np.minimum(
+        segments.op_ref[ops] + segments.reads.op_length[ops], segments.ref_end[part][rows]
+    )
+    left = np.full(len(part), -1, dtype=np.int64)
+    left_query = np.zeros(len(part), dtype=np.int64)
+    right, right_query = left.copy(), left_query.copy()
+    # operations run from left to right: the last one that begins before the event is nearest
+    usable = (start < end) & (start < region.event_start)
+    position = np.minimum(end, region.event_start)[usable] - 1
+    left[rows[usable]] = position
+    left_query[rows[usable]] = (segments.op_query[ops] - segments.op_ref[ops])[usable] + position
+    usable = np.flatnonzero((start < end) & (end > region.event_end))[::-1]
+    position = np.maximum(start, region.event_end)[usable]
+    right[rows[usable]] = position
+    right_query[rows[usable]] = (segments.op_query[ops] - segments.op_ref[ops])[usable] + position
+    return left, left_query, right, right_query
+
+
+def _aligned_ops(segments: Segments, part: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    row_of = np.full(len(segments.read), -1, dtype=np.int64)
+    row_of[part] = np.arange(len(part))
+    ops = np.flatnonzero(
+        np.isin(segments.reads.op, (MATCH, EQUAL, MISMATCH)) & (row_of[segments.op_segment] >= 0)
+    )
+    return ops, row_of[segments.op_segment[ops]]
+
+
+def _score(
+    segments: Segments, part: np.ndarray, region: Region, sequences: list[str]
+) -> tuple[np.ndarray, np.ndarray]:
+    left, left_query, right, right_query = _anchors(segments, part, region)
+    width = region.window_end - region.window_start
+    longest = max(len(sequence) for sequence in sequences)
+    low, high = segments.query_start[part], segments.query_end[part]
+    from_left = left_query - (left - region.window_start)
+    from_right = right_query + (region.window_end - right)
+    # without an anchor on one side the read ends there, or is clipped
+    first = np.where(left >= 0, from_left, np.where(right >= 0, from_right - longest, high))
+    last = np.where(right >= 0, from_right, np.where(left >= 0, from_left + longest, low))
+    first, last = np.maximum(first, low), np.minimum(last, high)
+    last = np.minimum(last, first + 2 * longest + width)
+    size = np.maximum(last - first, 0)
+    steps = np.arange(int(size.max()) if len(size) else 0)
+    query = first[:, None] + steps
+    inside = steps < size[:, None]
+    query = np.where(inside, query, 0)
+    base = segments.reads.base[query]
+    quality = np.minimum(segments.reads.quality[query], MAX_QUALITY).astype(np.float32)
+    error = np.power(np.float32(10), -np.maximum(quality, 2) / 10)
+    matched, missed = np.log1p(-error), np.log(error / 3)
+    scores = np.full((len(part), len(sequences)), -np.inf)
+    mismatches = np.full((len(part), len(sequences)), np.inf)
+    for number, sequence in enumerate(sequences):
+        letters = np.frombuffer(sequence.encode(), dtype=np.uint8)
+        for has, index in (
+            (left >= 0, query - from_left[:, None]),
+            (right >= 0, query - from_right[:, None] + len(letters)),
+        ):
+            on = inside & (index >= 0) & (index < len(letters)) & has[:, None]
+            letter = letters[np.clip(index, 0, len(letters) - 1)]
+            on &= (letter != ord("N")) & (base != ord("N"))
+            same = letter == base
+            score = np.where(on, np.where(same, matched, missed), 0).sum(axis=1)
+            wrong = (on & ~same).sum(axis=1) / np.maximum(on.sum(axis=1), 1)
+            better = has & (score > scores[:, number])
+            scores[better, number] = score[better]
+            mismatches[better, number] = wrong[better]
+    anchored = (left >= 0) | (right >= 0)
+    scores[~anchored] = 0
+    best = mismatches[np.arange(len(part)), scores.argmax(axis=1)]
+    return scores, anchored & (best <= MAX_MISMATCH_SHARE)
+
+
+def choose(scores: np.ndarray, fits: np.ndarray, kept: list[int]) -> np.ndarray:
+    """Return per segment and kept haplotype +1 (supports it), -1 (supports another), 0 (neither)."""
+    verdict = np.zeros((len(scores), len(kept)), dtype=np.int8)
+    for column, number in enumerate(kept):
+        others = [other for other in kept if other != number]
+        ratio = scores[:, number] - scores[:, others].max(axis=1)
+        verdict[fits & (ratio >= DECISIVE), column] = 1
+        verdict[fits & (ratio <= -DECISIVE), column] = -1
+    return verdict
+
+
+@dataclass(frozen=True, eq=False)
+class Support:
+    """Fragments for and against one allele by strand class, and which fragments show it."""
+
+    alternative: np.ndarray
+    total: np.ndarray
+    fragments: np.ndarray
+
+
+def by_fragment(segments: Segments, overlap: np.ndarray, verdict: np.ndarray) -> Support:
+    """Join the verdicts of the segments of each fragment: for, against, or neither on conflict."""
+    informative = verdict != 0
+    fragment = segments.fragment[overlap][informative]
+    says = verdict[informative]
+    strand = segments.reverse[overlap][informative].astype(np.int64)
+    alternative, total = np.zeros(3, dtype=np.int64), np.zeros(3, dtype=np.int64)
+    if not len(fragment):
+        return Support(alternative, total, np.zeros(0, dtype=np.int64))
+    order = np.argsort(fragment, kind="stable")
+    fragment, says, strand = fragment[order], says[order], strand[order]
+    first = np.flatnonzero(np.concatenate([[True], fragment[1:] != fragment[:-1]]))
+    low, high = np.minimum.reduceat(says, first), np.maximum.reduceat(says, first)
+    weakest, strongest = np.minimum.reduceat(strand, first), np.maximum.reduceat(strand, first)
+    stratum = np.where(weakest == strongest, weakest, BOTH_STRANDS)
+    agree = low == high
+    total += np.bincount(stratum[agree], minlength=3)
+    shows = agree & (high == 1)
+    alternative += np.bincount(stratum[shows], minlength=3)
+    return Support(alternative, total, fragment[first][shows])
