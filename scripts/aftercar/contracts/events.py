@@ -1,0 +1,51 @@
+"""Events of a flow cytometer as plain arrays: what the reader hands to the analysis."""
+
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import numpy as np
+
+
+class Check(NamedTuple):
+    """One check of a specimen: a row of QUALITY without the columns that name the specimen."""
+
+    check: str
+    value: float | None
+    unit: str
+    verdict: str  # one of CHECK_VERDICT
+    message: str
+
+
+@dataclass(frozen=True)
+class Channel:
+    """A detector of the file: its name ($PnN), label ($PnS), range ($PnR) and voltage ($PnV)."""
+
+    name: str
+    label: str = ""
+    full_scale: float = 0.0  # 0: not stated
+    voltage: float | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class FlowEvents:
+    """The events of one specimen on linear scale, not compensated.
+
+    `values` has shape (events, channels), column-major, so that a channel is contiguous. `spill`
+    is the text of the compensation keyword as the file has it, or empty. `instrument` is the
+    model. `checks` holds what the reader found. No other keyword leaves the reader.
+    """
+
+    channels: tuple[Channel, ...]
+    values: np.ndarray
+    spill: str = ""
+    instrument: str = ""
+    time_step_seconds: float | None = None
+    checks: tuple[Check, ...] = field(default=())
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    @property
+    def names(self) -> list[tuple[str, str]]:
+        """Name and label of each channel."""
+        return [(channel.name, channel.label) for channel in self.channels]

@@ -1,0 +1,281 @@
+"""DATA segment of an FCS file: layout of a record, bit masks, scaling, and whether it is right."""
+
+import re
+from dataclasses import dataclass
+
+import numpy as np
+
+from aftercar.contracts.events import Check
+from aftercar.io.fcs_text import Segments, UnreadableFile, shown_name
+
+TIME = re.compile(r"time|hdr-t", re.IGNORECASE)
+COUNTER = re.compile(r"hdr-ce|hdr-se|hdr-v|event ?(count|number|#|no\.?)|event", re.IGNORECASE)
+MONOTONE_SHARE = 0.99  # of steps; time or a counter that falls more often is not time
+TAG_SHARE = 0.5  # of integers above $PnR: then the high bits are tags and not signal
+OFF_SCALE_SHARE = 0.05  # above this and below TAG_SHARE nobody can tell what the values are
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How a record of one event is stored."""
+
+    names: tuple[str, ...]
+    labels: tuple[str, ...]
+    events: int
+    kind: str  # $DATATYPE: I, F or D
+    order: str  # numpy's < or >
+    widths: tuple[int, ...]  # bytes per value
+    ranges: tuple[float, ...]  # $PnR, 0 if not stated
+
+    @property
+    def record_bytes(self) -> int:
+        """Bytes of one event."""
+        return sum(self.widths)
+
+
+def layout_of(segments: Segments) -> Layout:
+    """Return the layout that TEXT declares, or raise UnreadableFile with the reason."""
+    text = segments.keywords
+    if text.get("$MODE", "L").upper() != "L":
+        raise UnreadableFile("$MODE is not L (list mode): the file holds histograms, not events")
+    kind = text.get("$DATATYPE", "").upper()
+    if kind not in ("I", "F", "D"):
+        raise UnreadableFile("$DATATYPE is not I, F or D; export the file again as list mode data")
+    channels = segments.number("$PAR")
+    if not 1 <= channels <= 1000:
+        raise UnreadableFile(f"$PAR is {channels}; expected 1 to 1000 channels")
+    if mixed := [n for n in range(1, channels + 1) if text.get(f"$P{n}DATATYPE", kind) != kind]:
+        raise UnreadableFile(
+            f"FCS 3.2 with mixed data types ($P{mixed[0]}DATATYPE) is not supported; "
+            "export the file as FCS 3.1"
+        )
+    order = text.get("$BYTEORD", "").replace(" ", "")
+    if order in ("1,2,3,4", "1,2", "1,2,3,4,5,6,7,8", "1"):
+        sign = "<"
+    elif order in ("4,3,2,1", "2,1", "8,7,6,5,4,3,2,1"):
+        sign = ">"
+    else:
+        raise UnreadableFile("$BYTEORD is neither little nor big endian; export the file again")
+    names = tuple(text.get(f"$P{n}N", "") for n in range(1, channels + 1))
+    if "" in names:
+        raise UnreadableFile(f"$P{names.index('') + 1}N is missing: a channel has no name")
+    declared = max(end - start + 1 for start, end in zip(segments.starts, segments.ends, strict=True))
+    events = segments.number("$TOT", default=-1 if segments.version == "FCS2.0" else None)
+    widths = _widths(segments, kind, channels, events, declared)
+    if events < 0:  # FCS 2.0 may leave $TOT out
+        events = declared // sum(widths)
+    if events == 0:
+        raise UnreadableFile("the file declares 0 events ($TOT); acquire or export it again")
+    return Layout(
+        names,
+        tuple(text.get(f"$P{n}S", "") for n in range(1, channels + 1)),
+        events,
+        kind,
+        sign,
+        widths,
+        tuple(_number(text.get(f"$P{n}R", "")) for n in range(1, channels + 1)),
+    )
+
+
+def _widths(
+    segments: Segments, kind: str, channels: int, events: int, declared: int
+) -> tuple[int, ...]:
+    if kind in ("F", "D"):
+        return (4 if kind == "F" else 8,) * channels
+    widths = []
+    for n in range(1, channels + 1):
+        bits = segments.number(f"$P{n}B")
+        if not 1 <= bits <= 64:
+            raise UnreadableFile(f"$P{n}B is {bits}; expected 1 to 64 bits")
+        # Values of 10 or 12 bits are stored in 2 bytes; packed bits are told by the length below.
+        widths.append(next(width for width in (1, 2, 3, 4, 8) if 8 * width >= bits))
+    if events > 0 and declared + 1 < events * sum(widths) and any(
+        segments.number(f"$P{n}B") % 8 for n in range(1, channels + 1)
+    ):
+        raise UnreadableFile("integers are packed in bits, not bytes ($PnB); export as FCS 3.1")
+    return tuple(widths)
+
+
+def right_start(segments: Segments, layout: Layout, size: int) -> list[int]:
+    """Return the candidates for the first byte of DATA that the file is long enough for.
+
+    Raises UnreadableFile naming declared and found bytes when there is none.
+    """
+    need = layout.events * layout.record_bytes
+    inside, short = [], ""
+    for start, end in zip(segments.starts, segments.ends, strict=True):
+        if end - start + 2 < need:  # the end may be one byte off
+            short = (
+                f"DATA is declared with {end - start + 1} bytes, but {layout.events} events of "
+                f"{layout.record_bytes} bytes need {need}"
+            )
+        elif start + need > size or end > size:
+            short = (
+                f"the file is truncated: DATA is declared to end at byte {end}, "
+                f"the file has {size} bytes; {layout.events} events were declared"
+            )
+        elif start not in inside:
+            inside.append(start)
+    if not inside:
+        raise UnreadableFile(f"{short}; copy the file again from the instrument")
+    return inside
+
+
+def decode(content: bytes | memoryview, layout: Layout) -> tuple[np.ndarray, float]:
+    """Return stored values (events x channels, column-major) and the share above $PnR.
+
+    Integers keep every bit: 64-bit floats hold them. Tag bits above $PnR are masked when most
+    events have some; few values above $PnR are real signal off scale and stay (see `off_scale`).
+    """
+    events, channels = layout.events, len(layout.names)
+    if layout.kind != "I":
+        raw = np.frombuffer(content, dtype=f"{layout.order}{'f4' if layout.kind == 'F' else 'f8'}")
+        matrix = raw.reshape(events, channels)
+        values = np.empty((events, channels), dtype=raw.dtype.newbyteorder("="), order="F")
+        values[:] = matrix
+        return values, 0.0
+    block = np.frombuffer(content, dtype=np.uint8).reshape(events, layout.record_bytes)
+    stored = np.empty((events, channels), dtype=np.uint64, order="F")
+    first = 0
+    for n, width in enumerate(layout.widths):
+        part = block[:, first : first + width]
+        if width == 3:
+            shifts = (16, 8, 0) if layout.order == ">" else (0, 8, 16)
+            stored[:, n] = sum(
+                part[:, k].astype(np.uint64) << np.uint64(shift) for k, shift in enumerate(shifts)
+            )
+        else:
+            stored[:, n] = np.ascontiguousarray(part).view(f"{layout.order}u{width}")[:, 0]
+        first += width
+    covers = [_cover(limit, 8 * w) for limit, w in zip(layout.ranges, layout.widths, strict=True)]
+    outside = np.zeros(events, dtype=bool)
+    for n, cover in enumerate(covers):
+        outside |= stored[:, n] >= cover
+    share = float(outside.mean())
+    if share >= TAG_SHARE:
+        stored &= np.array([cover - 1 for cover in covers], dtype=np.uint64)
+    return np.asfortranarray(stored.astype(np.float64)), share
+
+
+def _cover(limit: float, bits: int) -> int:
+    """The power of two that covers a range; without a range, all bits of the value."""
+    largest = 1 << min(bits, 63)
+    if not 1 < limit < largest:
+        return largest
+    return 1 << int(np.ceil(np.log2(limit)))
+
+
+def monotone_shares(values: np.ndarray, names: tuple[str, ...]) -> dict[str, float]:
+    """Share of steps in which time and each event counter do not fall, by channel name.
+
+    A channel that is constant or stuck at its ceiling cannot be checked and is left out.
+    """
+    shares = {}
+    for n, name in enumerate(names):
+        if TIME.fullmatch(name.strip()) or COUNTER.fullmatch(name.strip()):
+            steps = np.diff(values[:, n].astype(np.float64))
+            if (steps != 0).any():
+                shares[name] = float((steps >= 0).mean())
+    return shares
+
+
+def plausibility(
+    values: np.ndarray, layout: Layout, share_above_range: float
+) -> tuple[bool, float, str]:
+    """Return whether decoded values can be right, a score to compare candidates, and why not."""
+    finite = np.isfinite(values)
+    if not finite.all():
+        bad = int((~finite.all(axis=1)).sum())
+        return False, -1.0, f"{bad} of {len(values)} events hold values that are not finite"
+    shares = monotone_shares(values, layout.names)
+    falling = {name: share for name, share in shares.items() if share < MONOTONE_SHARE}
+    if falling and len(values) > 100:
+        name, share = min(falling.items(), key=lambda item: item[1])
+        return (
+            False,
+            share - 1,
+            f"channel {shown_name(name)} rises in only {share:.0%} of steps: the events are out of "
+            "order or the values are not where the file says",
+        )
+    if layout.kind == "I" and OFF_SCALE_SHARE < share_above_range < TAG_SHARE:
+        return (
+            False,
+            -share_above_range,
+            f"{share_above_range:.0%} of events exceed the declared range ($PnR): "
+            "neither off-scale signal nor tag bits",
+        )
+    tags = share_above_range if share_above_range < TAG_SHARE else 0.5
+    return True, len(shares) - tags, ""
+
+
+def scaled(values: np.ndarray, layout: Layout, keywords: dict[str, str]) -> np.ndarray:
+    """Return linear values: log-amplified integers become linear, gains are divided out.
+
+    $PnE applies to integers only (floats with $PnE 4,0 are linear already); 4,0 means 4,1
+    (FCS 3.1, 10.1002/cyto.a.20825). Time keeps its stored unit.
+    """
+    for n, name in enumerate(layout.names):
+        decades, offset = _amplification(keywords.get(f"$P{n + 1}E", ""))
+        gain = _number(keywords.get(f"$P{n + 1}G", ""))
+        if layout.kind == "I" and decades > 0:
+            limit = layout.ranges[n] or 2.0 ** (8 * layout.widths[n])
+            values[:, n] = 10.0 ** (decades * values[:, n] / limit) * (offset or 1.0)
+        elif gain > 0 and gain != 1 and not TIME.fullmatch(name.strip()):
+            values[:, n] /= gain
+    return values
+
+
+def _amplification(text: str) -> tuple[float, float]:
+    parts = text.split(",")
+    return (_number(parts[0]), _number(parts[1])) if len(parts) == 2 else (0.0, 0.0)
+
+
+def _number(text: str) -> float:
+    """A positive number, or 0 where the text is none."""
+    match = re.fullmatch(r"\s*\+?(\d+\.?\d*([eE][-+]?\d+)?|\.\d+)\s*", text)
+    return float(match.group(1)) if match else 0.0
+
+
+def reader_checks(values: np.ndarray, layout: Layout, share_above: float) -> list[Check]:
+    """Return what a reader of results must know about the decoded values."""
+    checks = []
+    if layout.kind == "I" and 0 < share_above < TAG_SHARE:
+        above = sum(
+            int((values[:, n] >= _cover(layout.ranges[n], 8 * layout.widths[n])).sum())
+            for n in range(len(layout.names))
+        )
+        checks.append(
+            Check(
+                "off_scale", float(above), "values", "FLAG",
+                f"{above} values lie above the declared range of their channel; kept as they are",
+            )
+        )  # fmt: skip
+    if layout.kind == "I" and share_above >= TAG_SHARE:
+        checks.append(
+            Check(
+                "tag_bits", share_above, "fraction", "FLAG",
+                "bits above the declared range were tags in most events and were masked",
+            )
+        )  # fmt: skip
+    constant = [
+        shown_name(name)
+        for n, name in enumerate(layout.names)
+        if len(values) > 1 and values[:, n].min() == values[:, n].max()
+    ]
+    if constant:
+        checks.append(
+            Check(
+                "constant_channels", float(len(constant)), "channels", "FLAG",
+                f"the same value in all events of {', '.join(constant)}: nothing was measured there",
+            )
+        )  # fmt: skip
+    again = sorted({name for name in layout.names if layout.names.count(name) > 1})
+    if again:
+        checks.append(
+            Check(
+                "duplicate_channels", float(len(again)), "names", "FLAG",
+                f"several channels are named {', '.join(map(shown_name, again))}: told apart by "
+                "their labels",
+            )
+        )  # fmt: skip
+    return checks
