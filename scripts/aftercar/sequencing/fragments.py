@@ -165,6 +165,7 @@ class Pileup:
     mismatch_fragment: np.ndarray
     mismatch_index: np.ndarray
     mismatch_base: np.ndarray
+    mismatch_stratum: np.ndarray
 
     def depth(self) -> np.ndarray:
         """Fragments with a base at each position."""
@@ -186,7 +187,7 @@ def pile_up(
     size = len(window.sequence)
     counts = np.zeros((3, 4, size), dtype=np.int64)
     reference = CODE[np.frombuffer(window.sequence.encode(), dtype=np.uint8)]
-    kept: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
+    kept: list[tuple[np.ndarray, ...]] = []
     for chosen in _chunks(segments):
         fragment, index, base, stratum = _observations(
             segments, chosen, window, wanted, min_base_quality
@@ -194,9 +195,9 @@ def pile_up(
         flat = (stratum.astype(np.int64) * 4 + base) * size + index
         counts += np.bincount(flat, minlength=12 * size).reshape(3, 4, size)
         differs = base != reference[index]
-        kept.append((fragment[differs], index[differs], base[differs]))
-    joined = [np.concatenate([k[i] for k in kept]) if kept else np.zeros(0, int) for i in range(3)]
-    return Pileup(window.start, counts, joined[0], joined[1], joined[2])
+        kept.append((fragment[differs], index[differs], base[differs], stratum[differs]))
+    joined = [np.concatenate([k[i] for k in kept]) if kept else np.zeros(0, int) for i in range(4)]
+    return Pileup(window.start, counts, *joined)
 
 
 def _chunks(segments: Segments) -> list[np.ndarray]:

@@ -58,7 +58,7 @@ def haplotypes(alleles: list[Allele], region: Region, window: ReferenceWindow) -
 def likelihoods(
     segments: Segments, region: Region, sequences: list[str]
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return the segments that overlap the region, their ln likelihoods (segment x haplotype), fits.
+    """Return the segments over the region, their ln likelihoods by haplotype, and whether they fit.
 
     Each segment is laid without gaps on each haplotype, anchored at the aligned base next to the
     event on its left or on its right, whichever fits better. Soft-clipped bases take part. `fits`
@@ -158,7 +158,7 @@ def _score(
 
 
 def choose(scores: np.ndarray, fits: np.ndarray, kept: list[int]) -> np.ndarray:
-    """Return per segment and kept haplotype +1 (supports it), -1 (supports another), 0 (neither)."""
+    """Return by segment and kept haplotype: 1 supports it, -1 supports another, 0 neither."""
     verdict = np.zeros((len(scores), len(kept)), dtype=np.int8)
     for column, number in enumerate(kept):
         others = [other for other in kept if other != number]
@@ -177,8 +177,16 @@ class Support:
     fragments: np.ndarray
 
 
-def by_fragment(segments: Segments, overlap: np.ndarray, verdict: np.ndarray) -> Support:
-    """Join the verdicts of the segments of each fragment: for, against, or neither on conflict."""
+def by_fragment(
+    segments: Segments, overlap: np.ndarray, verdict: np.ndarray, event_start: int
+) -> Support:
+    """Join the verdicts of the segments of each fragment: for, against, or neither on conflict.
+
+    A read that begins inside a deletion speaks for the reference, but no read of the deleted
+    allele can begin there: against the allele count only reads that cross `event_start` (0-based).
+    """
+    one_sided = (verdict < 0) & (segments.ref_start[overlap] >= event_start)
+    verdict = np.where(one_sided, 0, verdict)
     informative = verdict != 0
     fragment = segments.fragment[overlap][informative]
     says = verdict[informative]

@@ -1,0 +1,159 @@
+"""How often sequencing itself shows a change, learnt from the other positions of the same run."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from aftercar.sequencing.alleles import Allele, homopolymer_length, placements, trimmed
+from aftercar.sequencing.fragments import CODE, Pileup
+from aftercar.sequencing.genes import ReferenceWindow
+
+# Expected errors per fragment before a run has said anything, and the number of fragments that
+# this expectation is worth. Raw bases 1e-3; bases that both mates agree on 2e-4; insertions and
+# deletions 5e-5 off homopolymers, more in them. Conventions, refined by every run.
+SUBSTITUTION_PRIOR = np.array([1e-3, 1e-3, 2e-4])
+PRIOR_FRAGMENTS = 20_000
+INDEL_PRIOR = {1: 5e-5, 2: 1e-4, 4: 3e-4, 6: 1e-3}  # by length of the run: 1, 2-3, 4-5, 6 or more
+SMALLEST_RATE = 2e-5
+# A change seen in a larger share of the fragments of a site is no background.
+MAX_BACKGROUND_FRACTION = 0.05
+DISPERSION_RANGE = (2e-5, 1e-2)
+OUTLIER_Z = 6.0
+
+
+@dataclass(frozen=True, eq=False)
+class ErrorModel:
+    """Error counts by strand class and context; rates are asked for without the site's own counts.
+
+    substitution_errors[s, context, alt] and substitution_total[s, context]; the context is the
+    triplet around the base (64, and 64 for unknown neighbours). indel_* map the length class of the
+    homopolymer to counts. `dispersion` is the beta-binomial correlation between sites.
+    """
+
+    substitution_errors: np.ndarray
+    substitution_total: np.ndarray
+    indel_errors: dict[int, int]
+    indel_total: dict[int, int]
+    dispersion: float
+
+    def substitution_rate(
+        self, context: int, alt: int, own_errors: np.ndarray, own_total: np.ndarray
+    ) -> np.ndarray:
+        """Return the error rate by strand class, shrunk: context to base pair to strand class."""
+        reference = (context // 4) % 4 if context < 64 else None
+        errors = self.substitution_errors.sum(axis=(1, 2)) - own_errors
+        total = 3 * self.substitution_total.sum(axis=1) - own_total
+        rate = _shrunk(errors, total, SUBSTITUTION_PRIOR)
+        if reference is None:
+            return rate
+        same = [c for c in range(64) if (c // 4) % 4 == reference]
+        errors = self.substitution_errors[:, same, alt].sum(axis=1) - own_errors
+        total = self.substitution_total[:, same].sum(axis=1) - own_total
+        rate = _shrunk(errors, total, rate)
+        errors = self.substitution_errors[:, context, alt] - own_errors
+        return _shrunk(errors, self.substitution_total[:, context] - own_total, rate)
+
+    def indel_rate(self, length_class: int, own_errors: int, own_total: int) -> float:
+        """Return the error rate of insertions and deletions in homopolymers of a length class."""
+        errors = max(self.indel_errors.get(length_class, 0) - own_errors, 0)
+        total = max(self.indel_total.get(length_class, 0) - own_total, 0)
+        prior = np.array([INDEL_PRIOR[length_class]])
+        return float(_shrunk(np.array([errors]), np.array([total]), prior)[0])
+
+
+def _shrunk(errors: np.ndarray, total: np.ndarray, prior: np.ndarray) -> np.ndarray:
+    rate = (np.maximum(errors, 0) + prior * PRIOR_FRAGMENTS) / (
+        np.maximum(total, 0) + PRIOR_FRAGMENTS
+    )
+    return np.maximum(rate, SMALLEST_RATE)
+
+
+def contexts(window: ReferenceWindow) -> np.ndarray:
+    """Return the triplet context of each position of the window, 64 where a base is unknown."""
+    code = CODE[np.frombuffer(window.sequence.encode(), dtype=np.uint8)].astype(np.int64)
+    around = np.concatenate([[4], code, [4]])
+    known = (around[:-2] < 4) & (code < 4) & (around[2:] < 4)
+    return np.where(known, around[:-2] * 16 + code * 4 + around[2:], 64)
+
+
+def length_class(allele: Allele, window: ReferenceWindow) -> int:
+    """Return the class of the homopolymer that an insertion or deletion lengthens or shortens."""
+    if not allele.is_indel:
+        return 1
+    places = placements(allele, window)
+    change = trimmed(allele)
+    letters = set(change.inserted or window.bases(places[0].start, places[0].end))
+    if len(letters) > 1 or (change.inserted and change.deleted):
+        return 1
+    where = places[-1].start - (1 if change.inserted else 0)
+    run = max(homopolymer_length(p, window) for p in (where, places[0].start))
+    return max(length for length in INDEL_PRIOR if length <= run)
+
+
+def fit_errors(
+    pileup: Pileup,
+    window: ReferenceWindow,
+    wanted: np.ndarray,
+    proposals: dict[Allele, set[int]],
+) -> ErrorModel:
+    """Count the errors of a run at the wanted positions; what looks like a variant is left out."""
+    context = contexts(window)
+    reference = CODE[np.frombuffer(window.sequence.encode(), dtype=np.uint8)]
+    depth = pileup.counts.sum(axis=1)
+    errors, total = np.zeros((3, 65, 4)), np.zeros((3, 65))
+    sites = np.flatnonzero(wanted & (reference < 4) & (depth.sum(axis=0) > 0))
+    whole = depth[:, sites].sum(axis=0)
+    for alt in range(4):
+        here = sites[reference[sites] != alt]
+        seen = pileup.counts[:, alt, here]
+        background = seen.sum(axis=0) <= MAX_BACKGROUND_FRACTION * depth[:, here].sum(axis=0)
+        for s in range(3):
+            np.add.at(errors[s, :, alt], context[here[background]], seen[s][background])
+    for s in range(3):
+        np.add.at(total[s], context[sites], depth[s, sites])
+    indel_errors, indel_total = dict.fromkeys(INDEL_PRIOR, 0), dict.fromkeys(INDEL_PRIOR, 0)
+    code = np.concatenate([[9], reference, [9]])
+    run_starts = [int(i) for i in sites if code[i] != code[i + 1]]
+    for index in run_starts:
+        run = homopolymer_length(window.start + index, window)
+        indel_total[max(n for n in INDEL_PRIOR if n <= run)] += int(depth[:, index].sum())
+    whole_depth = depth.sum(axis=0)
+    for allele, fragments in proposals.items():
+        index = min(max(allele.pos - window.start, 0), len(wanted) - 1)
+        if allele.is_indel and len(fragments) <= MAX_BACKGROUND_FRACTION * whole_depth[index]:
+            indel_errors[length_class(allele, window)] += len(fragments)
+    model = ErrorModel(errors, total, indel_errors, indel_total, DISPERSION_RANGE[0])
+    dispersion = _dispersion(model, pileup, sites, context, reference) if len(whole) else 0.0
+    low, high = DISPERSION_RANGE
+    return ErrorModel(errors, total, indel_errors, indel_total, min(max(dispersion, low), high))
+
+
+def _dispersion(
+    model: ErrorModel,
+    pileup: Pileup,
+    sites: np.ndarray,
+    context: np.ndarray,
+    reference: np.ndarray,
+) -> float:
+    """Estimate the correlation between sites by moments, without outlying sites."""
+    depth = pileup.counts.sum(axis=1)[:, sites].astype(float)
+    excess = weight = 0.0
+    none = np.zeros(3)
+    rates = {
+        (c, alt): model.substitution_rate(c, alt, none, none)
+        for c in np.unique(context[sites]).tolist()
+        for alt in range(4)
+    }
+    for alt in range(4):
+        here = np.flatnonzero(reference[sites] != alt)
+        if not len(here):
+            continue
+        rate = np.stack([rates[int(c), alt] for c in context[sites[here]]], axis=1)
+        expected = (depth[:, here] * rate).sum(axis=0)
+        seen = pileup.counts[:, alt, sites[here]].sum(axis=0)
+        z = (seen - expected) / np.sqrt(np.maximum(expected, 1e-9))
+        usual = (z < OUTLIER_Z) & (expected > 0)
+        n = depth[:, here].sum(axis=0)[usual]
+        excess += float(((seen - expected)[usual] ** 2 - expected[usual]).sum())
+        weight += float((np.maximum(n - 1, 0) * expected[usual]).sum())
+    return excess / weight if weight > 0 else 0.0

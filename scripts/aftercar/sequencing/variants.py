@@ -1,0 +1,390 @@
+"""Call variants of a gene in the fragments of one specimen, and count given ones."""
+
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from aftercar.sequencing.alleles import Allele, placements
+from aftercar.sequencing.candidates import propose
+from aftercar.sequencing.errors import ErrorModel, contexts, fit_errors, length_class
+from aftercar.sequencing.fragments import BASES, CODE, Pileup, Segments, pile_up
+from aftercar.sequencing.genes import ReferenceWindow
+from aftercar.sequencing.realign import (
+    FLANK_NT,
+    Support,
+    by_fragment,
+    choose,
+    haplotypes,
+    likelihoods,
+    region_of,
+)
+from aftercar.stats.beta_binomial import log_probability, smallest_significant, upper_tail
+from aftercar.stats.intervals import wilson_interval
+
+# Proposed alleles must be this unlikely as errors before reads are realigned to them.
+PROPOSAL_ALPHA = 1e-2
+MAX_HAPLOTYPES = 12
+# Strands are compared only where both should show this many fragments (likelihood ratio, 1 df).
+STRAND_MIN_EXPECTED = 4
+STRAND_ALPHA = 1e-4
+# Level at which a variant that is known from another specimen counts as seen: one test, not 8,000.
+KNOWN_VARIANT_ALPHA = 1e-3
+KNOWN_VARIANT_MIN_FRAGMENTS = 2
+SENSITIVITY = 0.95
+
+
+@dataclass(frozen=True)
+class CallSettings:
+    """Thresholds of the configuration (sequencing/...)."""
+
+    min_base_quality: int
+    min_alt_fragments: int
+    false_calls_per_base: float
+    target_vaf: float
+
+
+@dataclass(frozen=True, eq=False)
+class Evidence:
+    """Fragments of one specimen for an allele, by strand class, against what errors would show."""
+
+    allele: Allele
+    alternative: np.ndarray
+    total: np.ndarray
+    error_rate: np.ndarray
+    dispersion: float
+    fragments: np.ndarray = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
+
+    @property
+    def alt_fragments(self) -> int:
+        """Fragments that show the allele."""
+        return int(self.alternative.sum())
+
+    @property
+    def depth(self) -> int:
+        """Fragments that tell the allele from the reference."""
+        return int(self.total.sum())
+
+    @property
+    def mean_error(self) -> float:
+        """Error rate over all strand classes."""
+        if not self.depth:
+            return float(self.error_rate.mean())
+        return float((self.error_rate * self.total).sum() / self.depth)
+
+    @property
+    def tail(self) -> float:
+        """Probability that errors alone show as many fragments."""
+        return upper_tail(self.alt_fragments, self.depth, self.mean_error, self.dispersion)
+
+    @property
+    def vaf(self) -> float | None:
+        """Variant allele fraction."""
+        return self.alt_fragments / self.depth if self.depth else None
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """Wilson 95 % interval of the variant allele fraction."""
+        return wilson_interval(self.alt_fragments, self.depth)
+
+    @property
+    def log10_bayes_factor(self) -> float:
+        """Variant (fraction log-uniform over 0.001 to 1) against error only, all strand classes."""
+        fraction = np.logspace(-3, 0, 241)[:, None]
+        rate = self.error_rate[None, :]
+        mixed = fraction * (1 - rate) + (1 - fraction) * rate
+        with_variant = log_probability(self.alternative, self.total, mixed, self.dispersion).sum(
+            axis=1
+        )
+        error_only = log_probability(
+            self.alternative, self.total, self.error_rate, self.dispersion
+        ).sum()
+        peak = with_variant.max()
+        average = peak + np.log(np.exp(with_variant - peak).mean())
+        return float((average - error_only) / np.log(10))
+
+    def detectable_vaf(self, alpha: float, floor: int) -> float | None:
+        """Smallest fraction that this depth shows with 95 % probability; None: none at all."""
+        found = detectable_fraction(
+            np.array([self.depth]), np.array([self.mean_error]), self.dispersion, alpha, floor
+        )[0]
+        return None if np.isnan(found) else float(found)
+
+
+@dataclass(frozen=True, eq=False)
+class Calls:
+    """What one specimen shows in one gene, and what is needed to look for more."""
+
+    found: list[Evidence]
+    pileup: Pileup
+    errors: ErrorModel
+
+
+def detectable_fraction(
+    depth: np.ndarray, error: np.ndarray, dispersion: float, alpha: float, floor: int
+) -> np.ndarray:
+    """Return the smallest variant fraction that would be called with 95 % probability, by depth.
+
+    The count that a call needs comes from the caller's own error model; the number of variant
+    fragments is binomial. NaN where no count is enough.
+    """
+    from scipy.special import betaincinv
+
+    needed = smallest_significant(depth, error, dispersion, alpha, floor)
+    possible = needed <= depth
+    safe_needed = np.where(possible, needed, 1)
+    safe_depth = np.where(possible, depth, 1)
+    fraction = betaincinv(safe_needed, safe_depth - safe_needed + 1, SENSITIVITY)
+    return np.where(possible, fraction, np.nan)
+
+
+def call_variants(
+    segments: Segments, window: ReferenceWindow, wanted: np.ndarray, settings: CallSettings
+) -> Calls:
+    """Return every allele at the `wanted` positions that errors do not explain.
+
+    Alleles that change more than one base are realigned first; a substitution that only their
+    fragments show is a trace of how the aligner wrote them and is not called.
+    """
+    quality = settings.min_base_quality
+    pileup = pile_up(segments, window, wanted, min_base_quality=quality)
+    proposals = propose(segments, window, wanted, min_base_quality=quality)
+    errors = fit_errors(pileup, window, wanted, proposals)
+    complex_calls = _call_complex(segments, window, pileup, errors, proposals, settings)
+    return Calls(
+        complex_calls
+        + _call_substitutions(window, wanted, pileup, errors, complex_calls, settings),
+        pileup,
+        errors,
+    )
+
+
+def count_known(
+    segments: Segments,
+    window: ReferenceWindow,
+    calls: Calls,
+    allele: Allele,
+    settings: CallSettings,
+) -> Evidence:
+    """Return the evidence for an allele that is known from elsewhere, called here or not.
+
+    It competes with the alleles that this specimen shows by itself, and with nothing else: what
+    other specimens show cannot change the count.
+    """
+    own = [found.allele for found in calls.found]
+    if allele.is_snv:
+        wanted = np.zeros(len(window.sequence), dtype=bool)
+        index = allele.pos - window.start
+        wanted[index] = True
+        pileup = pile_up(segments, window, wanted, min_base_quality=settings.min_base_quality)
+        return _substitution(window, pileup, calls.errors, index, CODE[ord(allele.alt)])
+    region = region_of([allele], window)
+    rivals = [a for a in own if a != allele and not a.is_snv and _near(a, allele)]
+    alleles = [allele, *rivals[: MAX_HAPLOTYPES - 1]]
+    region = region_of(alleles, window)
+    overlap, scores, fits = likelihoods(segments, region, haplotypes(alleles, region, window))
+    verdict = choose(scores, fits, list(range(len(alleles) + 1)))[:, 1]
+    support = by_fragment(segments, overlap, verdict, _first_change(allele, window))
+    return _evidence(allele, support, calls.errors, window, proposed=0)
+
+
+def _first_change(allele: Allele, window: ReferenceWindow) -> int:
+    """Return the 0-based position before which all spellings of the allele leave the reference."""
+    return placements(allele, window)[0].start - 1
+
+
+def _near(a: Allele, b: Allele) -> bool:
+    return a.pos <= b.end + FLANK_NT and b.pos <= a.end + FLANK_NT
+
+
+def strand_verdict(evidence: Evidence) -> str:
+    """Return "", "strand_bias" or "strand not assessed"."""
+    from scipy.special import chdtrc, xlog1py, xlogy
+
+    k, n = evidence.alternative[:2].astype(float), evidence.total[:2].astype(float)
+    if n.min() == 0 or k.sum() == 0:
+        return "strand not assessed"
+    share = k.sum() / n.sum()
+    if (share * n).min() < STRAND_MIN_EXPECTED:
+        return "strand not assessed"
+    apart, together = k / n, np.array([share, share])
+    separate = (xlogy(k, apart) + xlog1py(n - k, -apart)).sum()
+    pooled = (xlogy(k, together) + xlog1py(n - k, -together)).sum()
+    ratio = max(2 * float(separate - pooled), 0.0)
+    return "strand_bias" if chdtrc(1, ratio) < STRAND_ALPHA else ""
+
+
+def _is_call(evidence: Evidence, settings: CallSettings) -> bool:
+    return (
+        evidence.alt_fragments >= settings.min_alt_fragments
+        and evidence.tail <= settings.false_calls_per_base
+    )
+
+
+# Substitutions
+
+
+def _substitution(
+    window: ReferenceWindow, pileup: Pileup, errors: ErrorModel, index: int, alt: int
+) -> Evidence:
+    alternative = pileup.counts[:, alt, index]
+    total = pileup.counts[:, :, index].sum(axis=1)
+    context = int(contexts(window)[index])
+    own = alternative if alternative.sum() <= 0.05 * total.sum() else np.zeros(3)
+    return Evidence(
+        Allele(window.start + index, window.sequence[index], BASES[alt]),
+        alternative,
+        total,
+        errors.substitution_rate(context, int(alt), own, total),
+        errors.dispersion,
+    )
+
+
+def _call_substitutions(
+    window: ReferenceWindow,
+    wanted: np.ndarray,
+    pileup: Pileup,
+    errors: ErrorModel,
+    complex_calls: list[Evidence],
+    settings: CallSettings,
+) -> list[Evidence]:
+    seen = pileup.counts.sum(axis=0)
+    reference = CODE[np.frombuffer(window.sequence.encode(), dtype=np.uint8)]
+    calls = []
+    for alt, index in np.argwhere(seen >= settings.min_alt_fragments):
+        if reference[index] in (alt, 4) or not wanted[index]:
+            continue
+        evidence = _substitution(window, pileup, errors, int(index), int(alt))
+        if not _is_call(evidence, settings):
+            continue
+        shown = (pileup.mismatch_index == index) & (pileup.mismatch_base == alt)
+        fragments = pileup.mismatch_fragment[shown]
+        explained = np.zeros(len(fragments), dtype=bool)
+        for found in complex_calls:
+            if _near(found.allele, evidence.allele):
+                explained |= np.isin(fragments, found.fragments)
+        left = np.bincount(pileup.mismatch_stratum[shown][~explained], minlength=3)
+        if explained.any() and not _is_call(replace(evidence, alternative=left), settings):
+            continue
+        calls.append(replace(evidence, fragments=np.sort(fragments)))
+    return calls
+
+
+# Insertions, deletions and joined changes
+
+
+def _call_complex(
+    segments: Segments,
+    window: ReferenceWindow,
+    pileup: Pileup,
+    errors: ErrorModel,
+    proposals: dict[Allele, set[int]],
+    settings: CallSettings,
+) -> list[Evidence]:
+    depth = pileup.depth()
+    promising = []
+    for allele, fragments in proposals.items():
+        index = min(max(allele.pos - window.start, 0), len(depth) - 1)
+        around = int(depth[max(index - 1, 0) : index + 3].max(initial=0))
+        rate = errors.indel_rate(length_class(allele, window), len(fragments), around)
+        likely = upper_tail(len(fragments), max(around, len(fragments)), rate, errors.dispersion)
+        if len(fragments) * 2 >= settings.min_alt_fragments and likely <= PROPOSAL_ALPHA:
+            promising.append(allele)
+    promising = _without_chance_joins(promising, proposals, pileup, window)
+    calls: list[Evidence] = []
+    for cluster in _clusters(sorted(promising)):
+        ranked = sorted(cluster, key=lambda a: (-len(proposals[a]), a))[:MAX_HAPLOTYPES]
+        calls += _call_cluster(segments, window, errors, ranked, proposals, settings)
+    return calls
+
+
+def _without_chance_joins(
+    alleles: list[Allele],
+    proposals: dict[Allele, set[int]],
+    pileup: Pileup,
+    window: ReferenceWindow,
+) -> list[Allele]:
+    """Leave out joined substitutions of which one stands alone on more fragments than both.
+
+    An error beside an inherited variant is no new variant; nor is a second change beside it.
+    """
+    kept = []
+    for allele in alleles:
+        together = len(proposals[allele])
+        parts = [
+            i
+            for i in range(len(allele.ref))
+            if not allele.is_indel and allele.ref[i] != allele.alt[i]
+        ]
+        alone = 0
+        for i in parts:
+            index, alt = allele.pos + i - window.start, CODE[ord(allele.alt[i])]
+            if 0 <= index < pileup.counts.shape[2]:
+                alone = max(alone, int(pileup.counts[:, alt, index].sum()) - together)
+        if alone <= together:
+            kept.append(allele)
+    return kept
+
+
+def _clusters(alleles: list[Allele]) -> list[list[Allele]]:
+    groups: list[list[Allele]] = []
+    reach = -1
+    for allele in alleles:
+        if groups and allele.pos <= reach + FLANK_NT:
+            groups[-1].append(allele)
+        else:
+            groups.append([allele])
+        reach = max(reach, allele.end) if len(groups[-1]) > 1 else allele.end
+    return groups
+
+
+def _call_cluster(
+    segments: Segments,
+    window: ReferenceWindow,
+    errors: ErrorModel,
+    alleles: list[Allele],
+    proposals: dict[Allele, set[int]],
+    settings: CallSettings,
+) -> list[Evidence]:
+    """Realign to all alleles at once; drop the one that fewest fragments need until all stand."""
+    region = region_of(alleles, window)
+    overlap, scores, fits = likelihoods(segments, region, haplotypes(alleles, region, window))
+    kept = list(range(len(alleles) + 1))
+    while len(kept) > 1:
+        verdict = choose(scores, fits, kept)
+        found = [
+            _evidence(
+                alleles[number - 1],
+                by_fragment(
+                    segments,
+                    overlap,
+                    verdict[:, column],
+                    _first_change(alleles[number - 1], window),
+                ),
+                errors,
+                window,
+                proposed=len(proposals[alleles[number - 1]]),
+            )
+            for column, number in enumerate(kept)
+            if number > 0
+        ]
+        if all(_is_call(evidence, settings) for evidence in found):
+            return found
+        failing = [i for i in range(len(found)) if not _is_call(found[i], settings)]
+        weakest = min(failing, key=lambda i: (found[i].alt_fragments, -i))
+        del kept[weakest + 1]
+    return []
+
+
+def _evidence(
+    allele: Allele, support: Support, errors: ErrorModel, window: ReferenceWindow, *, proposed: int
+) -> Evidence:
+    depth = int(support.total.sum())
+    rate = errors.indel_rate(length_class(allele, window), proposed, depth)
+    return Evidence(
+        allele,
+        support.alternative,
+        support.total,
+        np.full(3, rate),
+        errors.dispersion,
+        support.fragments,
+    )

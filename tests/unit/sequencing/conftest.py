@@ -1,0 +1,185 @@
+"""Reads with a known truth, written without any code of the caller."""
+
+import csv
+from pathlib import Path
+
+import numpy as np
+import pysam
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[3]
+LETTERS = np.frombuffer(b"ACGT", dtype=np.uint8)
+CONTIG = "chr16"
+CONTIG_LENGTH = 40_000_000
+
+
+def edited(reference, first, variants):
+    """Haplotype with all variants, and for each of its bases the reference position or -1."""
+    pieces, where, at = [], [], first
+    for pos, ref, alt in sorted(variants):
+        assert reference[pos - first : pos - first + len(ref)] == ref
+        pieces.append(reference[at - first : pos - first])
+        where += range(at, pos)
+        shared = 0  # bases in front that stay
+        while shared < min(len(ref), len(alt)) and ref[shared] == alt[shared]:
+            shared += 1
+        pieces.append(alt)
+        same = len(alt) if len(ref) == len(alt) else shared
+        where += [pos + i if i < same else -1 for i in range(len(alt))]
+        at = pos + len(ref)
+    pieces.append(reference[at - first :])
+    where += range(at, first + len(reference))
+    return np.frombuffer("".join(pieces).encode(), dtype=np.uint8), np.array(where)
+
+
+def cigar_of(where):
+    """CIGAR and start of a read from the reference positions of its bases."""
+    aligned = np.flatnonzero(where >= 0)
+    operations = [(4, int(aligned[0]))] if aligned[0] else []
+    previous = None
+    for i in range(aligned[0], aligned[-1] + 1):
+        if where[i] < 0:
+            operations.append((1, 1))
+            continue
+        if previous is not None and where[i] > previous + 1:
+            gap = int(where[i] - previous - 1)
+            operations.append((3 if gap > 75 else 2, gap))
+        operations.append((0, 1))
+        previous = where[i]
+    if aligned[-1] < len(where) - 1:
+        operations.append((4, len(where) - 1 - int(aligned[-1])))
+    joined = []
+    for op, length in operations:
+        if joined and joined[-1][0] == op:
+            joined[-1] = (op, joined[-1][1] + length)
+        else:
+            joined.append((op, length))
+    return int(where[aligned[0]]) - 1, joined
+
+
+def blurred(where, rng, edge=8):
+    """What an aligner makes of a gap near the end of a read: the short side is clipped."""
+    where = where.copy()
+    aligned = np.flatnonzero(where >= 0)
+    steps = np.diff(where[aligned])
+    gaps = np.flatnonzero((steps != 1) | (np.diff(aligned) != 1))
+    for gap in gaps:
+        left, right = aligned[gap], aligned[gap + 1]
+        if left + 1 < edge:
+            where[: left + 1] = -1
+        elif len(where) - right < edge:
+            where[right:] = -1
+    return where
+
+
+def draw_reads(
+    rng,
+    haplotype,
+    where,
+    fragments,
+    *,
+    span,
+    length=150,
+    insert=(320, 40),
+    error=None,
+    strand_only=None,
+    homopolymer_slip=0.0,
+    edge=8,
+):
+    """Pairs of reads of one haplotype: (start, cigar, bases, qualities, reverse, mate)."""
+    low, high = np.searchsorted(np.where(where < 0, np.maximum.accumulate(where), where), span)
+    for _ in range(fragments):
+        size = max(length, int(rng.normal(*insert)))
+        start = int(rng.integers(low - size + 30, high - 30))
+        start = min(max(start, 0), len(haplotype) - size)
+        for mate, offset in ((0, start), (1, start + size - length)):
+            reverse = bool(mate)
+            if strand_only is not None and reverse != strand_only:
+                continue
+            bases = haplotype[offset : offset + length].copy()
+            positions = blurred(where[offset : offset + length], rng, edge)
+            if not (positions >= 0).sum() > 30:
+                continue
+            quality = rng.choice([37, 30, 25, 12], p=[0.85, 0.08, 0.04, 0.03], size=length)
+            chance = 10 ** (-quality / 10) if error is None else np.full(length, error)
+            wrong = np.flatnonzero(rng.random(length) < chance)
+            code = np.searchsorted(LETTERS, bases[wrong])
+            bases[wrong] = LETTERS[(code + rng.integers(1, 4, len(wrong))) % 4]
+            if homopolymer_slip:
+                bases, positions, quality = slipped(
+                    bases, positions, quality, rng, homopolymer_slip
+                )
+            yield (*cigar_of(positions), bases, quality, reverse, mate)
+
+
+def slipped(bases, positions, quality, rng, rate):
+    """Lose or gain one base of runs of five or more, as polymerases do; gaps are left-aligned."""
+    change = np.flatnonzero(np.diff(bases) != 0)
+    starts = np.concatenate([[0], change + 1])
+    ends = np.concatenate([change + 1, [len(bases)]])
+    for start, end in list(zip(starts, ends, strict=True))[::-1]:
+        if end - start < 5 or start < 10 or end > len(bases) - 10 or rng.random() > rate:
+            continue
+        if rng.random() < 0.6:
+            keep = np.ones(len(bases), bool)
+            keep[start] = False
+            bases, positions, quality = bases[keep], positions[keep], quality[keep]
+        else:
+            bases = np.insert(bases, start, bases[start])
+            positions = np.insert(positions, start, -1)
+            quality = np.insert(quality, start, quality[start])
+    return bases, positions, quality
+
+
+def write_bam(path, reads, contig=CONTIG, contig_length=CONTIG_LENGTH, tags=None):
+    """Sort, write and index reads; each item of `reads` is (name, read) or (name, read, tags)."""
+    header = pysam.AlignmentHeader.from_references([contig], [contig_length])
+    rows = sorted(enumerate(reads), key=lambda item: (item[1][1][0], item[0]))
+    with pysam.AlignmentFile(str(path), "wb", header=header) as bam:
+        for _, (name, (start, cigar, bases, quality, reverse, mate), *more) in rows:
+            read = pysam.AlignedSegment(header)
+            read.query_name = name
+            read.query_sequence = bases.tobytes().decode()
+            read.query_qualities = pysam.qualitystring_to_array(
+                "".join(chr(33 + int(q)) for q in quality)
+            )
+            read.reference_id, read.reference_start = 0, start
+            read.cigartuples, read.mapping_quality = cigar, 60
+            read.flag = 1 | (0x10 if reverse else 0x20) | (0x80 if mate else 0x40)
+            for key, value in (more[0] if more else {}).items():
+                read.set_tag(key, value)
+            bam.write(read)
+    pysam.index(str(path))
+    return path
+
+
+@pytest.fixture(scope="session")
+def models():
+    folder = ROOT / "resources/genes"
+    with open(folder / "exons.tsv", newline="") as file:
+        exons = list(csv.DictReader(file, delimiter="\t"))
+    return yaml.safe_load((folder / "genes.yaml").read_text()), exons
+
+
+@pytest.fixture
+def specimen_bam(tmp_path):
+    """Write a BAM of clones: {vaf: variants}; the rest is the reference."""
+
+    def make(reference, first, clones, *, depth, span, seed=1, name="reads.bam", **options):
+        rng = np.random.default_rng(seed)
+        fragments = round(depth * (span[1] - span[0] + 300) / 300)
+        shares = {(): 1 - sum(vaf for _, vaf in clones)} | {tuple(v): vaf for v, vaf in clones}
+        reads, number = [], 0
+        for variants, share in shares.items():
+            haplotype, where = edited(reference, first, variants)
+            count = round(fragments * share)
+            for _ in range(count):
+                number += 1
+                reads += [
+                    (f"f{number}", read)
+                    for read in draw_reads(rng, haplotype, where, 1, span=span, **options)
+                ]
+        return write_bam(tmp_path / name, reads)
+
+    return make
