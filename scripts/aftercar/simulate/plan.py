@@ -141,7 +141,7 @@ def recovery_days(patient: Patient, courses: dict[str, list]) -> list[int]:
 
     days = [patient.b_recovery_day] if patient.b_recovery_day is not None else []
     starts = sorted(start for given in courses.values() for start, _ in given)
-    for start, end in zip(starts, [*starts[1:], FOLLOW_UP], strict=True):
+    for start, end in zip(starts, [*starts[1:], FOLLOW_UP], strict=False):
         span = np.arange(start, end)
         level = np.sum([total_copies(given, span) for given in courses.values()], axis=0)
         day = b_cell_recovery_day(level, start, killing_level=KILLING_LEVEL, lag=RECOVERY_LAG)
