@@ -39,7 +39,7 @@ class Batch:
     end: np.ndarray
     letters: np.ndarray
     qualities: np.ndarray
-    cigars: np.ndarray  # object: tuples would be slow; padded with -1
+    cigars: np.ndarray  # operations as BAM packs them, padded with -1
     flags: np.ndarray
     mate_position: np.ndarray
     insert: np.ndarray
@@ -131,7 +131,8 @@ def bam_bytes(
             raw = content.tobytes()
             records += [raw[i : i + size] for i in range(0, len(raw), size)]
             keys.append(batch.contig[rows].astype(np.int64) << 32 | batch.position[rows])
-    order = np.argsort(np.concatenate(keys), kind="stable") if keys else []
+    joined = np.concatenate(keys) if keys else np.empty(0, dtype=np.int64)
+    order = np.argsort(joined, kind="stable")
     return compress([header, b"".join([records[i] for i in order])])
 
 

@@ -21,7 +21,15 @@ T_CELLS = tuple(f"{kind}_{lineage}" for kind in T_SUBSETS for lineage in ("cd4",
 B_ALL_BLASTS = ("blast", "blast_cd19neg", "blast_cd19dim")
 MYELOID_BLASTS = ("myeloid_blast", "aml_blast_cd19pos", "aml_blast_cd19neg")
 LYMPHOCYTES = (*T_CELLS, "nk", "b")
-LEUKOCYTES = (*LYMPHOCYTES, "hematogone", "monocyte", "granulocyte", "progenitor", *B_ALL_BLASTS, *MYELOID_BLASTS)  # fmt: skip
+LEUKOCYTES = (
+    *LYMPHOCYTES,
+    "hematogone",
+    "monocyte",
+    "granulocyte",
+    "progenitor",
+    *B_ALL_BLASTS,
+    *MYELOID_BLASTS,
+)
 TARGET_OF_MARKER = {"CAR7": "CD7", "CAR5": "CD5"}
 
 
@@ -32,9 +40,13 @@ def tube(patient: Patient, flow: Flow, courses: dict[str, list]) -> dict[str, fl
     t_lineage = patient.disease == "T-ALL"
     starts = [start for given in courses.values() for start, _ in given]
     recovered = recovery_days(patient, courses) if not t_lineage else []
-    b = 0.25 if t_lineage else b_cell_share(
-        flow.day, starts, recovered, before=patient.b_cells_before, after=patient.b_cells_after
-    )  # fmt: skip
+    b = (
+        0.25
+        if t_lineage
+        else b_cell_share(
+            flow.day, starts, recovered, before=patient.b_cells_before, after=patient.b_cells_after
+        )
+    )
     t = 1 - b - (0.20 if t_lineage else NK_SHARE)
     copies = sum(float(total_copies(given, np.array([flow.day]))[0]) for given in courses.values())
     car = float(car_share_of_t_cells(np.array(copies)))
@@ -58,8 +70,13 @@ def tube(patient: Patient, flow: Flow, courses: dict[str, list]) -> dict[str, fl
 def healthy_blood() -> dict[str, float]:
     """Return the tube of a healthy donor, for controls."""
     shares = {
-        "t_cd4": 0.14, "t_cd8": 0.12, "b": 0.04, "nk": 0.06, "monocyte": 0.10, "granulocyte": 0.54,
-    }  # fmt: skip
+        "t_cd4": 0.14,
+        "t_cd8": 0.12,
+        "b": 0.04,
+        "nk": 0.06,
+        "monocyte": 0.10,
+        "granulocyte": 0.54,
+    }
     return {name: shares[name] for name in LEUKOCYTES if name in shares}
 
 
@@ -103,22 +120,32 @@ ROLES = {
 # panel -> (role, denominator)
 COUNTED = {
     "b_cell_recovery": (
-        ("lymphocytes", "leukocytes"), ("b_cells", "lymphocytes"), ("b_cells", "leukocytes"),
-        ("hematogones", "leukocytes"), ("t_cells", "leukocytes"),
+        ("lymphocytes", "leukocytes"),
+        ("b_cells", "lymphocytes"),
+        ("b_cells", "leukocytes"),
+        ("hematogones", "leukocytes"),
+        ("t_cells", "leukocytes"),
     ),
     "car_t_persistence": (
-        ("t_cells", "leukocytes"), ("cd4_t", "t_cells"), ("cd8_t", "t_cells"),
+        ("t_cells", "leukocytes"),
+        ("cd4_t", "t_cells"),
+        ("cd8_t", "t_cells"),
     ),
     "t_lineage": (
-        ("t_cells", "leukocytes"), ("cd4_t", "t_cells"), ("cd8_t", "t_cells"),
-        ("cd7_positive_t", "t_cells"), ("cd7_negative_t", "t_cells"),
-        ("cd5_positive_t", "t_cells"), ("cd5_negative_t", "t_cells"),
+        ("t_cells", "leukocytes"),
+        ("cd4_t", "t_cells"),
+        ("cd8_t", "t_cells"),
+        ("cd7_positive_t", "t_cells"),
+        ("cd7_negative_t", "t_cells"),
+        ("cd5_positive_t", "t_cells"),
+        ("cd5_negative_t", "t_cells"),
     ),
     "b_all_mrd": (
-        ("blasts", "leukocytes"), ("antigen_negative_blasts", "blasts"),
+        ("blasts", "leukocytes"),
+        ("antigen_negative_blasts", "blasts"),
         ("myeloid_blasts", "leukocytes"),
     ),
-}  # fmt: skip
+}
 
 
 def true_counts(sample_id: str, panel: str, target: str, counts: dict[str, int]) -> list[dict]:
@@ -153,9 +180,15 @@ def true_counts(sample_id: str, panel: str, target: str, counts: dict[str, int])
     table = []
     for role, antigen, denominator, count in rows:
         total = number(ROLES[denominator])
-        table.append({
-            "sample_id": sample_id, "role": role, "target": antigen, "denominator": denominator,
-            "true_count": count, "true_denominator_count": total,
-            "true_fraction": f"{count / total:.6g}" if total else "",
-        })  # fmt: skip
+        table.append(
+            {
+                "sample_id": sample_id,
+                "role": role,
+                "target": antigen,
+                "denominator": denominator,
+                "true_count": count,
+                "true_denominator_count": total,
+                "true_fraction": f"{count / total:.6g}" if total else "",
+            }
+        )
     return table

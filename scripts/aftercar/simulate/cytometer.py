@@ -5,6 +5,7 @@ signals before photon noise is added, so that compensation leaves the spread it 
 Brightness and spillover are plausible, not measured on any instrument.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,71 +17,138 @@ SECONDS, TICK = 100.0, 0.01
 PHOTONS_PER_UNIT, ELECTRONIC_SD = 0.15, 25.0
 DEBRIS, DEAD, DOUBLETS = 0.07, 0.05, 0.03  # of the events
 DETECTORS = (
-    "BV421-A", "V500-A", "BV605-A", "BV786-A", "FITC-A", "PE-A", "PerCP-Cy5-5-A", "PE-Cy7-A",
-    "APC-A", "AF700-A", "APC-Cy7-A",
-)  # fmt: skip
+    "BV421-A",
+    "V500-A",
+    "BV605-A",
+    "BV786-A",
+    "FITC-A",
+    "PE-A",
+    "PerCP-Cy5-5-A",
+    "PE-Cy7-A",
+    "APC-A",
+    "AF700-A",
+    "APC-Cy7-A",
+)
 AUTOFLUORESCENCE = np.array([90, 190, 110, 60, 140, 110, 70, 60, 45, 40, 45], dtype=float)
 # row: dye, column: detector that also sees it; asymmetric as real matrices are
-SPILL = np.array([
-    [1, .12, .02, .004, .001, .0005, .0003, .0002, .0001, .0001, .0001],
-    [.09, 1, .11, .012, .035, .008, .002, .0006, .0002, .0002, .0002],
-    [.012, .018, 1, .09, .001, .055, .035, .004, .006, .012, .004],
-    [.015, .004, .035, 1, .0002, .001, .006, .065, .004, .035, .085],
-    [.0006, .022, .004, .0008, 1, .14, .018, .0025, .0003, .0002, .0002],
-    [.0004, .0012, .16, .004, .011, 1, .19, .014, .0008, .0006, .0004],
-    [.0005, .0015, .012, .075, .0012, .003, 1, .16, .022, .11, .035],
-    [.0012, .0008, .006, .11, .0025, .018, .007, 1, .0007, .004, .085],
-    [.0003, .0003, .012, .012, .0002, .0006, .012, .0012, 1, .15, .075],
-    [.0003, .0003, .002, .055, .0002, .0003, .004, .012, .045, 1, .19],
-    [.0005, .0004, .001, .06, .0003, .0003, .001, .03, .055, .035, 1],
-])  # fmt: skip
+SPILL = np.array(
+    [
+        [1, 0.12, 0.02, 0.004, 0.001, 0.0005, 0.0003, 0.0002, 0.0001, 0.0001, 0.0001],
+        [0.09, 1, 0.11, 0.012, 0.035, 0.008, 0.002, 0.0006, 0.0002, 0.0002, 0.0002],
+        [0.012, 0.018, 1, 0.09, 0.001, 0.055, 0.035, 0.004, 0.006, 0.012, 0.004],
+        [0.015, 0.004, 0.035, 1, 0.0002, 0.001, 0.006, 0.065, 0.004, 0.035, 0.085],
+        [0.0006, 0.022, 0.004, 0.0008, 1, 0.14, 0.018, 0.0025, 0.0003, 0.0002, 0.0002],
+        [0.0004, 0.0012, 0.16, 0.004, 0.011, 1, 0.19, 0.014, 0.0008, 0.0006, 0.0004],
+        [0.0005, 0.0015, 0.012, 0.075, 0.0012, 0.003, 1, 0.16, 0.022, 0.11, 0.035],
+        [0.0012, 0.0008, 0.006, 0.11, 0.0025, 0.018, 0.007, 1, 0.0007, 0.004, 0.085],
+        [0.0003, 0.0003, 0.012, 0.012, 0.0002, 0.0006, 0.012, 0.0012, 1, 0.15, 0.075],
+        [0.0003, 0.0003, 0.002, 0.055, 0.0002, 0.0003, 0.004, 0.012, 0.045, 1, 0.19],
+        [0.0005, 0.0004, 0.001, 0.06, 0.0003, 0.0003, 0.001, 0.03, 0.055, 0.035, 1],
+    ]
+)
 # panel -> detector -> ($PnS as typed at the instrument, marker)
 PANELS = {
     "b_cell_recovery": {
-        "BV421-A": ("CD38 BV421", "CD38"), "V500-A": ("CD45-V500", "CD45"), "FITC-A": ("CD3 FITC", "CD3"),
-        "PE-A": ("CD10 PE", "CD10"), "PerCP-Cy5-5-A": ("CD34", "CD34"), "PE-Cy7-A": ("CD19", "CD19"),
-        "APC-A": ("CD20", "CD20"), "APC-Cy7-A": ("L/D", "Viability"),
+        "BV421-A": ("CD38 BV421", "CD38"),
+        "V500-A": ("CD45-V500", "CD45"),
+        "FITC-A": ("CD3 FITC", "CD3"),
+        "PE-A": ("CD10 PE", "CD10"),
+        "PerCP-Cy5-5-A": ("CD34", "CD34"),
+        "PE-Cy7-A": ("CD19", "CD19"),
+        "APC-A": ("CD20", "CD20"),
+        "APC-Cy7-A": ("L/D", "Viability"),
     },
     "car_t_persistence": {
-        "BV421-A": ("CD3", "CD3"), "V500-A": ("CD45-V500", "CD45"), "FITC-A": ("CD4 FITC", "CD4"),
-        "PE-A": ("CAR", "CAR"), "APC-A": ("CD8", "CD8"), "APC-Cy7-A": ("L/D", "Viability"),
+        "BV421-A": ("CD3", "CD3"),
+        "V500-A": ("CD45-V500", "CD45"),
+        "FITC-A": ("CD4 FITC", "CD4"),
+        "PE-A": ("CAR", "CAR"),
+        "APC-A": ("CD8", "CD8"),
+        "APC-Cy7-A": ("L/D", "Viability"),
     },
     "t_lineage": {
-        "BV421-A": ("CD3", "CD3"), "V500-A": ("CD45-V500", "CD45"), "BV786-A": ("CAR5", "CAR5"),
-        "FITC-A": ("CD4 FITC", "CD4"), "PE-A": ("CAR7", "CAR7"), "PerCP-Cy5-5-A": ("CD8", "CD8"),
-        "PE-Cy7-A": ("CD7", "CD7"), "APC-A": ("CD5", "CD5"), "APC-Cy7-A": ("L/D", "Viability"),
+        "BV421-A": ("CD3", "CD3"),
+        "V500-A": ("CD45-V500", "CD45"),
+        "BV786-A": ("CAR5", "CAR5"),
+        "FITC-A": ("CD4 FITC", "CD4"),
+        "PE-A": ("CAR7", "CAR7"),
+        "PerCP-Cy5-5-A": ("CD8", "CD8"),
+        "PE-Cy7-A": ("CD7", "CD7"),
+        "APC-A": ("CD5", "CD5"),
+        "APC-Cy7-A": ("L/D", "Viability"),
     },
     "b_all_mrd": {
-        "BV421-A": ("CD10", "CD10"), "V500-A": ("CD45-V500", "CD45"), "BV605-A": ("CD38", "CD38"),
-        "BV786-A": ("CD33", "CD33"), "FITC-A": ("CD24 FITC", "CD24"), "PE-A": ("CD22", "CD22"),
-        "PerCP-Cy5-5-A": ("CD34", "CD34"), "PE-Cy7-A": ("CD19", "CD19"), "APC-A": ("CD20", "CD20"),
-        "AF700-A": ("CD3", "CD3"), "APC-Cy7-A": ("L/D", "Viability"),
+        "BV421-A": ("CD10", "CD10"),
+        "V500-A": ("CD45-V500", "CD45"),
+        "BV605-A": ("CD38", "CD38"),
+        "BV786-A": ("CD33", "CD33"),
+        "FITC-A": ("CD24 FITC", "CD24"),
+        "PE-A": ("CD22", "CD22"),
+        "PerCP-Cy5-5-A": ("CD34", "CD34"),
+        "PE-Cy7-A": ("CD19", "CD19"),
+        "APC-A": ("CD20", "CD20"),
+        "AF700-A": ("CD3", "CD3"),
+        "APC-Cy7-A": ("L/D", "Viability"),
     },
-}  # fmt: skip
+}
 
 
 @dataclass(frozen=True)
 class Looks:
-    """Median scatter and marker brightness (linear units) of a population; unnamed markers: none."""
+    """Median scatter and brightness (linear units) of a population; unnamed markers: none."""
 
     fsc: float
     ssc: float
-    markers: dict[str, float]
+    markers: Mapping[str, float]
     autofluorescence: float = 1.0
 
 
-LYMPH = dict(fsc=62_000, ssc=18_000)
+LYMPH = {"fsc": 62_000.0, "ssc": 18_000.0}
 MYELOID = {"CD45": 2600, "CD33": 15_000, "CD34": 5000, "CD38": 5000, "CD24": 300}
 B_BLAST = {
-    "CD45": 2000, "CD19": 9000, "CD22": 3500, "CD24": 9000, "CD10": 20_000, "CD34": 6000, "CD38": 2200,
-}  # fmt: skip
+    "CD45": 2000,
+    "CD19": 9000,
+    "CD22": 3500,
+    "CD24": 9000,
+    "CD10": 20_000,
+    "CD34": 6000,
+    "CD38": 2200,
+}
 LOOKS = {
-    "b": Looks(**LYMPH, markers={"CD45": 18_000, "CD19": 8000, "CD20": 15_000, "CD22": 4500, "CD24": 8000, "CD38": 500}),
+    "b": Looks(
+        **LYMPH,
+        markers={
+            "CD45": 18_000,
+            "CD19": 8000,
+            "CD20": 15_000,
+            "CD22": 4500,
+            "CD24": 8000,
+            "CD38": 500,
+        },
+    ),
     "nk": Looks(**LYMPH, markers={"CD45": 20_000, "CD7": 9000, "CD38": 3000}),
-    "hematogone": Looks(58_000, 16_000, {"CD45": 5000, "CD19": 6000, "CD10": 7000, "CD20": 600, "CD22": 2500, "CD24": 12_000, "CD38": 18_000}),
-    "monocyte": Looks(92_000, 55_000, {"CD45": 14_000, "CD4": 1200, "CD33": 12_000, "CD38": 3000}, 3.0),
-    "granulocyte": Looks(100_000, 130_000, {"CD45": 7000, "CD10": 2500, "CD33": 3000, "CD24": 6000, "CD38": 400}, 3.5),
-    "progenitor": Looks(70_000, 24_000, {"CD45": 4000, "CD34": 8000, "CD38": 6000, "CD22": 900, "CD33": 600}, 1.3),
+    "hematogone": Looks(
+        58_000,
+        16_000,
+        {
+            "CD45": 5000,
+            "CD19": 6000,
+            "CD10": 7000,
+            "CD20": 600,
+            "CD22": 2500,
+            "CD24": 12_000,
+            "CD38": 18_000,
+        },
+    ),
+    "monocyte": Looks(
+        92_000, 55_000, {"CD45": 14_000, "CD4": 1200, "CD33": 12_000, "CD38": 3000}, 3.0
+    ),
+    "granulocyte": Looks(
+        100_000, 130_000, {"CD45": 7000, "CD10": 2500, "CD33": 3000, "CD24": 6000, "CD38": 400}, 3.5
+    ),
+    "progenitor": Looks(
+        70_000, 24_000, {"CD45": 4000, "CD34": 8000, "CD38": 6000, "CD22": 900, "CD33": 600}, 1.3
+    ),
     "blast": Looks(76_000, 22_000, B_BLAST, 1.2),
     "blast_cd19neg": Looks(76_000, 22_000, {**B_BLAST, "CD19": 0}, 1.2),
     "blast_cd19dim": Looks(76_000, 22_000, {**B_BLAST, "CD19": 1000}, 1.2),
@@ -88,7 +156,7 @@ LOOKS = {
     "aml_blast_cd19pos": Looks(88_000, 32_000, {**MYELOID, "CD19": 3500}, 2.0),
     "aml_blast_cd19neg": Looks(88_000, 32_000, MYELOID, 2.0),
     "debris": Looks(9_000, 5_000, {}, 0.4),
-}  # fmt: skip
+}
 for _name in T_CELLS:
     _kind, _lineage = _name.rsplit("_", 1)
     _markers = {"CD45": 20_000, "CD3": 9000, "CD7": 6500, "CD5": 12_000, "CD38": 500}
@@ -201,9 +269,13 @@ def acquire(
     events_out[:, 1:] = np.minimum(events_out[:, 1:], CEILING)
     labels = ("", "", "", "", *(PANELS[panel][d][0] for d in detectors))
     return Acquisition(
-        ("Time", "FSC-A", "FSC-H", "SSC-A", *detectors), labels,
-        events_out.astype("<f4"), identity, spill, tuple(detectors),
-    )  # fmt: skip
+        ("Time", "FSC-A", "FSC-H", "SSC-A", *detectors),
+        labels,
+        events_out.astype("<f4"),
+        identity,
+        spill,
+        tuple(detectors),
+    )
 
 
 def _scatter(drawn, alive, names, random):
@@ -217,7 +289,7 @@ def _scatter(drawn, alive, names, random):
 
 
 def _signal(drawn, alive, names, panel, detectors, random, donor_shift, batch_shift, without):
-    """True signal of each cell in each detector, before spillover and noise."""
+    """Return the true signal of each cell in each detector, before spillover and noise."""
     own = np.array([LOOKS[name].autofluorescence for name in names])[drawn]
     own = own * np.exp(random.normal(0, 0.3, len(drawn))) * np.where(alive, 1.0, 2.5)
     signal = np.empty((len(drawn), len(detectors)))
@@ -252,18 +324,30 @@ def fcs_bytes(acquisition: Acquisition, keywords: dict[str, str]) -> bytes:
     names = ",".join(acquisition.fluorescent)
     values = ",".join(f"{value:g}" for value in acquisition.spill.ravel())
     text = {
-        "$BYTEORD": "1,2,3,4", "$DATATYPE": "F", "$MODE": "L", "$NEXTDATA": "0",
-        "$PAR": str(parameters), "$TOT": str(len(acquisition.events)), "$TIMESTEP": f"{TICK:g}",
-        "$CYT": "SYNTHETIC", "$BEGINANALYSIS": "0", "$ENDANALYSIS": "0", "$BEGINSTEXT": "0",
-        "$ENDSTEXT": "0", "$SPILLOVER": f"{len(acquisition.fluorescent)},{names},{values}",
-    }  # fmt: skip
+        "$BYTEORD": "1,2,3,4",
+        "$DATATYPE": "F",
+        "$MODE": "L",
+        "$NEXTDATA": "0",
+        "$PAR": str(parameters),
+        "$TOT": str(len(acquisition.events)),
+        "$TIMESTEP": f"{TICK:g}",
+        "$CYT": "SYNTHETIC",
+        "$BEGINANALYSIS": "0",
+        "$ENDANALYSIS": "0",
+        "$BEGINSTEXT": "0",
+        "$ENDSTEXT": "0",
+        "$SPILLOVER": f"{len(acquisition.fluorescent)},{names},{values}",
+    }
     for number, (name, label) in enumerate(
         zip(acquisition.names, acquisition.labels, strict=True), 1
     ):
         text |= {
-            f"$P{number}N": name, f"$P{number}B": "32", f"$P{number}E": "0,0",
-            f"$P{number}R": "262144", f"$P{number}G": "1",
-        }  # fmt: skip
+            f"$P{number}N": name,
+            f"$P{number}B": "32",
+            f"$P{number}E": "0,0",
+            f"$P{number}R": "262144",
+            f"$P{number}G": "1",
+        }
         if label:
             text[f"$P{number}S"] = label
     text |= keywords

@@ -45,19 +45,28 @@ STATED = {
     "P01": (
         Stated((28,), "M1", "NOT_ASSESSABLE", NO_B),
         Stated((90, 180), "M1", "NO_SIGNAL", APLASIA),
-        Stated((270,), "M1", "NOT_ASSESSABLE", "the last B-cell test (day 178) is older than 35 days"),
+        Stated(
+            (270,), "M1", "NOT_ASSESSABLE", "the last B-cell test (day 178) is older than 35 days"
+        ),
         Stated((28, 63, 90, 180, 365), "M2", "NO_SIGNAL", MRD_FREE),
         Stated((270,), "M2", "NOT_ASSESSABLE", STALE_MRD),
     ),
     "P02": (
         Stated((28,), "M1", "NOT_ASSESSABLE", NO_B),
-        Stated((90,), "M1", "SIGNAL", "B cells back on days 76 and 88 by every rule; CAR not detected on days 60, 76, 88"),
+        Stated(
+            (90,),
+            "M1",
+            "SIGNAL",
+            "B cells back on days 76 and 88 by every rule; CAR not detected on days 60, 76, 88",
+        ),
         Stated((28, 63, 90), "M2", "NO_SIGNAL", MRD_FREE),
     ),
     "P03": (
         Stated((28,), "M1", "NOT_ASSESSABLE", NO_B),
         Stated((90, 180), "M1", "SIGNAL", "clonotype positive in marrow, while B cells stay away"),
-        Stated((28, 63, 90, 180), "M2", "SIGNAL", "62 % blasts before lymphodepletion; from day 88 MRD"),
+        Stated(
+            (28, 63, 90, 180), "M2", "SIGNAL", "62 % blasts before lymphodepletion; from day 88 MRD"
+        ),
     ),
     "P04": (
         Stated((28,), "M1", "NOT_ASSESSABLE", NO_B),
@@ -75,22 +84,45 @@ STATED = {
     ),
     "P07": (
         Stated((28, 63, 90), "M4", "NOT_ASSESSABLE", "no T-blast gate free of CD7 was done"),
-        Stated((28, 63, 90), "M6", "NOT_ASSESSABLE", "CD4+ T cells are few, but no virus was looked for"),
+        Stated(
+            (28, 63, 90),
+            "M6",
+            "NOT_ASSESSABLE",
+            "CD4+ T cells are few, but no virus was looked for",
+        ),
     ),
     "P08": (
-        Stated((28,), "M2", "SIGNAL", "pathogenic TP53 variant on day -10, and in the patient sheet"),
+        Stated(
+            (28,), "M2", "SIGNAL", "pathogenic TP53 variant on day -10, and in the patient sheet"
+        ),
     ),
     "P09": (
         Stated((28,), "M1", "NOT_ASSESSABLE", NO_B),
-        Stated((90, 180), "M1", "NO_SIGNAL", APLASIA + "; below the limit of quantification is not lost"),
-        Stated((270, 365), "M1", "NOT_ASSESSABLE", "the last B-cell test (day 178) is older than 35 days"),
+        Stated(
+            (90, 180),
+            "M1",
+            "NO_SIGNAL",
+            APLASIA + "; below the limit of quantification is not lost",
+        ),
+        Stated(
+            (270, 365),
+            "M1",
+            "NOT_ASSESSABLE",
+            "the last B-cell test (day 178) is older than 35 days",
+        ),
         Stated((28, 63, 90), "M2", "NO_SIGNAL", MRD_FREE),
         Stated((180, 270, 365), "M2", "NOT_ASSESSABLE", STALE_MRD),
     ),
     "P10": (
         Stated((28,), "M1", "NOT_ASSESSABLE", "no B cell among 900 cells shows nothing"),
         Stated((90,), "M1", "NO_SIGNAL", APLASIA + " (days 62 and 89, by flow)"),
-        Stated((180,), "M1", "SIGNAL_CONFLICTING", "B cells 2 % of lymphocytes on days 150 and 176: recovered above 1 % of lymphocytes, aplasia below 3 % of lymphocytes and 1 % of leukocytes"),
+        Stated(
+            (180,),
+            "M1",
+            "SIGNAL_CONFLICTING",
+            "B cells 2 % of lymphocytes on days 150 and 176: "
+            "recovered above 1 % of lymphocytes, aplasia below 3 % of them and 1 % of leukocytes",
+        ),
         Stated((28, 63, 90, 180), "M2", "NOT_ASSESSABLE", "no residual disease was looked for"),
     ),
     "P11": (
@@ -98,44 +130,88 @@ STATED = {
         Stated(LANDMARKS, "M2", "NOT_ASSESSABLE", "nothing was measured"),
         Stated(LANDMARKS, "M3", "NOT_ASSESSABLE", "KMT2A is unknown and nothing was measured"),
     ),
-    "P12": (
-        Stated((28, 63, 90), "M1", "NOT_ASSESSABLE", "no B-cell test at all"),
-    ),
-}  # fmt: skip
+    "P12": (Stated((28, 63, 90), "M1", "NOT_ASSESSABLE", "no B-cell test at all"),),
+}
 
 OPEN = {
     "P01": (Open((63, 365), "M1", "SIGNAL;SIGNAL_CONFLICTING", ONE_B),),
     "P02": (
-        Open((63,), "M1", "NO_SIGNAL", "CAR not detected once (day 60), one B-cell test without B cells"),
-        Open((180,), "M1", "NO_SIGNAL", "second infusion on day 104 opened a segment; B cells back on day 175"),
-        Open((180,), "M2", "NO_SIGNAL", "second infusion on day 104 opened a segment; no marrow since day 88"),
+        Open(
+            (63,),
+            "M1",
+            "NO_SIGNAL",
+            "CAR not detected once (day 60), one B-cell test without B cells",
+        ),
+        Open(
+            (180,),
+            "M1",
+            "NO_SIGNAL",
+            "second infusion on day 104 opened a segment; B cells back on day 175",
+        ),
+        Open(
+            (180,),
+            "M2",
+            "NO_SIGNAL",
+            "second infusion on day 104 opened a segment; no marrow since day 88",
+        ),
     ),
     "P03": (
         Open((63,), "M1", "", ONE_B),
         Open((28, 63), "M3", "", "KMT2A is not rearranged: applicability of M3 is not written"),
-        Open((90, 180), "M3", "NO_SIGNAL", "clonotype positive counts for M1 to M3, but KMT2A is not rearranged"),
+        Open(
+            (90, 180),
+            "M3",
+            "NO_SIGNAL",
+            "clonotype positive counts for M1 to M3, but KMT2A is not rearranged",
+        ),
     ),
     "P04": (Open((63,), "M1", "SIGNAL;SIGNAL_CONFLICTING", ONE_B),),
     "P06": (
-        Open((28, 63), "M6", "SIGNAL;SIGNAL_CONFLICTING", "CD4+ low, CMV not detected: no minimum is named for M6"),
+        Open(
+            (28, 63),
+            "M6",
+            "SIGNAL;SIGNAL_CONFLICTING",
+            "CD4+ low, CMV not detected: no minimum is named for M6",
+        ),
     ),
     "P07": (
-        Open((180, 270, 365), "M4", "NO_SIGNAL", "second CAR on day 120 and transplant on day 185: segments"),
+        Open(
+            (180, 270, 365),
+            "M4",
+            "NO_SIGNAL",
+            "second CAR on day 120 and transplant on day 185: segments",
+        ),
         Open((180, 365), "M6", "NO_SIGNAL", "segments; no virus test within the maximum age"),
-        Open((270,), "M6", "NO_SIGNAL", "adenovirus with 60 CD4+/uL on day 228, after the transplant and 42 days old"),
+        Open(
+            (270,),
+            "M6",
+            "NO_SIGNAL",
+            "adenovirus with 60 CD4+/uL on day 228, after the transplant and 42 days old",
+        ),
     ),
     "P08": (
         Open((28,), "M1", "SIGNAL;SIGNAL_CONFLICTING", ONE_B),
-        Open((63, 90, 180, 270, 365), "M1", "SIGNAL", AFTER_HCT + "; B cells of a donor say nothing of the CAR"),
+        Open(
+            (63, 90, 180, 270, 365),
+            "M1",
+            "SIGNAL",
+            AFTER_HCT + "; B cells of a donor say nothing of the CAR",
+        ),
         Open((63, 90, 180, 270, 365), "M2", "", AFTER_HCT),
     ),
     "P09": (Open((63,), "M1", "SIGNAL;SIGNAL_CONFLICTING", ONE_B),),
-    "P10": (Open((63,), "M1", "SIGNAL;SIGNAL_CONFLICTING", "the first of two samples had 900 cells"),),
-    "P12": (
-        Open((28,), "M2", "NO_SIGNAL", "mixed CD19 on AML blasts on day -8 without proof of a clone"),
-        Open((63, 90), "M2", "NO_SIGNAL", "MRD 2 % on day 60; the evidence of the rule is on B-ALL"),
+    "P10": (
+        Open((63,), "M1", "SIGNAL;SIGNAL_CONFLICTING", "the first of two samples had 900 cells"),
     ),
-}  # fmt: skip
+    "P12": (
+        Open(
+            (28,), "M2", "NO_SIGNAL", "mixed CD19 on AML blasts on day -8 without proof of a clone"
+        ),
+        Open(
+            (63, 90), "M2", "NO_SIGNAL", "MRD 2 % on day 60; the evidence of the rule is on B-ALL"
+        ),
+    ),
+}
 DEFAULT_OPEN = {
     "M3": (
         "SIGNAL",
@@ -169,9 +245,11 @@ def risk_rows(patient: Patient) -> tuple[list[dict], list[dict]]:
     for day in LANDMARKS:
         for mechanism in MECHANISMS:
             who = {
-                "patient_id": patient.patient_id, "landmark": f"D{day}", "mechanism": mechanism,
+                "patient_id": patient.patient_id,
+                "landmark": f"D{day}",
+                "mechanism": mechanism,
                 "target": _target(patient, mechanism),
-            }  # fmt: skip
+            }
             fixed = _fixed(patient, day, mechanism, end)
             key = (day, mechanism)
             if (fixed is not None) + (key in stated) + (key in opened) > 1:

@@ -6,6 +6,7 @@ human sequence and must never be used on a patient.
 """
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
@@ -76,9 +77,10 @@ def genes_from(exons: pd.DataFrame, proteins: dict[str, str]) -> dict[str, Gene]
     for name, protein in proteins.items():
         rows = exons[exons["gene"] == name]
         numbers = rows[["exon", "start", "end", "cds_start", "cds_end"]]
-        listed = sorted(tuple(int(v or 0) for v in row) for row in numbers.to_numpy().tolist())
+        listed = sorted([int(value or 0) for value in row] for row in numbers.to_numpy().tolist())
         first = rows.iloc[0]
-        genes[name] = Gene(name, first["chrom"], first["strand"], tuple(listed), protein)
+        known = tuple((n, start, end, low, high) for n, start, end, low, high in listed)
+        genes[name] = Gene(name, first["chrom"], first["strand"], known, protein)
     return genes
 
 
@@ -95,7 +97,7 @@ def synthesise(gene: Gene, random: np.random.Generator) -> Locus:
     for position, base in fixed.items():
         bases[position - start] = base
     bounds = sorted((exon[1], exon[2]) for exon in gene.exons)
-    for (_, left), (right, _) in zip(bounds, bounds[1:], strict=False):
+    for (_, left), (right, _) in pairwise(bounds):
         bases[left + 1 - start : left + 3 - start] = list("GT" if forward else "CT")
         bases[right - 2 - start : right - start] = list("AG" if forward else "AC")
     coding = gene.coding_positions()

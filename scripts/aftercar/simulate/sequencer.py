@@ -87,10 +87,9 @@ def bulk_bam(
                 (first, last) for number, first, last, _, _ in gene.exons if number not in skipped
             ]
             for template, share in alleles(gene, locus, library, blocks=blocks):
-                batches += _pairs(
-                    template, _starts(0, len(template.letters) - INSERT, depth * share * whole, random),
-                    ANCHOR_RNA, name, len(batches), random,
-                )  # fmt: skip
+                last = len(template.letters) - INSERT
+                starts = _starts(0, last, depth * share * whole, random)
+                batches += _pairs(template, starts, ANCHOR_RNA, name, len(batches), random)
     return bam_bytes(CONTIG_LENGTHS, name, batches, "aftercar-simulate")
 
 

@@ -8,31 +8,81 @@ from aftercar.simulate.plan import CAR_LLOQ, CAR_LOD, Cells, Flow, Patient, Read
 
 COLUMNS = {
     "patients": (
-        "patient_id", "disease", "age_group", "kmt2a_rearranged", "tp53_status", "extramedullary",
-        "cns_status", "baseline_burden", "baseline_mrd", "prior_blinatumomab", "prior_inotuzumab",
-        "prior_hct", "note",
+        "patient_id",
+        "disease",
+        "age_group",
+        "kmt2a_rearranged",
+        "tp53_status",
+        "extramedullary",
+        "cns_status",
+        "baseline_burden",
+        "baseline_mrd",
+        "prior_blinatumomab",
+        "prior_inotuzumab",
+        "prior_hct",
+        "note",
     ),
     "infusions": (
-        "patient_id", "infusion_no", "day", "targets", "transgene", "scfv_origin", "costimulation",
-        "source", "antigen_blockade",
+        "patient_id",
+        "infusion_no",
+        "day",
+        "targets",
+        "transgene",
+        "scfv_origin",
+        "costimulation",
+        "source",
+        "antigen_blockade",
     ),
     "samples": (
-        "sample_id", "patient_id", "day", "specimen", "assay", "path", "panel", "batch",
-        "control_for", "infusion_no", "reference", "barcodes", "bam", "labels", "chemistry",
+        "sample_id",
+        "patient_id",
+        "day",
+        "specimen",
+        "assay",
+        "path",
+        "panel",
+        "batch",
+        "control_for",
+        "infusion_no",
+        "reference",
+        "barcodes",
+        "bam",
+        "labels",
+        "chemistry",
     ),
     "labs": (
-        "patient_id", "day", "specimen", "analyte", "transgene", "value", "unit", "lloq", "lod", "status",
+        "patient_id",
+        "day",
+        "specimen",
+        "analyte",
+        "transgene",
+        "value",
+        "unit",
+        "lloq",
+        "lod",
+        "status",
     ),
     "events": (
-        "patient_id", "day", "end_day", "event", "grade", "grading_system", "phenotype", "antigen",
-        "site", "detail",
+        "patient_id",
+        "day",
+        "end_day",
+        "event",
+        "grade",
+        "grading_system",
+        "phenotype",
+        "antigen",
+        "site",
+        "detail",
     ),
-}  # fmt: skip
+}
 SERIES = (1, 3, 7, 10, 14, 21, 28, 42, 60, 75, 90, 120, 150, 180, 210, 240, 270, 300, 330, 360)
 MISSED = 0.2  # share of planned visits that do not take place
 SHORT = {
-    "b_cell_recovery": "bcell", "car_t_persistence": "cart", "t_lineage": "tline", "b_all_mrd": "mrd",
-}  # fmt: skip
+    "b_cell_recovery": "bcell",
+    "car_t_persistence": "cart",
+    "t_lineage": "tline",
+    "b_all_mrd": "mrd",
+}
 
 
 def sample_id(patient: Patient, specimen: Flow | Reads | Cells) -> str:
@@ -76,10 +126,15 @@ def infusions(cohort: tuple[Patient, ...]) -> pd.DataFrame:
         "source",
         "antigen_blockade",
     )
-    return frame("infusions", [
-        {"patient_id": p.patient_id, "infusion_no": n} | {name: getattr(given, name) for name in names}
-        for p in cohort for n, given in enumerate(p.infusions, start=1)
-    ])  # fmt: skip
+    return frame(
+        "infusions",
+        [
+            {"patient_id": p.patient_id, "infusion_no": n}
+            | {name: getattr(given, name) for name in names}
+            for p in cohort
+            for n, given in enumerate(p.infusions, start=1)
+        ],
+    )
 
 
 def events(cohort: tuple[Patient, ...]) -> pd.DataFrame:
@@ -100,17 +155,30 @@ def samples(cohort: tuple[Patient, ...], controls: dict[str, tuple]) -> pd.DataF
                 for n, i in enumerate(patient.infusions, 1)
                 if i.day is not None and i.day <= specimen.day
             ]
-            rows.append({
-                "sample_id": name, "patient_id": patient.patient_id, "day": specimen.day,
-                "specimen": specimen.specimen, "infusion_no": max(given) if given else "",
-            } | _files(name, patient, specimen))  # fmt: skip
+            rows.append(
+                {
+                    "sample_id": name,
+                    "patient_id": patient.patient_id,
+                    "day": specimen.day,
+                    "specimen": specimen.specimen,
+                    "infusion_no": max(given) if given else "",
+                }
+                | _files(name, patient, specimen)
+            )
     for batch, tubes in controls.items():
         for panel, control_for in tubes:
             name = control_id(batch, panel, control_for)
-            rows.append({
-                "sample_id": name, "specimen": "control", "assay": "flow", "panel": panel,
-                "batch": batch, "control_for": control_for, "path": f"data/flow/{name}.fcs",
-            })  # fmt: skip
+            rows.append(
+                {
+                    "sample_id": name,
+                    "specimen": "control",
+                    "assay": "flow",
+                    "panel": panel,
+                    "batch": batch,
+                    "control_for": control_for,
+                    "path": f"data/flow/{name}.fcs",
+                }
+            )
     return frame("samples", rows)
 
 
@@ -158,11 +226,19 @@ def _blood_counts(patient: Patient) -> list[dict[str, object]]:
     counts = {"wbc": patient.wbc, "alc": patient.wbc * patient.lymphocytes}
     return [
         {
-            "patient_id": patient.patient_id, "day": day, "specimen": "PB", "analyte": analyte,
-            "value": float(round(value)), "unit": "cells/uL", "lloq": 50, "lod": 10, "status": "QUANT",
+            "patient_id": patient.patient_id,
+            "day": day,
+            "specimen": "PB",
+            "analyte": analyte,
+            "value": float(round(value)),
+            "unit": "cells/uL",
+            "lloq": 50,
+            "lod": 10,
+            "status": "QUANT",
         }
-        for day in days for analyte, value in counts.items()
-    ]  # fmt: skip
+        for day in days
+        for analyte, value in counts.items()
+    ]
 
 
 def _copies(
@@ -190,9 +266,18 @@ def _copies(
         truth = float(total_copies(given, np.array([day]))[0])
         value = truth * float(np.exp(random.normal(0, days[day])))
         status = "QUANT" if value >= CAR_LLOQ else "DET_BLQ" if value >= CAR_LOD else "NOT_DET"
-        rows.append({
-            "patient_id": patient.patient_id, "day": day, "specimen": "PB", "analyte": "car_copies",
-            "transgene": transgene, "value": None if status == "NOT_DET" else value,
-            "unit": "copies/ug", "lloq": CAR_LLOQ, "lod": CAR_LOD, "status": status,
-        })  # fmt: skip
+        rows.append(
+            {
+                "patient_id": patient.patient_id,
+                "day": day,
+                "specimen": "PB",
+                "analyte": "car_copies",
+                "transgene": transgene,
+                "value": None if status == "NOT_DET" else value,
+                "unit": "copies/ug",
+                "lloq": CAR_LLOQ,
+                "lod": CAR_LOD,
+                "status": status,
+            }
+        )
     return rows

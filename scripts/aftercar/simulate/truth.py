@@ -112,7 +112,7 @@ def clone_rows(patient: Patient, library: Cells, cells: CellCounts) -> list[dict
     identity = np.array(cells.identities())
     good = identity != "low_quality"
     leukemic = np.char.startswith(identity, "leukemic").sum()
-    rows = []
+    rows: list[dict[str, object]] = []
     for population in library.populations:
         number = int((cells.populations == population).sum())
         inside = population.startswith("leukemic") and leukemic
