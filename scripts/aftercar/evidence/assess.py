@@ -1,0 +1,66 @@
+"""From the measurements of one patient to kinetics, recovery, rules, risk and summary."""
+
+from typing import NamedTuple
+
+from aftercar.evidence.kinetics import kinetics_rows
+from aftercar.evidence.landmarks import standing_at
+from aftercar.evidence.recovery import recovery_rows
+from aftercar.evidence.risk import risk_rows
+from aftercar.evidence.rulebook import Rulebook
+from aftercar.evidence.rules import results_at, rule_rows
+from aftercar.evidence.summary import summary_row
+from aftercar.evidence.timeline import timeline_of
+
+LATEST = 1_000_000  # a day after every day of the sheets
+
+
+class Assessment(NamedTuple):
+    """Rows of KINETICS, RECOVERY, RULE_RESULTS and RISK, and the row of PATIENTS."""
+
+    kinetics: list[dict[str, object]]
+    recovery: list[dict[str, object]]
+    rules: list[dict[str, object]]
+    risk: list[dict[str, object]]
+    summary: dict[str, object]
+
+
+def assess(
+    sheets: dict[str, list[dict[str, str]]],
+    evidence: list[dict[str, object]],
+    rulebook: Rulebook,
+    *,
+    landmarks: list[int],
+    max_age_blood_days: int,
+    max_age_marrow_days: int,
+) -> Assessment:
+    """Return what the evidence of one patient says at every landmark.
+
+    `sheets`: his rows of the five sheets as text; `evidence`: his rows of EVIDENCE. Each landmark sees only what was
+    collected and known by then. Kinetics and recovery look at the whole course.
+    """
+    patient = sheets["patients"][0]
+    patient_id = patient["patient_id"]
+    timeline = timeline_of(
+        patient,
+        sheets["infusions"],
+        sheets["events"],
+        evidence,
+        max_age_blood_days=max_age_blood_days,
+        max_age_marrow_days=max_age_marrow_days,
+    )
+    rules, risk = [], []
+    for landmark in sorted(landmarks):
+        view = timeline.until(landmark)
+        standing = standing_at(view)
+        results = results_at(rulebook, view, standing)
+        rules += rule_rows(patient_id, landmark, results)
+        risk += risk_rows(patient_id, rulebook, view, standing, results)
+    whole = timeline.until(LATEST)
+    failed = {str(row["sample_id"]) for row in evidence if row["status"] == "FAILED"}
+    return Assessment(
+        kinetics_rows(patient_id, whole, rulebook.recovery["kinetics"]),
+        recovery_rows(patient_id, whole, rulebook.recovery),
+        rules,
+        risk,
+        summary_row(timeline, landmarks, risk, sheets["samples"], failed),
+    )

@@ -1,0 +1,72 @@
+"""Does a change of B cells speak of the CAR? The gates that must all pass."""
+
+from aftercar.evidence.timeline import Infusion, View
+
+
+def recovery_segment(view: View, targets: tuple[str, ...]) -> Infusion | None:
+    """Return the latest dated infusion that binds one of `targets`: its segment is looked at."""
+    for infusion in reversed(view.infusions):
+        if set(infusion.targets) & set(targets):
+            return infusion
+    return None
+
+
+def failed_gates(view: View, segment: Infusion, first_day: int, settings: dict) -> list[str]:
+    """Return in words each gate that failed between `first_day` and the day of the view.
+
+    `settings` is the section `attribution` of the recovery rules. A drug whose end is not known on that
+    day counts as still given. An empty list means that the change is attributable to the CAR.
+    """
+    start = segment.day if segment.day is not None else 0
+    return [
+        *_transplants(view, start, settings["transplant_events"]),
+        *_drugs(view, start, first_day, settings),
+        *_other_products(view, segment, settings["other_car_targets"]),
+        *_blasts(view, start, settings["blast_fraction"]),
+    ]
+
+
+def _transplants(view: View, start: int, names: list[str]) -> list[str]:
+    given = [event for event in view.events if event.event in names and event.day > start]
+    return [f"{event.event} on day {event.day}" for event in given]
+
+
+def _drugs(view: View, start: int, first_day: int, settings: dict) -> list[str]:
+    since = max(start + 1, first_day - settings["drug_lookback_days"])
+    failed = []
+    for event in view.events:
+        if event.event not in settings["drug_events"]:
+            continue
+        if event.end_day is None:
+            # a course that began before the infusion and has no end is bridging, not a later drug
+            if event.day > start:
+                failed.append(f"{event.event} from day {event.day}, end not known")
+        elif event.end_day >= since:
+            failed.append(f"{event.event} on days {event.day} to {event.end_day}")
+    return failed
+
+
+def _other_products(view: View, segment: Infusion, targets: list[str]) -> list[str]:
+    others = [
+        infusion
+        for infusion in (*view.infusions, *view.undated)
+        if infusion.number != segment.number
+        and set(infusion.targets) & set(targets)
+        and infusion.targets != segment.targets
+    ]
+    return [f"infusion {i.number} ({';'.join(i.targets)}) also removes B cells" for i in others]
+
+
+def _blasts(view: View, start: int, fraction: float) -> list[str]:
+    counted = [
+        value
+        for measure in ("flow_mrd_fraction", "marrow_blasts")
+        for value in view.values.get(measure, ())
+        if value.day > start and view.is_fresh(value) and value.value is not None
+    ]
+    if not counted:
+        return []
+    latest = max(counted, key=lambda value: value.day)
+    if latest.value is None or latest.value < fraction:
+        return []
+    return [f"blasts could be counted as B cells: {latest.text}"]

@@ -1,0 +1,129 @@
+"""Rows of EVIDENCE from the antigen-loss test and the populations of single cells."""
+
+import pandas as pd
+
+from aftercar.evidence.evidence_rows import evidence_row, number_or_none, who_when
+from aftercar.stats.intervals import wilson_interval
+
+ANTIGEN_OF_GENE = {"MS4A1": "CD20"}
+GONE = ("LOST", "REDUCED")
+
+
+def antigen_loss_evidence(losses: pd.DataFrame) -> list[dict[str, object]]:
+    """Return, per specimen and antigen, the share of leukemic cells in sub-populations that lost it.
+
+    Only leukemic sub-populations count. With none LOST or REDUCED and at least one RETAINED the antigen is
+    NOT_DETECTED as lost, with the largest detectable fraction as limit; otherwise INDETERMINATE.
+    """
+    rows = []
+    records = losses.to_dict("records")
+    keys = sorted({(r["sample_id"], r["antigen"]) for r in records})
+    for sample_id, antigen in keys:
+        mine = [r for r in records if r["sample_id"] == sample_id and r["antigen"] == antigen]
+        leukemic = [r for r in mine if r["identity"].startswith("leukemic")]
+        columns = _share(leukemic) if leukemic else {
+            "status": "INDETERMINATE" if any(r["cells"] for r in mine) else "NOT_ASSESSED",
+            "flags": "; ".join(dict.fromkeys(["no leukemic cells were identified", *_flags(mine)])),
+        }  # fmt: skip
+        rows.append(
+            evidence_row(
+                **who_when(mine[0]),
+                **columns,
+                stream="singlecell",
+                measure="antigen_lost_cell_fraction",
+                target=ANTIGEN_OF_GENE.get(antigen, antigen),
+                source=f"antigen_loss: {antigen}",
+            )
+        )
+    return rows
+
+
+def _flags(records: list[dict]) -> list[str]:
+    return list(dict.fromkeys(r["flags"] for r in records if r["flags"]))
+
+
+def _share(leukemic: list[dict]) -> dict[str, object]:
+    gone = [r for r in leukemic if r["status"] in GONE]
+    retained = [r for r in leukemic if r["status"] == "RETAINED"]
+    limits = [r["detectable_fraction"] for r in leukemic]
+    limit = max((float(x) for x in limits if number_or_none(x) is not None), default=None)
+    cells = sum(r["cells"] for r in leukemic)
+    common = {"limit": limit, "total": cells}
+    if gone:
+        count = sum(r["cells"] for r in gone)
+        low, high = wilson_interval(count, cells)
+        if len(gone) == 1 and number_or_none(gone[0]["fraction_of_leukemic"]) is not None:
+            value = gone[0]["fraction_of_leukemic"]
+            low, high = gone[0]["fraction_of_leukemic_low"], gone[0]["fraction_of_leukemic_high"]
+        else:
+            value = count / cells
+        names = ", ".join(f"{r['population']} {r['status']}" for r in gone)
+        return common | {
+            "value": value,
+            "low": low,
+            "high": high,
+            "count": count,
+            "status": "QUANTIFIED",
+            "flags": "; ".join([names, *_flags(gone)]),
+        }
+    if retained and limit is not None:
+        return common | {
+            "value": 0.0,
+            "low": 0.0,
+            "high": wilson_interval(0, cells)[1],
+            "count": 0,
+            "status": "NOT_DETECTED",
+            "flags": "; ".join(_flags(retained)),
+        }
+    applicable = any(r["status"] != "NOT_APPLICABLE" for r in leukemic)
+    status = "INDETERMINATE" if applicable else "NOT_APPLICABLE"
+    return common | {"status": status, "flags": "; ".join(_flags(leukemic))}
+
+
+def cell_population_evidence(populations: pd.DataFrame) -> list[dict[str, object]]:
+    """Return the leukemic share of the cells that passed quality, and its myeloid part."""
+    rows = []
+    records = populations.to_dict("records")
+    for sample_id in sorted({r["sample_id"] for r in records}):
+        mine = [r for r in records if r["sample_id"] == sample_id]
+        for measure, prefix in (
+            ("leukemic_cell_fraction", "leukemic"),
+            ("myeloid_leukemic_cell_fraction", "leukemic_myeloid"),
+        ):
+            found = [r for r in mine if r["identity"].startswith(prefix)]
+            if found:
+                rows.append(_cells_row(found, measure))
+    return rows
+
+
+def _cells_row(found: list[dict], measure: str) -> dict[str, object]:
+    cells = [number_or_none(r["cells"]) for r in found]
+    total = number_or_none(found[0]["total_cells"])
+    columns: dict[str, object] = {"status": found[0]["status"]}
+    if None not in cells and total:
+        count = sum(int(str(c)) for c in cells)
+        low, high = wilson_interval(count, int(str(total)))
+        columns = {
+            "value": count / int(str(total)),
+            "low": low,
+            "high": high,
+            # three cells are found with 95 % probability when three are expected (Poisson)
+            "limit": 3 / int(str(total)),
+            "count": count,
+            "total": total,
+            "status": "NOT_DETECTED" if count == 0 else _common_status(found),
+        }
+    evidence = ", ".join(dict.fromkeys(r["identity_evidence"] for r in found))
+    return evidence_row(
+        **who_when(found[0]),
+        **columns,
+        stream="singlecell",
+        measure=measure,
+        source="cell populations",
+        flags="; ".join([f"identity by {evidence}", *_flags(found)]),
+    )
+
+
+def _common_status(found: list[dict]) -> str:
+    statuses = {r["status"] for r in found}
+    return statuses.pop() if len(statuses) == 1 else "QUANTIFIED"

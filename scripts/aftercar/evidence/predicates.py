@@ -1,0 +1,89 @@
+"""Evaluate the small declarative language of the rules: data in, verdict out, no code in rules."""
+
+from aftercar.evidence.measured import measured
+from aftercar.evidence.states import state_verdict
+from aftercar.evidence.timeline import View
+from aftercar.evidence.verdicts import (
+    Verdict,
+    agreement,
+    all_of,
+    any_of,
+    first_assessed,
+    negation,
+    proven,
+)
+
+JOINS = {"all": all_of, "any": any_of, "agree": agreement, "first": first_assessed}
+KINDS = (*JOINS, "not", "finding", "measure", "fact", "event", "state")
+
+
+def evaluate(node: dict, view: View, target: str, gene: str, settings: dict) -> Verdict:
+    """Return what a predicate says on the day of the view.
+
+    Kinds: all, any, agree (tests of one thing), first (assessed), not; finding (with proof or contradicted_by);
+    measure, fact (of patients.tsv), event, state. `target` is the antigen asked about, `gene` its
+    gene, `settings` the document of recovery rules. Raises ValueError for another kind.
+    """
+    for kind, join in JOINS.items():
+        if kind in node:
+            return join([evaluate(part, view, target, gene, settings) for part in node[kind]])
+    if "measure" in node:
+        return measured(node, view, target, gene)
+    if "fact" in node:
+        return _fact(node, view)
+    if "state" in node:
+        return state_verdict(node["state"], view, target, settings)
+    if "event" in node:
+        return _event(node, view)
+    if "not" in node:
+        return negation(evaluate(node["not"], view, target, gene, settings))
+    if "finding" in node:
+        finding = evaluate(node["finding"], view, target, gene, settings)
+        if finding.status != "PRESENT":
+            return finding
+        proof, contradiction = (
+            evaluate(node[name], view, target, gene, settings) if name in node else None
+            for name in ("proof", "contradicted_by")
+        )
+        return proven(finding, proof, contradiction)
+    raise ValueError(f"a predicate has one of {', '.join(KINDS)}; got {', '.join(map(str, node))}")
+
+
+def _fact(node: dict, view: View) -> Verdict:
+    name = node["fact"]
+    found = view.facts.get(name, "")
+    text = (f"{name}={found}, patients.tsv",)
+    if "present" in node:
+        if found in node["present"]:
+            return Verdict("PRESENT", text)
+        if found in node["absent"]:
+            return Verdict("ABSENT", text, reason=f"{name} is {found}")
+        return Verdict("NOT_ASSESSED", reason=f"{name} is not known")
+    if found in ("", "unknown"):
+        return Verdict("NOT_ASSESSED", reason=f"{name} is not known")
+    number = float(found)
+    holds = number >= node["at_least"] if "at_least" in node else number < node["below"]
+    return Verdict("PRESENT" if holds else "ABSENT", text, reason=f"{name} is {found}")
+
+
+def _event(node: dict, view: View) -> Verdict:
+    start = view.infusions[0].day if view.infusions else None
+    found = [
+        event
+        for event in view.events
+        if event.event in node["event"]
+        and (start is None or event.day >= start)
+        and _site_fits(event.event, event.site, node)
+    ]
+    if found:
+        texts = tuple(event.text for event in found)
+        status = node.get("recorded", "PRESENT")
+        return Verdict(status, texts, tuple(event.day for event in found), "recorded event")
+    names = ", ".join(node["event"])
+    return Verdict(node.get("not_recorded", "NOT_ASSESSED"), reason=f"no event {names} recorded")
+
+
+def _site_fits(event: str, site: str, node: dict) -> bool:
+    if event not in node.get("sites_needed_for", ()):
+        return True
+    return site in node["sites"]

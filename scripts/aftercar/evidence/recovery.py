@@ -1,0 +1,244 @@
+"""Recovery of a lineage under every named rule, confirmed on a second specimen."""
+
+from typing import NamedTuple
+
+from aftercar.evidence.attribution import failed_gates, recovery_segment
+from aftercar.evidence.measured import ROUNDING, UNUSABLE
+from aftercar.evidence.timeline import Value, View
+from aftercar.evidence.verdicts import NOT_ATTRIBUTABLE, Verdict
+
+
+class Recovery(NamedTuple):
+    """One lineage by one rule on one day.
+
+    The lineage recovered after `after_day` (last day seen not recovered, None: none was seen) and
+    until `until_day` (first day of the confirmed recovery). `confirmed`: two evaluable specimens in a
+    row agree. `gates` are the attribution gates that failed.
+    """
+
+    status: str
+    after_day: int | None
+    until_day: int | None
+    confirmed: bool
+    verdict: Verdict
+    gates: tuple[str, ...] = ()
+
+
+def recovery_by_rule(rule: dict, view: View, start: int, *, check_age: bool) -> Recovery:
+    """Return what one recovery rule says of the specimens after day `start`.
+
+    All specimens of one day count as one visit. With `check_age` a latest visit older than allowed
+    makes the answer NOT_ASSESSED and stale; the visit that it confirms may be older.
+    """
+    visits, seen = _visits(rule, view, start)
+    states = [(day, state) for day, state, _ in visits if state is not None]
+    texts = {day: texts for day, _, texts in visits}
+    if not states:
+        reason = "no evaluable specimen" if seen else "was not measured"
+        status = "INDETERMINATE" if visits else "NOT_ASSESSED"
+        values = tuple(text for _, _, shown in visits for text in shown)
+        return Recovery(status, None, None, False, Verdict(status, values, (), reason))
+    last_day, last = states[-1]
+    run = len(states) - next(
+        (i + 1 for i in range(len(states) - 1, -1, -1) if states[i][1] != last), 0
+    )
+    used = [day for day, _ in states[-2:]]
+    values = tuple(text for day in used for text in texts[day])
+    if check_age and not _any_fresh(rule, view, last_day):
+        reason = f"STALE: latest specimen {view.day - last_day} days old"
+        verdict = Verdict("NOT_ASSESSED", values[-1:], (last_day,), reason, stale=True)
+        return Recovery("NOT_ASSESSED", None, None, False, verdict)
+    first = states[len(states) - run][0]
+    earlier = states[len(states) - run - 1][0] if run < len(states) else None
+    if last and run >= 2:
+        return Recovery(
+            "PRESENT", earlier, first, True,
+            Verdict("PRESENT", values, tuple(used), f"recovered, {_interval(earlier, first)}"),
+        )  # fmt: skip
+    if last:
+        reason = f"first recovered specimen on day {last_day}, not yet confirmed by a second one"
+        verdict = Verdict("INDETERMINATE", values, tuple(used), reason)
+        return Recovery("INDETERMINATE", None, None, False, verdict)
+    if run == 1 and _was_confirmed(states[:-1]):
+        reason = "recovered and confirmed before, not recovered in the latest specimen"
+        verdict = Verdict("INDETERMINATE", values, tuple(used), reason)
+        return Recovery("INDETERMINATE", None, None, False, verdict)
+    reason = "not recovered in two specimens" if run >= 2 else "not recovered in one specimen"
+    return Recovery(
+        "ABSENT", last_day, None, run >= 2, Verdict("ABSENT", values, tuple(used), reason)
+    )
+
+
+def _was_confirmed(states: list[tuple[int, bool]]) -> bool:
+    return len(states) >= 2 and states[-1][1] and states[-2][1]
+
+
+def _interval(after: int | None, until: int) -> str:
+    return (
+        f"by day {until} at the latest" if after is None else f"after day {after}, by day {until}"
+    )
+
+
+def _any_fresh(rule: dict, view: View, day: int) -> bool:
+    return any(view.day - day <= view.max_age_days[name] for name in rule["specimens"])
+
+
+def criteria_of(rule: dict) -> list[dict]:
+    """Return the thresholds of a recovery rule."""
+    return rule["recovered"].get("any") or rule["recovered"]["all"]
+
+
+def _visits(
+    rule: dict, view: View, start: int
+) -> tuple[list[tuple[int, bool | None, list[str]]], bool]:
+    """Return (day, recovered or None, values) of each day with a usable value, and if any was seen."""
+    join = any if "any" in rule["recovered"] else all
+    by_day: dict[int, list[list[tuple[bool | None, Value]]]] = {}
+    for criterion in criteria_of(rule):
+        per_day: dict[int, list[tuple[bool | None, Value]]] = {}
+        for value in view.values.get(criterion["measure"], ()):
+            if value.day <= start or value.specimen not in rule["specimens"]:
+                continue
+            if value.status not in UNUSABLE:
+                per_day.setdefault(value.day, []).append((_reaches(value, criterion), value))
+        for day, found in per_day.items():
+            by_day.setdefault(day, []).append(found)
+    visits: list[tuple[int, bool | None, list[str]]] = []
+    for day in sorted(by_day):
+        answers = [_one_answer([state for state, _ in found]) for found in by_day[day]]
+        texts = [value.text for found in by_day[day] for _, value in found]
+        # a criterion that was not measured is left out; one that cannot tell leaves the visit open
+        decided = [answer for answer in answers if answer is not None]
+        deciding = join is any
+        if deciding in decided:
+            state: bool | None = deciding
+        else:
+            state = None if len(decided) < len(answers) else join(decided)
+        visits.append((day, state, texts))
+    return visits, bool(by_day)
+
+
+def _one_answer(states: list[bool | None]) -> bool | None:
+    """Return the answer of several values of one measure on one day; None if they disagree."""
+    known = {state for state in states if state is not None}
+    return known.pop() if len(known) == 1 else None
+
+
+def _reaches(value: Value, criterion: dict) -> bool | None:
+    threshold = criterion.get("at_least", criterion.get("above"))
+    if value.status == "QUANTIFIED" and value.value is not None:
+        return value.value >= threshold if "at_least" in criterion else value.value > threshold
+    below = {"DETECTED_BELOW_LLOQ": value.lloq, "NOT_DETECTED": value.limit}.get(value.status)
+    return False if below is not None and below <= threshold * ROUNDING else None
+
+
+def applicable_rules(rules: list[dict], view: View, lineage: str) -> list[dict]:
+    """Return the enabled rules of a lineage that apply to this patient on this day."""
+    return [
+        rule
+        for rule in rules
+        if rule["lineage"] == lineage and rule["enabled"] and _applies(rule, view)
+    ]
+
+
+def _applies(rule: dict, view: View) -> bool:
+    condition = rule.get("applies_if", {})
+    diseases = condition.get("diseases", [view.facts["disease"]])
+    return view.facts["disease"] in diseases and view.day >= condition.get("from_day", view.day)
+
+
+def b_cell_recovery(view: View, settings: dict) -> tuple[Verdict, bool]:
+    """Return what all enabled rules together say of B-cell recovery, and if one answer is confirmed.
+
+    Rules that disagree are CONFLICTING. A failed attribution gate makes the answer INDETERMINATE.
+    """
+    if "b_cells" in view.memory:
+        return view.memory["b_cells"]  # type: ignore[return-value]
+    answer = _b_cell_recovery(view, settings)
+    view.memory["b_cells"] = answer
+    return answer
+
+
+def _b_cell_recovery(view: View, settings: dict) -> tuple[Verdict, bool]:
+    segment = recovery_segment(view, tuple(settings["attribution"]["b_lineage_targets"]))
+    if segment is None or segment.day is None:
+        return Verdict("NOT_ASSESSED", reason="no dated infusion binds a B-cell antigen"), False
+    by_rule = {
+        rule["id"]: recovery_by_rule(rule, view, segment.day, check_age=True)
+        for rule in applicable_rules(settings["rules"], view, "b_cells")
+    }
+    together = _all_rules(by_rule)
+    if together.status == "NOT_ASSESSED":
+        return together, False
+    confirmed = any(r.confirmed for r in by_rule.values()) and together.status != "INDETERMINATE"
+    first_day = min(together.days, default=view.day)
+    gates = failed_gates(view, segment, first_day, settings["attribution"])
+    if view.undated:
+        gates.append(f"day of infusion {view.undated[0].number} is not known")
+    if gates:
+        reason = f"{NOT_ATTRIBUTABLE}{'; '.join(gates)}"
+        return together._replace(status="INDETERMINATE", reason=reason), False
+    return together, confirmed
+
+
+def _all_rules(by_rule: dict[str, Recovery]) -> Verdict:
+    said = {name: r for name, r in by_rule.items() if r.status != "NOT_ASSESSED"}
+    if not said:
+        stale = next((r.verdict for r in by_rule.values() if r.verdict.stale), None)
+        return stale or Verdict(
+            "NOT_ASSESSED", reason="B cells were not measured after the infusion"
+        )
+    statuses = {r.status for r in said.values()}
+    if {"PRESENT", "ABSENT"} <= statuses:
+        status = "CONFLICTING"
+    elif "PRESENT" in statuses:
+        status = "PRESENT"
+    elif any(r.status == "INDETERMINATE" and r.verdict.days for r in said.values()):
+        status = "INDETERMINATE"
+    else:
+        status = "ABSENT" if "ABSENT" in statuses else "INDETERMINATE"
+    values = tuple(dict.fromkeys(text for r in said.values() for text in r.verdict.values))
+    days = tuple(sorted({day for r in said.values() for day in r.verdict.days}))
+    reason = "; ".join(f"{name} {r.status} ({r.verdict.reason})" for name, r in said.items())
+    return Verdict(status, values, days, reason)
+
+
+def recovery_rows(patient_id: str, view: View, settings: dict) -> list[dict[str, object]]:
+    """Return rows of RECOVERY: each rule of each lineage over the segment of the latest infusion."""
+    rows = []
+    for rule in settings["rules"]:
+        row = {
+            "patient_id": patient_id,
+            "lineage": rule["lineage"],
+            "rule_id": rule["id"],
+            "definition": rule["definition"],
+            "evidence_ids": ";".join(rule["evidence_ids"]),
+        }
+        rows.append(row | _row_of_rule(rule, view, settings))
+    return rows
+
+
+def _row_of_rule(rule: dict, view: View, settings: dict) -> dict[str, object]:
+    if not rule["enabled"]:
+        return {"status": "NOT_APPLICABLE", "attribution": "rule not enabled in this laboratory"}
+    if not _applies(rule, view):
+        return {"status": "NOT_APPLICABLE", "attribution": "does not apply to this patient yet"}
+    b_cells = rule["lineage"] == "b_cells"
+    targets = tuple(settings["attribution"]["b_lineage_targets"])
+    segment = recovery_segment(view, targets if b_cells else view.targets)
+    if segment is None or segment.day is None:
+        why = "no dated infusion binds a B-cell antigen" if b_cells else "no dated infusion"
+        return {"status": "NOT_APPLICABLE" if b_cells else "NOT_ASSESSED", "attribution": why}
+    found = recovery_by_rule(rule, view, segment.day, check_age=False)
+    attribution = "not asked: speaks of no CAR target"
+    if b_cells:
+        first_day = min(found.verdict.days, default=view.day)
+        gates = failed_gates(view, segment, first_day, settings["attribution"])
+        attribution = f"{NOT_ATTRIBUTABLE}{'; '.join(gates)}" if gates else "attributable"
+    return {
+        "status": found.status,
+        "recovered_after_day": found.after_day if found.status == "PRESENT" else None,
+        "recovered_until_day": found.until_day,
+        "attribution": attribution,
+        "values": "; ".join([*found.verdict.values, found.verdict.reason]),
+    }

@@ -1,0 +1,219 @@
+"""One row per mechanism, target and landmark. Nothing is summed across mechanisms."""
+
+from typing import NamedTuple
+
+from aftercar.evidence.landmarks import Standing, applies, targets_asked
+from aftercar.evidence.predicates import evaluate
+from aftercar.evidence.rulebook import Mechanism, Rulebook
+from aftercar.evidence.rules import Result
+from aftercar.evidence.timeline import View
+from aftercar.evidence.verdicts import NOT_ATTRIBUTABLE, Verdict, agreement
+
+SIGNS = ("PRESENT", "CONFLICTING")
+OPEN = ("NOT_ASSESSED", "INDETERMINATE")
+
+
+class TestState(NamedTuple):
+    """A test of the minimum set at a landmark."""
+
+    __test__ = False
+    name: str
+    verdict: Verdict
+
+    @property
+    def done(self) -> bool:
+        """Say whether the test gave an adequate answer, positive or negative."""
+        return self.verdict.status in ("PRESENT", "ABSENT", "CONFLICTING")
+
+
+def risk_rows(
+    patient_id: str, rulebook: Rulebook, view: View, standing: Standing, results: list[Result]
+) -> list[dict[str, object]]:
+    """Return rows of RISK for every mechanism (M2: one row per target antigen) at one landmark."""
+    rows = []
+    for mechanism in rulebook.mechanisms.values():
+        mine = [r for r in results if r.rule.mechanism == mechanism.name]
+        for target in targets_asked(mechanism, view):
+            asked = [r for r in mine if not mechanism.per_target or r.target in ("", target)]
+            row = _row(rulebook, mechanism, target, view, standing, asked)
+            rows.append(
+                {
+                    "patient_id": patient_id,
+                    "landmark": f"D{view.day}",
+                    "landmark_day": view.day,
+                    "mechanism": mechanism.name,
+                    "target": target,
+                }
+                | row
+            )
+    return rows
+
+
+def _row(
+    rulebook: Rulebook,
+    mechanism: Mechanism,
+    target: str,
+    view: View,
+    standing: Standing,
+    results: list[Result],
+) -> dict[str, object]:
+    signs = [r for r in results if r.rule.role == "driver" and r.verdict.status in SIGNS]
+    if standing.clock == "ENDED":
+        after = mechanism.after_relapse and signs
+        return _signal_row(signs, [], results) if after else _not_applicable(standing.reason)
+    if view.targets and not applies(mechanism.applies_if, view) and not signs:
+        return _not_applicable(mechanism.not_applicable_reason)
+    gene = rulebook.genes.get(target, "")
+    tests = [
+        TestState(
+            test.name,
+            agreement(
+                [evaluate(node, view, target, gene, rulebook.recovery) for node in test.any_of]
+            ),
+        )
+        for test in mechanism.tests
+    ]
+    if standing.clock == "UNKNOWN":
+        return _without_clock(standing, tests, signs)
+    if signs:
+        return _signal_row(signs, tests, results)
+    return _row_without_signal(mechanism, tests, results)
+
+
+def _not_applicable(reason: str) -> dict[str, object]:
+    return {
+        "category": "NOT_APPLICABLE",
+        "if_missing_negative": "NOT_APPLICABLE",
+        "if_missing_positive": "NOT_APPLICABLE",
+        "tests_done": 0,
+        "tests_due": 0,
+        "reason": reason,
+    }
+
+
+def _test_columns(tests: list[TestState], results: list[Result]) -> dict[str, object]:
+    missing = [t for t in tests if not t.done and not t.verdict.stale]
+    stale = [f"{t.name} ({_first_value(t.verdict)})" for t in tests if t.verdict.stale]
+    stale += [f"{r.rule.id} ({_first_value(r.verdict)})" for r in results if r.verdict.stale]
+    return {
+        "missing_tests": "; ".join(f"{t.name} ({t.verdict.reason})" for t in missing),
+        "stale_tests": "; ".join(dict.fromkeys(stale)),
+        "tests_done": sum(t.done for t in tests),
+        "tests_due": len(tests),
+    }
+
+
+def _first_value(verdict: Verdict) -> str:
+    return ", ".join([*verdict.values[:1], verdict.reason])
+
+
+def _without_clock(
+    standing: Standing, tests: list[TestState], signs: list[Result]
+) -> dict[str, object]:
+    found = f"; found all the same: {_drivers(signs)}" if signs else ""
+    return _test_columns(tests, []) | {
+        "category": "NOT_ASSESSABLE",
+        "if_missing_negative": "NOT_ASSESSABLE",
+        "if_missing_positive": "SIGNAL",
+        "missing_tests": "; ".join(["day of the infusion", *(t.name for t in tests if not t.done)]),
+        "reason": f"{standing.reason}{found}",
+        "evidence_ids": _evidence(signs),
+    }
+
+
+def _signal_row(
+    signs: list[Result], tests: list[TestState], results: list[Result]
+) -> dict[str, object]:
+    clean = [r for r in signs if r.verdict.status == "PRESENT" and not r.conflict]
+    conflicts = [f"{r.rule.id}: {r.conflict}" for r in signs if r.conflict]
+    category = "SIGNAL" if clean else "SIGNAL_CONFLICTING"
+    present = [r for r in signs if r.verdict.status == "PRESENT"]
+    # what conflicts is still shown with its values
+    shown = present or signs
+    more = any(r.verdict.status in OPEN for r in results if r.rule.role == "driver")
+    grade = min((r.grade for r in shown), default="")
+    groups = len({r.rule.information_group for r in signs})
+    return _test_columns(tests, results) | {
+        "category": category,
+        "drivers": _drivers(shown),
+        "conflicts": " | ".join(dict.fromkeys(conflicts)),
+        "evidence_grade": grade,
+        "if_missing_negative": category,
+        "if_missing_positive": "SIGNAL" if more else category,
+        "reason": (
+            f"{groups} independent sign{'s' if groups > 1 else ''} of {len(signs)} rule"
+            f"{'s' if len(signs) > 1 else ''}{'' if clean else ', all of them contested'}"
+        ),
+        "evidence_ids": _evidence(signs),
+    }
+
+
+def _row_without_signal(
+    mechanism: Mechanism, tests: list[TestState], results: list[Result]
+) -> dict[str, object]:
+    undone = [t for t in tests if not t.done]
+    assessed = mechanism.no_signal and not undone
+    category = "NO_SIGNAL" if assessed else "NOT_ASSESSABLE"
+    gated = any(t.verdict.reason.startswith(NOT_ATTRIBUTABLE) for t in undone)
+    negative = "NO_SIGNAL" if mechanism.no_signal and not gated else category
+    drivers = [r for r in results if r.rule.role == "driver"]
+    positive = bool(undone) or any(r.verdict.status in OPEN for r in drivers)
+    if assessed:
+        reason = "no sign in the minimum set of adequate tests"
+    elif undone:
+        reason = "; ".join(f"{t.name}: {t.verdict.reason}" for t in undone)
+    else:
+        reason = "no sign found, but no set of tests is known that would show absence"
+    unclear = [
+        f"{r.rule.id} INDETERMINATE ({r.verdict.reason})"
+        for r in drivers
+        if r.verdict.status == "INDETERMINATE"
+    ]
+    predisposed = [
+        f"predisposition: {r.rule.raw['title']}"
+        for r in results
+        if r.rule.role == "predisposition" and r.verdict.status == "PRESENT"
+    ]
+    return _test_columns(tests, results) | {
+        "category": category,
+        "if_missing_negative": negative,
+        "if_missing_positive": "SIGNAL" if positive else category,
+        "reason": "; ".join(dict.fromkeys([reason, *unclear, *predisposed])),
+        "evidence_ids": _evidence(
+            [
+                r
+                for r in results
+                if r.rule.role == "predisposition" and r.verdict.status == "PRESENT"
+            ]
+        ),
+    }
+
+
+def _drivers(signs: list[Result]) -> str:
+    """Return the drivers, one per information group: rules of one group share their information."""
+    groups: dict[str, list[Result]] = {}
+    for result in signs:
+        groups.setdefault(result.rule.information_group, []).append(result)
+    return " | ".join(_driver(group) for group in groups.values())
+
+
+def _driver(group: list[Result]) -> str:
+    first, *others = sorted(
+        group, key=lambda r: (r.verdict.status != "PRESENT", r.grade, r.rule.id)
+    )
+    values = dict.fromkeys(text for r in (first, *others) for text in r.verdict.values)
+    name = first.rule.id if not first.target else f"{first.rule.id} ({first.target})"
+    same = ", ".join(r.rule.id for r in others)
+    notes = dict.fromkeys(r.note for r in (first, *others) if r.note)
+    return "".join(
+        (
+            name,
+            f" with {same} (same information, one driver)" if same else "",
+            f": {'; '.join(values)}" if values else "",
+            f" [{'; '.join(notes)}]" if notes else "",
+        )
+    )
+
+
+def _evidence(results: list[Result]) -> str:
+    return ";".join(dict.fromkeys(name for r in results for name in r.evidence_ids))
