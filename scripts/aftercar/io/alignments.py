@@ -15,6 +15,7 @@ GENE_MODELS = Path(__file__).resolve().parents[3] / "resources" / "genes"
 # Not aligned, secondary, failed by the vendor, supplementary; duplicate (SAM specification, 1.4).
 _UNUSED = 0x4 | 0x100 | 0x200 | 0x800
 _DUPLICATE = 0x400
+_NOT_ALIGNED = 0x4
 _NO_QUALITY = 255
 _ASSUMED_QUALITY = 30  # for files without base qualities
 
@@ -100,14 +101,17 @@ def alignment_problems(
             found.append((error.found, error.expected, error.remedy))
         else:
             if chroms and not any(contig_in(chrom, list(contigs)) for chrom in chroms):
-                found.append(
-                    (
-                        f"a reference without {' and '.join(chroms)}",
-                        "a GRCh38 FASTA with the contigs of the genes",
-                        "correct sequencing/references in config.yaml",
-                    )
-                )
+                missing = _without_contigs(chroms)
+                found.append((missing.found, missing.expected, missing.remedy))
     return found
+
+
+def _without_contigs(chroms: Sequence[str]) -> AlignmentFileError:
+    return AlignmentFileError(
+        f"a reference without {' and '.join(chroms)}",
+        "a GRCh38 FASTA with the contigs of the genes",
+        "correct sequencing/references in config.yaml",
+    )
 
 
 def contig_problems(
@@ -165,20 +169,41 @@ def read_reference(path: str | Path, chrom: str, start: int, end: int) -> tuple[
     contigs = fasta_contigs(path)
     contig = contig_in(chrom, list(contigs))
     if contig is None:
-        raise AlignmentFileError(
-            f"a reference without {chrom}",
-            "a GRCh38 FASTA with the contigs of the genes",
-            "correct sequencing/references in config.yaml",
-        )
+        raise _without_contigs([chrom])
     start = max(start, 1)
     with pysam.FastaFile(str(path)) as fasta:
         return contig, start, fasta.fetch(contig, start - 1, min(end, contigs[contig])).upper()
 
 
-def bam_contig(path: str | Path, chrom: str) -> str | None:
-    """Return how the BAM file spells `chrom`, or None if it has no such contig."""
-    with _opened_bam(path) as bam:
-        return contig_in(chrom, list(bam.references))
+def read_references(
+    bam_path: str | Path,
+    fasta_path: str | Path | None,
+    stretches: dict[str, tuple[str, int, int]],
+) -> dict[str, tuple[str, int, str]]:
+    """Return what `read_reference` gives for each named stretch that BAM and FASTA both have.
+
+    `stretches` are contig, first and last position by name. Raises AlignmentFileError where the
+    headers rule out any analysis.
+    """
+    if fasta_path is None:
+        raise AlignmentFileError(
+            "no reference", "a FASTA in sequencing/references of config.yaml", "add the reference"
+        )
+    problems = alignment_problems(bam_path, fasta_path, genes=[])
+    chroms = sorted({chrom for chrom, _, _ in stretches.values()})
+    with _opened_bam(bam_path) as bam:
+        lengths = dict(zip(bam.references, bam.lengths, strict=True))
+    problems += contig_problems(lengths, chroms, read_gene_models()[0]["contig_lengths"])
+    for problem in problems:
+        raise AlignmentFileError(*problem)
+    contigs = list(fasta_contigs(fasta_path))
+    if not any(contig_in(chrom, contigs) for chrom in chroms):
+        raise _without_contigs(chroms)
+    return {
+        name: read_reference(fasta_path, *stretch)
+        for name, stretch in stretches.items()
+        if contig_in(stretch[0], contigs) and contig_in(stretch[0], list(lengths))
+    }
 
 
 def read_alignments(
@@ -188,14 +213,17 @@ def read_alignments(
     *,
     min_mapping_quality: int,
     barcodes: dict[str, int] | None = None,
+    unfiltered: bool = False,
 ) -> AlignedReads:
     """Return the usable reads that overlap any of `intervals` (1-based inclusive, sorted).
 
     Usable: primary, not a duplicate, not failed, mapped with at least `min_mapping_quality`. With
     `barcodes` (cell barcode -> number) only reads of listed cells; reads marked as duplicates are
-    then used, because molecules are told apart by their UMI. Raises AlignmentFileError.
+    then used, because molecules are told apart by their UMI. `unfiltered` takes every aligned read.
+    Raises AlignmentFileError.
     """
     unused = _UNUSED | (0 if barcodes is not None else _DUPLICATE)
+    unused = _NOT_ALIGNED if unfiltered else unused
     with _opened_bam(path) as bam:
         _require_index(bam)
         contig = contig_in(chrom, list(bam.references))

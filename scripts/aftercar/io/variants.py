@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from aftercar.io.alignments import AlignmentFileError
+from aftercar.io.alignments import AlignmentFileError, fasta_contigs
 
 _BASES = set("ACGT")
 
@@ -33,6 +33,17 @@ def read_variants(path: str | Path) -> list[tuple[str, int, str, str]]:
 
 def _written_as_bases(*alleles: str) -> bool:
     return all(allele and set(allele.upper()) <= _BASES for allele in alleles)
+
+
+def reference_contigs(references: dict[str, str]) -> dict[str, int]:
+    """Return the contigs of all readable references with their lengths."""
+    contigs: dict[str, int] = {}
+    for path in references.values():
+        try:
+            contigs = fasta_contigs(path) | contigs
+        except AlignmentFileError:
+            continue  # the specimens that need it say so
+    return contigs
 
 
 def write_variants(

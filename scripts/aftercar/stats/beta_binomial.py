@@ -13,15 +13,13 @@ def log_probability(
     """
     from scipy.special import betaln
 
-    count, total, mean = np.broadcast_arrays(
-        np.asarray(count, dtype=float),
-        np.asarray(total, dtype=float),
-        np.asarray(mean, dtype=float),
+    k, n, p = np.broadcast_arrays(
+        np.asarray(count, dtype=float), np.asarray(total, dtype=float), np.asarray(mean, dtype=float)
     )
-    mean = np.clip(mean, 1e-12, 1 - 1e-12)
-    a, b = mean * (1 / dispersion - 1), (1 - mean) * (1 / dispersion - 1)
-    ways = -np.log1p(total) - betaln(total - count + 1, count + 1)
-    return ways + betaln(count + a, total - count + b) - betaln(a, b)
+    p = np.clip(p, 1e-12, 1 - 1e-12)
+    a, b = p * (1 / dispersion - 1), (1 - p) * (1 / dispersion - 1)
+    ways = -np.log1p(n) - betaln(n - k + 1, k + 1)
+    return ways + betaln(k + a, n - k + b) - betaln(a, b)
 
 
 def upper_tail(count: int, total: int, mean: float, dispersion: float) -> float:

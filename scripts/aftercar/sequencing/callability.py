@@ -1,0 +1,82 @@
+"""What could have been seen: the smallest variant fraction that each coding base would show."""
+
+import numpy as np
+
+from aftercar.sequencing.errors import ErrorModel, contexts
+from aftercar.sequencing.fragments import CODE, Pileup
+from aftercar.sequencing.genes import Gene, ReferenceWindow
+from aftercar.sequencing.variants import CallSettings, detectable_fraction
+
+# The stated limit holds on this share of the coding bases (contract CALLABILITY).
+COVERED_SHARE = 0.95
+
+
+def measure_callability(
+    gene: Gene,
+    window: ReferenceWindow,
+    pileup: Pileup,
+    errors: ErrorModel,
+    settings: CallSettings,
+) -> list[dict[str, object]]:
+    """Return depth and limits by exon and for the gene ("all"): rows without names and status."""
+    parts = {
+        str(exon.number): np.arange(exon.cds_start, exon.cds_end + 1)
+        for exon in gene.exons
+        if exon.cds_start is not None and exon.cds_end is not None
+    }
+    parts["all"] = np.concatenate(list(parts.values()))
+    depth = pileup.depth()
+    known = CODE[np.frombuffer(window.sequence.encode(), dtype=np.uint8)] < 4
+    limits = np.full(len(window.sequence), np.nan)
+    index = parts["all"] - window.start
+    index = index[(index >= 0) & (index < len(depth)) & known[np.clip(index, 0, len(depth) - 1)]]
+    limits[index] = detectable_fraction(
+        depth[index],
+        base_error_rates(window, pileup, errors, index),
+        errors.dispersion,
+        settings.false_calls_per_base,
+        settings.min_alt_fragments,
+    )
+    return [
+        {"exon": name, **_summary(positions - window.start, depth, limits, settings.target_vaf)}
+        for name, positions in parts.items()
+    ]
+
+
+def _summary(
+    index: np.ndarray, depth: np.ndarray, limits: np.ndarray, target_vaf: float
+) -> dict[str, object]:
+    inside = (index >= 0) & (index < len(depth))
+    here = np.where(inside, depth[np.clip(index, 0, len(depth) - 1)], 0)
+    limit = np.where(inside, limits[np.clip(index, 0, len(depth) - 1)], np.nan)
+    ranked = np.sort(np.where(np.isnan(limit), np.inf, limit))
+    worst = ranked[int(np.ceil(COVERED_SHARE * len(ranked))) - 1]
+    return {
+        "cds_bases": len(index),
+        "depth": float(np.median(here)),
+        "depth_min": int(here.min()),
+        "detectable_vaf": None if np.isinf(worst) else float(worst),
+        "target_vaf": target_vaf,
+        "callable_fraction": float((ranked <= target_vaf).mean()),
+    }
+
+
+def base_error_rates(
+    window: ReferenceWindow, pileup: Pileup, errors: ErrorModel, index: np.ndarray
+) -> np.ndarray:
+    """Return the error rate of the likeliest wrong base at each window index."""
+    context = contexts(window)
+    none = np.zeros(3)
+    depth = pileup.counts.sum(axis=1)
+    rates = {
+        c: np.stack([errors.substitution_rate(c, alt, none, none) for alt in range(4)])
+        for c in np.unique(context[index]).tolist()
+    }
+    found = np.zeros(len(index))
+    for row, i in enumerate(index):
+        weight = depth[:, i] / max(depth[:, i].sum(), 1)
+        table = rates[int(context[i])]
+        wrong = [alt for alt in range(4) if "ACGT"[alt] != window.sequence[i]]
+        mixed = table @ weight if weight.sum() else table.mean(axis=1)
+        found[row] = mixed[wrong].max()
+    return found

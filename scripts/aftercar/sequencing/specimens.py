@@ -1,0 +1,406 @@
+"""All tables of one specimen: variants, callability, splicing, loss of heterozygosity, quality."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from aftercar.contracts.reads import AlignedReads
+from aftercar.sequencing.alleles import Allele
+from aftercar.sequencing.callability import measure_callability
+from aftercar.sequencing.consequence import Consequence, predict
+from aftercar.sequencing.fragments import CODE, Pileup, Segments, split_segments
+from aftercar.sequencing.genes import Gene, ReferenceWindow, reference_faults, reference_known
+from aftercar.sequencing.loh import measure_loh
+from aftercar.sequencing.splicing import measure_splicing, unassessed_splicing
+from aftercar.sequencing.variants import (
+    Calls,
+    CallSettings,
+    Evidence,
+    call_variants,
+    strand_verdict,
+)
+
+# Bases beside the coding parts of exons that are called too: canonical splice sites and a margin.
+PADDING_NT = 10
+WINDOW_NT = 500  # reference around the gene
+# More contradictions between reference and gene model than this mean another build.
+MAX_REFERENCE_FAULTS = 2
+MIN_REFERENCE_KNOWN = 0.5
+# Reads that differ from the reference more often were aligned to something else.
+MAX_MISMATCH_RATE = 0.05
+MIN_BASES_FOR_MISMATCH_RATE = 1000
+RNA_LIMIT = "RNA: limited by expression; an allele that is not transcribed or decays is not seen"
+
+Fetch = Callable[[str, list[tuple[int, int]]], AlignedReads]
+TABLES = ("variants", "callability", "splicing", "loh", "quality")
+
+
+@dataclass(eq=False)
+class GeneFindings:
+    """What is needed to look for further variants of a gene in the same specimen."""
+
+    gene: Gene
+    window: ReferenceWindow
+    calls: Calls
+
+
+@dataclass(eq=False)
+class Findings:
+    """Rows of all tables of one specimen, by table, and its calls by gene."""
+
+    sample: dict[str, str]
+    fetch: Fetch | None
+    genes: dict[str, GeneFindings] = field(default_factory=dict)
+    rows: dict[str, list[dict[str, object]]] = field(
+        default_factory=lambda: {name: [] for name in TABLES}
+    )
+
+    @property
+    def who(self) -> dict[str, object]:
+        """Columns that name the specimen."""
+        return naming(self.sample)
+
+    @property
+    def day(self) -> int | None:
+        """Day of collection."""
+        return int(self.sample["day"]) if self.sample["day"] else None
+
+    def quality(
+        self, check: str, value: float | None, unit: str, verdict: str, message: str = ""
+    ) -> None:
+        """Add a row of QUALITY."""
+        self.rows["quality"].append(
+            {
+                **{name: self.who[name] for name in ("sample_id", "patient_id", "day")},
+                "assay": self.sample["assay"],
+                "batch": self.sample["batch"],
+                "check": check,
+                "value": value,
+                "unit": unit,
+                "verdict": verdict,
+                "message": message,
+            }
+        )
+
+
+def naming(sample: dict[str, str]) -> dict[str, object]:
+    """Return the columns that name a specimen, from its row of the sheet."""
+    return {
+        "sample_id": sample["sample_id"],
+        "patient_id": sample["patient_id"],
+        "day": int(sample["day"]) if sample["day"] else None,
+        "specimen": sample["specimen"],
+    }
+
+
+def stretches(genes: dict[str, Gene]) -> dict[str, tuple[str, int, int]]:
+    """Return contig, first and last position of the reference that each gene needs."""
+    return {
+        name: (gene.chrom, gene.start - WINDOW_NT, gene.end + WINDOW_NT)
+        for name, gene in genes.items()
+    }
+
+
+def unassessed_specimen(
+    sample: dict[str, str], genes: dict[str, Gene], status: str, reason: str, target_vaf: float
+) -> Findings:
+    """Return rows that say that nothing was measured, and why."""
+    findings = Findings(sample, None)
+    for gene in genes.values():
+        _unassessed_gene(findings, gene, status, reason, target_vaf)
+    if status == "FAILED":
+        findings.quality("readable", None, "", "FAIL", reason)
+    else:
+        findings.quality("readable", None, "", "NOT_POSSIBLE", reason)
+    return findings
+
+
+def _unassessed_gene(
+    findings: Findings, gene: Gene, status: str, reason: str, target_vaf: float
+) -> None:
+    sample, who = findings.sample, findings.who
+    coding = [exon for exon in gene.exons if exon.cds_start is not None]
+    parts = {str(e.number): (e.cds_end or 0) - (e.cds_start or 1) + 1 for e in coding}
+    parts["all"] = sum(parts.values())
+    findings.rows["callability"] += [
+        who
+        | {
+            "assay": sample["assay"],
+            "gene": gene.symbol,
+            "exon": exon,
+            "cds_bases": size,
+            "target_vaf": target_vaf,
+            "status": status,
+            "flags": reason,
+        }
+        for exon, size in parts.items()
+    ]
+    if sample["assay"] == "rna":
+        findings.rows["splicing"] += [
+            who | row for row in unassessed_splicing(gene, status, reason)
+        ]
+    else:
+        findings.rows["loh"].append(
+            who
+            | {
+                "gene": gene.symbol,
+                "state": "NOT_INFORMATIVE",
+                "status": status,
+                "flags": reason,
+            }
+        )
+
+
+def call_specimen(
+    sample: dict[str, str],
+    genes: dict[str, Gene],
+    windows: dict[str, ReferenceWindow],
+    fetch: Fetch,
+    settings: CallSettings,
+) -> Findings:
+    """Return the tables of one specimen; a gene without window is NOT_ASSESSED.
+
+    `fetch` returns the usable reads of a contig over 1-based intervals.
+    """
+    findings = Findings(sample, fetch)
+    findings.quality("readable", None, "", "PASS")
+    for symbol, gene in genes.items():
+        window = windows.get(symbol)
+        if window is None:
+            reason = f"reads or reference have no contig {gene.chrom}"
+            _unassessed_gene(findings, gene, "NOT_ASSESSED", reason, settings.target_vaf)
+            continue
+        faults = reference_faults(gene, window)
+        if len(faults) > MAX_REFERENCE_FAULTS:
+            reason = (
+                f"the reference is not GRCh38 at {symbol}: {'; '.join(faults[:3])} and "
+                f"{len(faults) - min(len(faults), 3)} more; give the FASTA of the alignment"
+            )
+            findings.quality(f"reference:{symbol}", len(faults), "faults", "FAIL", reason)
+            _unassessed_gene(findings, gene, "FAILED", reason, settings.target_vaf)
+            continue
+        known = reference_known(gene, window)
+        if known < MIN_REFERENCE_KNOWN:
+            reason = f"the reference knows {known:.0%} of the coding bases of {symbol}"
+            findings.quality(f"reference:{symbol}", known, "fraction", "FAIL", reason)
+            _unassessed_gene(findings, gene, "NOT_ASSESSED", reason, settings.target_vaf)
+            continue
+        verdict = "FLAG" if faults or known < 1 else "PASS"
+        findings.quality(f"reference:{symbol}", known, "fraction", verdict, "; ".join(faults))
+        _call_gene(findings, gene, window, fetch, settings)
+    return findings
+
+
+def wanted_positions(gene: Gene, window: ReferenceWindow) -> np.ndarray:
+    """Return a mask over the window: coding bases with margins, and known polymorphisms."""
+    wanted = np.zeros(len(window.sequence), dtype=bool)
+    for first, last in _wanted_intervals(gene):
+        low, high = max(first - window.start, 0), max(last - window.start + 1, 0)
+        wanted[low:high] = True
+    return wanted
+
+
+def _wanted_intervals(gene: Gene) -> list[tuple[int, int]]:
+    spans = gene.coding_intervals(PADDING_NT)
+    spans += [(known.pos, known.pos) for known in gene.polymorphisms]
+    return sorted(spans)
+
+
+def _call_gene(
+    findings: Findings, gene: Gene, window: ReferenceWindow, fetch: Fetch, settings: CallSettings
+) -> None:
+    rna = findings.sample["assay"] == "rna"
+    intervals = [(gene.start, gene.end)] if rna else _merged(_wanted_intervals(gene))
+    reads = fetch(gene.chrom, intervals)
+    _reads_quality(findings, gene, reads)
+    segments = split_segments(reads, gene if rna else None)
+    calls = call_variants(segments, window, wanted_positions(gene, window), settings)
+    rate = mismatch_rate(calls.pileup, window)
+    if rate is not None and rate > MAX_MISMATCH_RATE:
+        reason = (
+            f"{rate:.1%} of the bases at {gene.symbol} differ from the reference, expected at most "
+            f"{MAX_MISMATCH_RATE:.0%}; give the FASTA that the reads were aligned to"
+        )
+        findings.quality(f"mismatch_rate:{gene.symbol}", rate, "fraction", "FAIL", reason)
+        _unassessed_gene(findings, gene, "FAILED", reason, settings.target_vaf)
+        return
+    if rate is not None:
+        findings.quality(f"mismatch_rate:{gene.symbol}", rate, "fraction", "PASS")
+    findings.genes[gene.symbol] = GeneFindings(gene, window, calls)
+    rows = [
+        called_row(findings, gene, window, evidence, settings)
+        for evidence in calls.found
+        if _in_scope(evidence.allele, window)
+    ]
+    findings.rows["variants"] += rows
+    findings.rows["callability"] += _callability(findings, gene, window, calls, rows, settings)
+    if rna:
+        findings.rows["splicing"] += _splicing(findings, gene, reads)
+    else:
+        findings.rows["loh"].append(findings.who | measure_loh(gene, window, calls.pileup))
+
+
+def _merged(intervals: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    merged: list[tuple[int, int]] = []
+    for first, last in intervals:
+        if merged and first <= merged[-1][1] + 1:
+            merged[-1] = (merged[-1][0], max(last, merged[-1][1]))
+        else:
+            merged.append((first, last))
+    return merged
+
+
+def _in_scope(allele: Allele, window: ReferenceWindow) -> bool:
+    return window.start < allele.pos and allele.end < window.end
+
+
+def _reads_quality(findings: Findings, gene: Gene, reads: AlignedReads) -> None:
+    left_out = ", ".join(f"{reason} {n}" for reason, n in reads.dropped.items())
+    findings.quality(
+        f"usable_reads:{gene.symbol}",
+        len(reads),
+        "reads",
+        "PASS" if len(reads) else "FLAG",
+        f"left out: {left_out}" if left_out else "",
+    )
+
+
+def mismatch_rate(pileup: Pileup, window: ReferenceWindow) -> float | None:
+    """Return the share of observations that differ from the reference; None with too few.
+
+    Positions where most observations agree on another base are inherited, not mismatches.
+    """
+    reference = CODE[np.frombuffer(window.sequence.encode(), dtype=np.uint8)]
+    by_base = pileup.counts.sum(axis=0)
+    known = np.flatnonzero(reference < 4)
+    total = int(by_base[:, known].sum())
+    if total < MIN_BASES_FOR_MISMATCH_RATE:
+        return None
+    agree = int(by_base[reference[known], known].sum())
+    return 1 - agree / total
+
+
+def called_row(
+    findings: Findings,
+    gene: Gene,
+    window: ReferenceWindow,
+    evidence: Evidence,
+    settings: CallSettings,
+) -> dict[str, object]:
+    """Return the row of VARIANTS of an allele that this specimen shows by itself."""
+    found = predict(gene, evidence.allele, window)
+    flags, reasons = list(found.flags), []
+    strand = strand_verdict(evidence)
+    if strand == "strand_bias":
+        reasons.append(strand)
+        flags.append("seen on one strand only or mainly: may be an artefact")
+    elif strand:
+        flags.append(strand)
+    vaf = evidence.vaf or 0.0
+    if found.tier not in ("POLYMORPHISM", "NONE") and (0.4 <= vaf <= 0.6 or vaf >= 0.9):
+        flags.append(
+            "fraction near 50 % or 100 %: may be inherited, no matched normal was compared"
+        )
+    if findings.sample["assay"] == "rna":
+        flags.append(RNA_LIMIT)
+    return variant_columns(findings, gene, window, evidence, found) | {
+        "detectable_vaf": evidence.detectable_vaf(
+            settings.false_calls_per_base, settings.min_alt_fragments
+        ),
+        "known_from_day": findings.day,
+        "status": "INDETERMINATE" if reasons else "QUANTIFIED",
+        "filter": ";".join(reasons) or "PASS",
+        "flags": "; ".join(flags),
+    }
+
+
+def variant_columns(
+    findings: Findings,
+    gene: Gene,
+    window: ReferenceWindow,
+    evidence: Evidence,
+    found: Consequence,
+) -> dict[str, object]:
+    """Return the columns of VARIANTS that do not depend on how the allele came to be counted."""
+    low, high = evidence.interval
+    return findings.who | {
+        "assay": findings.sample["assay"],
+        "gene": gene.symbol,
+        "transcript": gene.transcript,
+        "chrom": window.contig,
+        "pos": evidence.allele.pos,
+        "ref": evidence.allele.ref,
+        "alt": evidence.allele.alt,
+        "exon": found.exon,
+        "hgvs_c": found.hgvs_c,
+        "hgvs_p": found.hgvs_p,
+        "consequence": found.effect,
+        "stop_codon": found.stop_codon,
+        "nmd_candidate": found.nmd_candidate,
+        "loses_transmembrane": found.loses_transmembrane,
+        "tier": found.tier,
+        "alt_fragments": evidence.alt_fragments,
+        "depth": evidence.depth,
+        "vaf": evidence.vaf,
+        "vaf_low": low if evidence.depth else None,
+        "vaf_high": high if evidence.depth else None,
+        "log10_bayes_factor": evidence.log10_bayes_factor if evidence.depth else None,
+    }
+
+
+def is_loss_of_function(row: dict[str, object]) -> bool:
+    """Whether a row of VARIANTS is a called loss of function (T1, T2, or a pathogenic hotspot)."""
+    hotspot = row["tier"] == "T3" and "pathogenic hotspot" in str(row["flags"])
+    return row["filter"] == "PASS" and (row["tier"] in ("T1", "T2") or hotspot)
+
+
+def _callability(
+    findings: Findings,
+    gene: Gene,
+    window: ReferenceWindow,
+    calls: Calls,
+    rows: list[dict[str, object]],
+    settings: CallSettings,
+) -> list[dict[str, object]]:
+    rna = findings.sample["assay"] == "rna"
+    lost = {str(row["exon"]) for row in rows if is_loss_of_function(row)}
+    made = []
+    for part in measure_callability(gene, window, calls.pileup, calls.errors, settings):
+        exon, flags = str(part["exon"]), [RNA_LIMIT] if rna else []
+        limit = part["detectable_vaf"]
+        if exon in lost or (exon == "all" and lost):
+            status = "QUANTIFIED"
+        elif part["depth"] == 0 and part["callable_fraction"] == 0 and limit is None:
+            status = "NOT_ASSESSED"
+            flags.insert(0, "no coverage")
+            part |= {"detectable_vaf": None}
+        elif limit is not None and limit <= settings.target_vaf:  # type: ignore[operator]
+            # silence of RNA is no proof: the allele may not be transcribed
+            status = "INDETERMINATE" if rna else "NOT_DETECTED"
+        else:
+            status = "INDETERMINATE"
+            flags.insert(0, f"too shallow for a variant fraction of {settings.target_vaf:g}")
+        made.append(
+            findings.who
+            | {"assay": findings.sample["assay"], "gene": gene.symbol}
+            | part
+            | {"status": status, "flags": "; ".join(flags)}
+        )
+    return made
+
+
+def _splicing(findings: Findings, gene: Gene, reads: AlignedReads) -> list[dict[str, object]]:
+    if findings.sample["chemistry"] == "3prime":
+        reason = "3' chemistry does not reach these exons"
+        rows = unassessed_splicing(gene, "NOT_ASSESSED", reason)
+    else:
+        rows = measure_splicing(gene, reads)
+    return [findings.who | row for row in rows]
+
+
+def window_segments(findings: Findings, gene: Gene, allele: Allele) -> Segments:
+    """Fetch the reads around one allele again."""
+    assert findings.fetch is not None
+    reads = findings.fetch(gene.chrom, [(allele.pos - 1, allele.end + 1)])
+    return split_segments(reads, gene if findings.sample["assay"] == "rna" else None)
