@@ -18,6 +18,8 @@ _DUPLICATE = 0x400
 _NOT_ALIGNED = 0x4
 _NO_QUALITY = 255
 _ASSUMED_QUALITY = 30  # for files without base qualities
+# Reads looked at to tell which barcodes a file has at all; about half a minute.
+MAX_READS_SEARCHED = 20_000_000
 
 
 class AlignmentFileError(ValueError):
@@ -27,6 +29,11 @@ class AlignmentFileError(ValueError):
         """Keep the three parts; the text of the error joins them."""
         super().__init__(f"found {found}; expected {expected}; to mend it: {remedy}")
         self.found, self.expected, self.remedy = found, expected, remedy
+
+
+_NO_REFERENCE = AlignmentFileError(
+    "no reference", "a FASTA in sequencing/references of config.yaml", "add the reference"
+)
 
 
 def read_gene_models(folder: str | Path = GENE_MODELS) -> tuple[dict, list[dict[str, str]]]:
@@ -159,13 +166,17 @@ def fasta_contigs(path: str | Path) -> dict[str, int]:
     return {row[0]: int(row[1]) for row in rows}
 
 
-def read_reference(path: str | Path, chrom: str, start: int, end: int) -> tuple[str, int, str]:
+def read_reference(
+    path: str | Path | None, chrom: str, start: int, end: int
+) -> tuple[str, int, str]:
     """Return contig, 1-based first position and upper-case bases of a stretch of a FASTA.
 
     The contig is looked for with and without chr; the stretch is cut where the contig ends.
     """
     import pysam
 
+    if path is None:
+        raise _NO_REFERENCE
     contigs = fasta_contigs(path)
     contig = contig_in(chrom, list(contigs))
     if contig is None:
@@ -186,9 +197,7 @@ def read_references(
     headers rule out any analysis.
     """
     if fasta_path is None:
-        raise AlignmentFileError(
-            "no reference", "a FASTA in sequencing/references of config.yaml", "add the reference"
-        )
+        raise _NO_REFERENCE
     problems = alignment_problems(bam_path, fasta_path, genes=[])
     chroms = sorted({chrom for chrom, _, _ in stretches.values()})
     with _opened_bam(bam_path) as bam:
@@ -341,7 +350,23 @@ def read_barcodes(path: str | Path) -> list[str]:
         return [line.split("\t")[0].strip() for line in file if line.strip()]
 
 
-def barcodes_in(path: str | Path, barcodes: dict[str, int], limit: int) -> tuple[set[int], bool]:
+def read_cells(
+    path: str | Path,
+    chrom: str,
+    intervals: list[tuple[int, int]],
+    barcodes: dict[str, int],
+    *,
+    min_mapping_quality: int,
+) -> AlignedReads:
+    """Return the usable reads of listed cells over `intervals`; see `read_alignments`."""
+    return read_alignments(
+        path, chrom, intervals, min_mapping_quality=min_mapping_quality, barcodes=barcodes
+    )
+
+
+def barcodes_in(
+    path: str | Path, barcodes: dict[str, int], limit: int = MAX_READS_SEARCHED
+) -> tuple[set[int], bool]:
     """Return which of `barcodes` the first `limit` reads carry, and whether all reads were seen."""
     seen: set[int] = set()
     with _opened_bam(path) as bam:

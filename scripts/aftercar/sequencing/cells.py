@@ -119,7 +119,7 @@ def _by_base(
     wanted[allele.pos - window.start] = True
     segment, _, query = aligned_bases(segments, np.arange(len(segments.read)), window, wanted)
     base = CODE[segments.reads.base[query]]
-    quality = segments.reads.quality[query]
+    quality = segments.reads.quality[query].astype(float)
     error = 10 ** (-np.clip(quality, 2, MAX_QUALITY) / 10)
     weight = np.log((1 - error) / (error / 3))
     sign = np.where(
