@@ -11,13 +11,14 @@ for _letter, _code in zip(b"ACGTN", (1, 2, 4, 8, 15), strict=True):
     CODE_OF[_letter] = _code
 NUCLEOTIDES = np.frombuffer(b"ACGT", dtype=np.uint8)
 MATCH, DELETION, SKIP, SOFT_CLIP = 0, 2, 3, 4
+SHORTEST_INTRON = 21  # a shorter jump is a deletion in RNA as well
 
 
 @dataclass(frozen=True)
 class Template:
     """A molecule to read from: letters, the reference position of each (0-based), the contig.
 
-    `gap` is how a jump between neighbouring positions is written: DELETION or SKIP (intron).
+    `gap` is how a long jump between neighbouring positions is written: DELETION or SKIP (intron).
     """
 
     letters: np.ndarray
@@ -85,7 +86,8 @@ def align(
         operations[:, 0::2] = matches << 4 | MATCH
         if number:
             gaps = template.positions[cuts] - template.positions[cuts - 1] - 1
-            operations[:, 1::2] = gaps << 4 | template.gap
+            kind = np.where(gaps < SHORTEST_INTRON, DELETION, template.gap)
+            operations[:, 1::2] = gaps << 4 | kind
         cigar[rows, 1 : 2 * number + 2] = operations
         if clipped:
             cigar[rows, 0] = np.where(left[rows] > 0, left[rows] << 4 | SOFT_CLIP, -1)
