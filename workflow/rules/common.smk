@@ -16,7 +16,8 @@ for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS")
 
 validate(config, "../schemas/config.schema.yaml")
 
-HOME = Path(workflow.source_path("common.smk")).resolve().parents[2]
+# The library and the resources lie beside this file: a checkout, never single remote files.
+HOME = Path(workflow.current_basedir.get_path_or_uri(secret_free=True)).resolve().parents[1]
 if str(HOME / "scripts") not in sys.path:
     sys.path.append(str(HOME / "scripts"))
 
