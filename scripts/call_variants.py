@@ -31,7 +31,7 @@ if __name__ == "__main__":
     found, inputs, listed = [], [], {}
     for row in given.samples:
         sample, path = row["sample_id"], row["path"]
-        fasta = given.references.get(row["reference"] or next(iter(given.references), ""))
+        fasta = given.references.get(row["reference"] or given.default)
         fetch = partial(read_alignments, path, min_mapping_quality=config["min_mapping_quality"])
         refuse = partial(unassessed_specimen, row, genes, target_vaf=settings.target_vaf)
         if not path:
@@ -39,7 +39,7 @@ if __name__ == "__main__":
             continue
         inputs.append(input_row(sample, row["patient_id"], "data", path))
         try:
-            listed[sample] = read_variants(row["variants"]) if row["variants"] else []
+            listed[sample] = read_variants(row["variants"])
             read = read_references(path, fasta, stretches(genes))
             windows = {name: ReferenceWindow(*part) for name, part in read.items()}
             found.append(call_specimen(row, genes, windows, fetch, settings))

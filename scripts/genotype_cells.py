@@ -21,9 +21,8 @@ from aftercar.io.tables import concatenate_tables, write_table
 from aftercar.io.variants import read_variants
 from aftercar.sequencing.cell_tables import (
     CellSettings,
+    collect_candidates,
     genotype_specimen,
-    listed_variants,
-    marking_variants,
     unassessed_cells,
 )
 from aftercar.sequencing.genes import build_genes
@@ -32,34 +31,30 @@ if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
 
 if __name__ == "__main__":
-    log = start_log(snakemake.log[0])
+    start_log(snakemake.log[0])
     given, config, files = snakemake.params, snakemake.params.settings, snakemake.output
     genes = build_genes(*read_gene_models(given.models), config["genes"])
     settings = CellSettings(**{name: config[name] for name in CellSettings.__dataclass_fields__})
-    own = marking_variants(concatenate_tables(VARIANTS, snakemake.input.get("variants") or []))
+    own = concatenate_tables(VARIANTS, snakemake.input.get("variants") or [])
     found, inputs = [], []
     for row in given.samples:
-        sample, path = row["sample_id"], row["bam"]
-        fasta = given.references.get(row["reference"] or next(iter(given.references), ""))
+        path, roles = row["bam"], [role for role in ("bam", "barcodes", "variants") if row[role]]
+        bases = partial(read_reference, given.references.get(row["reference"] or given.default))
         fetch = partial(read_cells, path, min_mapping_quality=config["min_mapping_quality"])
+        inputs += [input_row(row["sample_id"], row["patient_id"], r, row[r]) for r in roles]
         try:
-            roles = [role for role in ("bam", "barcodes", "variants") if row[role]]
-            inputs += [input_row(sample, row["patient_id"], role, row[role]) for role in roles]
-            listed = listed_variants(read_variants(row["variants"]) if row["variants"] else [], own)
+            wanted = collect_candidates(own, read_variants(row["variants"]))
             if not path or not row["barcodes"]:
                 reason = "genotypes need a BAM file with CB and UB tags and a list of barcodes"
-                found.append(unassessed_cells(row, own + listed, "NOT_ASSESSED", reason))
+                found.append(unassessed_cells(row, wanted, "NOT_ASSESSED", reason))
                 continue
-            barcodes, search = read_barcodes(row["barcodes"]), partial(barcodes_in, path)
-            sequence = partial(read_reference, fasta)
-            tables = genotype_specimen(
-                row, barcodes, search, own + listed, genes, fetch, sequence, settings
+            cells, search = read_barcodes(row["barcodes"]), partial(barcodes_in, path)
+            found.append(
+                genotype_specimen(row, cells, search, wanted, genes, fetch, bases, settings)
             )
-            found.append(tables)
         except AlignmentFileError as error:
-            found.append(unassessed_cells(row, own, "FAILED", str(error)))
-    cells = pd.concat([GENOTYPES.empty(), *(tables.genotypes for tables in found)])
-    write_table(GENOTYPES, cells, files.genotypes)
+            found.append(unassessed_cells(row, collect_candidates(own, []), "FAILED", str(error)))
+    write_table(GENOTYPES, pd.concat([f.genotypes for f in found]), files.genotypes)
     write_table(CLONES, CLONES.frame([row for f in found for row in f.clones]), files.clones)
     write_table(QUALITY, QUALITY.frame([row for f in found for row in f.quality]), files.quality)
     write_table(INPUT_FILES, INPUT_FILES.frame(inputs), files.inputs)

@@ -24,10 +24,10 @@ def cell_rows(patient):
 
 
 def own_variants(wildcards):
-    """The patient's own calls, if he has bulk reads."""
+    """The patient's own calls, if there are bulk reads."""
     if not specimens(wildcards.patient, "dna", "rna"):
         return []
-    return "<results>/sequencing/patients/{patient}.variants.tsv"
+    return ["<results>/sequencing/patients/{patient}.variants.tsv"]
 
 
 def reference_files():
@@ -64,6 +64,7 @@ rule call_variants:
         code=digest("call_variants", "resources/genes"),
         samples=lambda wildcards: specimens(wildcards.patient, "dna", "rna"),
         references=lookup("sequencing/references", within=config),
+        default=next(iter(config["sequencing"]["references"]), ""),
         models=resource("resources/genes"),
         settings=lookup("sequencing", within=config),
     script:
@@ -97,6 +98,7 @@ rule genotype_cells:
         code=digest("genotype_cells", "resources/genes"),
         samples=lambda wildcards: cell_rows(wildcards.patient),
         references=lookup("sequencing/references", within=config),
+        default=next(iter(config["sequencing"]["references"]), ""),
         models=resource("resources/genes"),
         settings=lookup("sequencing", within=config),
     script:

@@ -10,9 +10,13 @@ _BASES = set("ACGT")
 def read_variants(path: str | Path) -> list[tuple[str, int, str, str]]:
     """Return (contig, position, ref, alt) of each alternative allele of a VCF, in file order.
 
-    Alleles that are not written as bases (symbolic, breakends, missing) are left out.
+    Alleles that are not written as bases (symbolic, breakends, missing) are left out; no path, no
+    variants.
     """
     import pysam
+
+    if not path:
+        return []
 
     before = pysam.set_verbosity(0)
     try:

@@ -69,30 +69,28 @@ class CellSettings:
     target_vaf: float
 
 
-def marking_variants(variants: pd.DataFrame) -> list[Candidate]:
-    """Return the called variants of a patient that may mark a clone, each from its first day."""
+def collect_candidates(
+    variants: pd.DataFrame, listed: list[tuple[str, int, str, str]]
+) -> list[Candidate]:
+    """Return the patient's called variants that may mark a clone, then those that a list names.
+
+    Each called variant counts from the first day on which a specimen showed it.
+    """
     called = variants[
         (variants["filter"] == "PASS")
         & variants["tier"].isin(MARKING_TIERS)
         & (variants["status"] == "QUANTIFIED")
     ].sort_values(["chrom", "pos", "ref", "alt", "known_from_day"], kind="stable")
-    called = called.drop_duplicates(["chrom", "pos", "ref", "alt"])
-    return [
+    own = [
         Candidate(
             **{name: row[name] for name in ("chrom", "ref", "alt", "gene", "hgvs_c")},
             pos=int(row["pos"]),
             known_from_day=None if pd.isna(row["known_from_day"]) else int(row["known_from_day"]),
         )
-        for row in called.to_dict("records")
+        for row in called.drop_duplicates(["chrom", "pos", "ref", "alt"]).to_dict("records")
     ]
-
-
-def listed_variants(
-    listed: list[tuple[str, int, str, str]], known: list[Candidate]
-) -> list[Candidate]:
-    """Return the variants of a list that are not among the patient's own."""
-    have = {(c.chrom.removeprefix("chr"), c.pos, c.ref, c.alt) for c in known}
-    return [
+    have = {(c.chrom.removeprefix("chr"), c.pos, c.ref, c.alt) for c in own}
+    return own + [
         Candidate(chrom, pos, ref, alt)
         for chrom, pos, ref, alt in dict.fromkeys(listed)
         if (chrom.removeprefix("chr"), pos, ref, alt) not in have

@@ -16,6 +16,7 @@ from aftercar.sequencing.realign import (
     region_of,
 )
 from aftercar.stats.beta_binomial import log_probability
+from aftercar.stats.intervals import clopper_pearson_interval
 
 MOLECULE_POSTERIOR = 0.9  # a molecule below this tells neither allele
 MOLECULE_ERROR = 1e-3  # errors of the PCR and of the reverse transcription per molecule
@@ -157,12 +158,16 @@ def infer_clone(counts: CellCounts) -> Clone:
     likelihood = np.array([np.log1p(np.maximum(f * (ratio - 1), -1 + 1e-300)).sum() for f in grid])
     best = int(likelihood.argmax())
     inside = grid[2 * (likelihood[best] - likelihood) <= CHI2_95]
+    # with few cells the profile is too narrow: never narrower than the exact binomial interval
+    carriers = int((covered & (alt > 0) & (carrier > other)).sum())
+    exact = clopper_pearson_interval(carriers, int(covered.sum()))
     fraction = float(grid[best])
     odds = fraction * np.exp(np.clip(carrier - other, -700, 700))
     posterior = odds / (odds + (1 - fraction)) if fraction < 1 else np.ones(len(total))
     posterior = np.where(covered, posterior, fraction)
     seen = total[covered] / (total[covered] + 1)  # at least one variant molecule, all shares alike
-    return Clone(posterior, fraction, float(inside[0]), float(inside[-1]), _detectable(seen))
+    low, high = min(float(inside[0]), exact[0]), max(float(inside[-1]), exact[1])
+    return Clone(posterior, fraction, min(low, fraction), max(high, fraction), _detectable(seen))
 
 
 def _detectable(seen: np.ndarray) -> float | None:

@@ -1,5 +1,6 @@
 """Reads with a known truth, written without any code of the caller."""
 
+import array
 import csv
 from pathlib import Path
 
@@ -58,7 +59,7 @@ def cigar_of(where):
     return int(where[aligned[0]]) - 1, joined
 
 
-def blurred(where, rng, edge=8):
+def blurred(where, edge):
     """What an aligner makes of a gap near the end of a read: the short side is clipped."""
     where = where.copy()
     aligned = np.flatnonzero(where >= 0)
@@ -87,30 +88,39 @@ def draw_reads(
     homopolymer_slip=0.0,
     edge=8,
 ):
-    """Pairs of reads of one haplotype: (start, cigar, bases, qualities, reverse, mate)."""
+    """Pairs of reads of one haplotype: for each fragment its (start, cigar, bases, ...)."""
     low, high = np.searchsorted(np.where(where < 0, np.maximum.accumulate(where), where), span)
-    for _ in range(fragments):
-        size = max(length, int(rng.normal(*insert)))
-        start = int(rng.integers(low - size + 30, high - 30))
-        start = min(max(start, 0), len(haplotype) - size)
-        for mate, offset in ((0, start), (1, start + size - length)):
-            reverse = bool(mate)
-            if strand_only is not None and reverse != strand_only:
-                continue
-            bases = haplotype[offset : offset + length].copy()
-            positions = blurred(where[offset : offset + length], rng, edge)
-            if not (positions >= 0).sum() > 30:
-                continue
-            quality = rng.choice([37, 30, 25, 12], p=[0.85, 0.08, 0.04, 0.03], size=length)
-            chance = 10 ** (-quality / 10) if error is None else np.full(length, error)
-            wrong = np.flatnonzero(rng.random(length) < chance)
-            code = np.searchsorted(LETTERS, bases[wrong])
-            bases[wrong] = LETTERS[(code + rng.integers(1, 4, len(wrong))) % 4]
+    size = np.maximum(length, rng.normal(*insert, fragments).astype(int))
+    start = rng.integers(low - size + 30, high - 30)
+    start = np.clip(start, 0, len(haplotype) - size)
+    for mate, offsets in ((0, start), (1, start + size - length)):
+        if strand_only is not None and bool(mate) != strand_only:
+            continue
+        quality = rng.choice(
+            np.array([37, 30, 25, 12], dtype=np.uint8),
+            p=[0.85, 0.08, 0.04, 0.03],
+            size=(fragments, length),
+        )
+        chance = 10 ** (-quality / 10) if error is None else error
+        index = offsets[:, None] + np.arange(length)
+        bases = haplotype[index]
+        wrong = rng.random(bases.shape) < chance
+        code = np.searchsorted(LETTERS, bases[wrong])
+        bases[wrong] = LETTERS[(code + rng.integers(1, 4, len(code))) % 4]
+        for number in range(fragments):
+            read, scores = bases[number], quality[number]
+            positions = where[index[number]]
             if homopolymer_slip:
-                bases, positions, quality = slipped(
-                    bases, positions, quality, rng, homopolymer_slip
-                )
-            yield (*cigar_of(positions), bases, quality, reverse, mate)
+                read, positions, scores = slipped(read, positions, scores, rng, homopolymer_slip)
+            plain = positions[0] >= 0 and positions[-1] - positions[0] == len(read) - 1
+            if plain and (np.diff(positions) == 1).all():
+                place = (int(positions[0]) - 1, [(0, len(read))])
+            else:
+                positions = blurred(positions, edge)
+                if (positions >= 0).sum() <= 30:
+                    continue
+                place = cigar_of(positions)
+            yield number, (*place, read, scores, bool(mate), mate)
 
 
 def slipped(bases, positions, quality, rng, rate):
@@ -141,9 +151,7 @@ def write_bam(path, reads, contig=CONTIG, contig_length=CONTIG_LENGTH, tags=None
             read = pysam.AlignedSegment(header)
             read.query_name = name
             read.query_sequence = bases.tobytes().decode()
-            read.query_qualities = pysam.qualitystring_to_array(
-                "".join(chr(33 + int(q)) for q in quality)
-            )
+            read.query_qualities = array.array("B", quality.astype(np.uint8).tobytes())
             read.reference_id, read.reference_start = 0, start
             read.cigartuples, read.mapping_quality = cigar, 60
             read.flag = 1 | (0x10 if reverse else 0x20) | (0x80 if mate else 0x40)
@@ -174,12 +182,9 @@ def specimen_bam(tmp_path):
         for variants, share in shares.items():
             haplotype, where = edited(reference, first, variants)
             count = round(fragments * share)
-            for _ in range(count):
-                number += 1
-                reads += [
-                    (f"f{number}", read)
-                    for read in draw_reads(rng, haplotype, where, 1, span=span, **options)
-                ]
+            drawn = draw_reads(rng, haplotype, where, count, span=span, **options)
+            reads += [(f"f{number + fragment}", read) for fragment, read in drawn]
+            number += count
         return write_bam(tmp_path / name, reads)
 
     return make
