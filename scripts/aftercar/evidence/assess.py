@@ -35,8 +35,8 @@ def assess(
 ) -> Assessment:
     """Return what the evidence of one patient says at every landmark.
 
-    `sheets`: his rows of the five sheets as text; `evidence`: his rows of EVIDENCE. Each landmark sees only what was
-    collected and known by then. Kinetics and recovery look at the whole course.
+    `sheets`: his rows of the five sheets as text; `evidence`: his rows of EVIDENCE. Each landmark
+    sees only what was collected and known by then. Kinetics and recovery look at the whole course.
     """
     patient = sheets["patients"][0]
     patient_id = patient["patient_id"]

@@ -14,8 +14,8 @@ def recovery_segment(view: View, targets: tuple[str, ...]) -> Infusion | None:
 def failed_gates(view: View, segment: Infusion, first_day: int, settings: dict) -> list[str]:
     """Return in words each gate that failed between `first_day` and the day of the view.
 
-    `settings` is the section `attribution` of the recovery rules. A drug whose end is not known on that
-    day counts as still given. An empty list means that the change is attributable to the CAR.
+    `settings` is the section `attribution` of the recovery rules. A drug whose end is not known on
+    that day counts as still given. An empty list means that the change is attributable to the CAR.
     """
     start = segment.day if segment.day is not None else 0
     return [

@@ -65,8 +65,8 @@ def collect_evidence(
     """Return the rows of EVIDENCE of one patient, in the order of the contract's key.
 
     `sheets` holds his rows of patients, infusions, samples, labs and events as text. A specimen of
-    samples.tsv without any measurement has a row of measure `specimen`: FAILED with the reason where a
-    quality check failed, else NOT_ASSESSED.
+    samples.tsv without any measurement has a row of measure `specimen`: FAILED with the reason
+    where a quality check failed, else NOT_ASSESSED.
     """
     infusions = sorted(map(infusion_of, sheets["infusions"]), key=lambda i: i.number)
     rows = [

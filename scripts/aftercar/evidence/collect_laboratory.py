@@ -1,4 +1,4 @@
-"""Rows of EVIDENCE from labs.tsv: status from value and limits, units checked, nothing converted."""
+"""Rows of EVIDENCE from labs.tsv: status from limits, units checked, nothing converted."""
 
 from aftercar.evidence.evidence_rows import evidence_row, wrong_unit
 from aftercar.evidence.timeline import Infusion
@@ -26,7 +26,16 @@ STATUS_OF_SHEET = {
     "FAILED": "FAILED",
 }
 # Zero is an answer in these; in all others it needs a limit of detection.
-PLAIN = ("wbc", "alc", "anc", "platelets", "hemoglobin", "ldh", "chimerism_donor", "ice_score")
+PLAIN: tuple[str, ...] = (
+    "wbc",
+    "alc",
+    "anc",
+    "platelets",
+    "hemoglobin",
+    "ldh",
+    "chimerism_donor",
+    "ice_score",
+)
 PLAIN += ("clonotype_shared_with_diagnosis", "tp53_altered", "marrow_blasts")
 PLAIN += ("t_cells_per_ul", "cd4_t_per_ul", "cd8_t_per_ul", "nk_cells_per_ul")
 CAR_MEASURES = ("car_copies", "car_copies_per_genome", "car_t_per_ul")
@@ -37,8 +46,8 @@ def laboratory_evidence(
 ) -> list[dict[str, object]]:
     """Return a row per row of labs.tsv.
 
-    A value in another unit than that of its measure is refused: the row is FAILED and says so.
-    A transgene becomes the antigens that its infusion binds; without one, those in force on the day.
+    A value in another unit than that of its measure is refused: the row is FAILED and says so. A
+    transgene becomes the antigens that its infusion binds; without one, those in force on the day.
     """
     return [_row(lab, infusions) for lab in labs]
 
@@ -48,8 +57,8 @@ def measurement_status(
 ) -> tuple[str, str]:
     """Return the measurement status of a laboratory value and what to know about it.
 
-    A stated status counts. Else the value is compared with lloq and lod (its own unit). Zero without
-    a limit of detection is INDETERMINATE: it cannot be told from what the assay misses.
+    A stated status counts. Else the value is compared with lloq and lod (its own unit). Zero
+    without a limit of detection is INDETERMINATE: it cannot be told from what the assay misses.
     """
     if stated:
         status = STATUS_OF_SHEET[stated]
@@ -113,7 +122,8 @@ def _target(
         return analyte.upper(), transgene
     if measure in CAR_MEASURES:
         given = [i for i in infusions if i.day is not None and i.day <= day]
-        named = [i for i in infusions if transgene and i.transgene == transgene]
+        possible = [*given, *(i for i in infusions if i.day is None)]
+        named = [i for i in possible if transgene and i.transgene == transgene]
         if named:
             return ";".join(named[0].targets), ""
         if transgene:

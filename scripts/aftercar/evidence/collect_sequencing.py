@@ -151,8 +151,8 @@ def loh_evidence(loh: pd.DataFrame) -> list[dict[str, object]]:
 def clone_evidence(clones: pd.DataFrame, variants: pd.DataFrame) -> list[dict[str, object]]:
     """Return the fraction of cells with a loss-of-function variant, one row per clone.
 
-    A clone whose variant is known (VARIANTS) to be none is left out; one whose effect is not known is
-    kept and INDETERMINATE, because its cells need not have lost the antigen.
+    A clone whose variant is known (VARIANTS) to be none is left out; one whose effect is not known
+    is kept and INDETERMINATE, because its cells need not have lost the antigen.
     """
     tiers = _tiers_by_name(variants)
     rows = []

@@ -10,10 +10,11 @@ GONE = ("LOST", "REDUCED")
 
 
 def antigen_loss_evidence(losses: pd.DataFrame) -> list[dict[str, object]]:
-    """Return, per specimen and antigen, the share of leukemic cells in sub-populations that lost it.
+    """Return, per specimen and antigen, the leukemic share of sub-populations that lost it.
 
-    Only leukemic sub-populations count. With none LOST or REDUCED and at least one RETAINED the antigen is
-    NOT_DETECTED as lost, with the largest detectable fraction as limit; otherwise INDETERMINATE.
+    Only leukemic sub-populations count. With none LOST or REDUCED and at least one RETAINED the
+    antigen is NOT_DETECTED as lost, with the largest detectable fraction as limit; otherwise
+    INDETERMINATE.
     """
     rows = []
     records = losses.to_dict("records")

@@ -10,13 +10,13 @@ NUMBERS = ("estimate", "ci_low", "ci_high", "n", "numerator", "denominator")
 
 
 def evidence_base_findings(evidence: pd.DataFrame) -> dict[str, list[str]]:
-    """Return, by check, the ids of rows (EVIDENCE_BASE) that contradict themselves or lack something.
+    """Return, by check, the ids of rows (EVIDENCE_BASE) that fail it.
 
-    orientation: a ratio below 1 for harm, or above 1 for protection. percentage: the printed percentage differs
-    from numerator / denominator by more than half a unit of its last digit (exactly half is
-    allowed). interval: the estimate lies outside its limits. from_memory: a number in a row whose
-    certainty is from memory. counts: a numerator above its denominator. citation: authors, year
-    or journal are to be completed. Rows with display `no` are checked too.
+    orientation: a ratio below 1 for harm, or above 1 for protection. percentage: the printed
+    percentage differs from numerator / denominator by more than half a unit of its last digit
+    (exactly half is allowed). interval: the estimate lies outside its limits. from_memory: a number
+    in a row whose certainty is from memory. counts: a numerator above its denominator. citation:
+    authors, year or journal are to be completed. Rows with display `no` are checked too.
     """
     checks = {
         "orientation": _wrong_orientation,

@@ -1,5 +1,6 @@
 """The course of CAR-T after each infusion: observed maximum, area, persistence and its loss."""
 
+from itertools import pairwise
 from math import exp, log
 from typing import NamedTuple
 
@@ -20,7 +21,7 @@ class Curve(NamedTuple):
 
 
 class Loss(NamedTuple):
-    """Loss of persistence lies after `after_day` and not later than `until_day`, days of the sheets."""
+    """Persistence was lost after `after_day` and not later than `until_day`, days of the sheets."""
 
     verdict: Verdict
     after_day: int | None
@@ -30,8 +31,9 @@ class Loss(NamedTuple):
 def curves_of(view: View, settings: dict) -> list[Curve]:
     """Return the curve of each infusion, measure and target; measures (units) are never mixed.
 
-    A curve ends where the next infusion binds one of the same antigens. CAR-T cells of an earlier product
-    found after a later infusion form a curve of their own there, so that re-expansion shows.
+    A curve ends where the next infusion binds one of the same antigens. CAR-T cells of an earlier
+    product found after a later infusion form a curve of their own there, so that re-expansion
+    shows.
     """
     if "curves" in view.memory:
         return view.memory["curves"]  # type: ignore[return-value]
@@ -125,7 +127,7 @@ def sampling_grade(days: list[int], settings: dict) -> str:
 
 
 def observed_maximum(points: list[tuple[int, float | None]]) -> tuple[float, int] | None:
-    """Return the highest value and its day; `points` are (day after infusion, value or None: BLQ)."""
+    """Return the highest value and its day; `points`: (day after infusion, value; None: BLQ)."""
     known = [(value, -day) for day, value in points if value is not None]
     if not known:
         return None
@@ -137,9 +139,10 @@ def area_until(points: list[tuple[int, float | None]], last_day: int) -> tuple[f
     """Return the area from day 0 to `last_day` (linear up, log down) and its extrapolated share.
 
     Below quantification counts as 0 before the maximum, as missing between quantified values, and
-    ends the area after the last of them. Without a later specimen the last decline goes on to `last_day`; where there
-    is none to go on with, there is no area (None). Day 0 counts as 0. Method: Gabrielsson & Weiner,
-    non-compartmental analysis; conventions in resources/rules/recovery_rules.yaml.
+    ends the area after the last of them. Without a later specimen the last decline goes on to
+    `last_day`; where there is none to go on with, there is no area (None). Day 0 counts as 0.
+    Method: Gabrielsson & Weiner, non-compartmental analysis; conventions in
+    resources/rules/recovery_rules.yaml.
     """
     top = observed_maximum(points)
     if top is None:
@@ -153,9 +156,7 @@ def area_until(points: list[tuple[int, float | None]], last_day: int) -> tuple[f
     days = sorted(curve)
     last_quantified = days[-1]
     inside = [day for day in days if day <= last_day]
-    area = sum(
-        _segment_area(a, curve[a], b, curve[b]) for a, b in zip(inside, inside[1:], strict=False)
-    )
+    area = sum(_segment_area(a, curve[a], b, curve[b]) for a, b in pairwise(inside))
     if inside[-1] == last_day:
         return area, 0.0
     if last_quantified > last_day:
@@ -268,7 +269,8 @@ def _re_expansion(curve: Curve, curves: list[Curve]) -> str:
     after = [v.value for v in curve.values if v.status == "QUANTIFIED" and v.value is not None]
     if not before or not after or not before[-1].value:
         return "CAR of an earlier infusion"
-    return f"CAR of an earlier infusion, {max(after) / before[-1].value:.2g} times its last value before"
+    rise = max(after) / before[-1].value
+    return f"CAR of an earlier infusion, {rise:.2g} times its last value before"
 
 
 def _residual_at(curve: Curve, view: View) -> str:

@@ -20,8 +20,8 @@ class Standing(NamedTuple):
 def standing_at(view: View) -> Standing:
     """Return the clock of the CAR on the day of the view.
 
-    A relapse or death ends it until another CAR is given (never after a death). Without the day of the first
-    infusion there is no clock.
+    A relapse or death ends it until another CAR is given (never after a death). Without the day of
+    the first infusion there is no clock.
     """
     if end := view.clock_end:
         return Standing("ENDED", f"{end.text} ended the clock of this CAR", end)

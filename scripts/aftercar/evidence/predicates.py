@@ -20,9 +20,10 @@ KINDS = (*JOINS, "not", "finding", "measure", "fact", "event", "state")
 def evaluate(node: dict, view: View, target: str, gene: str, settings: dict) -> Verdict:
     """Return what a predicate says on the day of the view.
 
-    Kinds: all, any, agree (tests of one thing), first (assessed), not; finding (with proof or contradicted_by);
-    measure, fact (of patients.tsv), event, state. `target` is the antigen asked about, `gene` its
-    gene, `settings` the document of recovery rules. Raises ValueError for another kind.
+    Kinds: all, any, agree (tests of one thing), first (assessed), not; finding (with proof or
+    contradicted_by); measure, fact (of patients.tsv), event, state. `target` is the antigen asked
+    about, `gene` its gene, `settings` the document of recovery rules. Raises ValueError for another
+    kind.
     """
     for kind, join in JOINS.items():
         if kind in node:

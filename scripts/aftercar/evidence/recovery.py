@@ -12,8 +12,8 @@ class Recovery(NamedTuple):
     """One lineage by one rule on one day.
 
     The lineage recovered after `after_day` (last day seen not recovered, None: none was seen) and
-    until `until_day` (first day of the confirmed recovery). `confirmed`: two evaluable specimens in a
-    row agree. `gates` are the attribution gates that failed.
+    until `until_day` (first day of the confirmed recovery). `confirmed`: two evaluable specimens in
+    a row agree. `gates` are the attribution gates that failed.
     """
 
     status: str
@@ -91,7 +91,7 @@ def criteria_of(rule: dict) -> list[dict]:
 def _visits(
     rule: dict, view: View, start: int
 ) -> tuple[list[tuple[int, bool | None, list[str]]], bool]:
-    """Return (day, recovered or None, values) of each day with a usable value, and if any was seen."""
+    """Return (day, recovered or None, values) of each day with a value, and if any was seen."""
     join = any if "any" in rule["recovered"] else all
     by_day: dict[int, list[list[tuple[bool | None, Value]]]] = {}
     for criterion in criteria_of(rule):
@@ -125,7 +125,7 @@ def _one_answer(states: list[bool | None]) -> bool | None:
 
 
 def _reaches(value: Value, criterion: dict) -> bool | None:
-    threshold = criterion.get("at_least", criterion.get("above"))
+    threshold = float(criterion["at_least"] if "at_least" in criterion else criterion["above"])
     if value.status == "QUANTIFIED" and value.value is not None:
         return value.value >= threshold if "at_least" in criterion else value.value > threshold
     below = {"DETECTED_BELOW_LLOQ": value.lloq, "NOT_DETECTED": value.limit}.get(value.status)
@@ -148,7 +148,7 @@ def _applies(rule: dict, view: View) -> bool:
 
 
 def b_cell_recovery(view: View, settings: dict) -> tuple[Verdict, bool]:
-    """Return what all enabled rules together say of B-cell recovery, and if one answer is confirmed.
+    """Return what all enabled rules together say of B-cell recovery, and if that is confirmed.
 
     Rules that disagree are CONFLICTING. A failed attribution gate makes the answer INDETERMINATE.
     """
@@ -199,12 +199,15 @@ def _all_rules(by_rule: dict[str, Recovery]) -> Verdict:
         status = "ABSENT" if "ABSENT" in statuses else "INDETERMINATE"
     values = tuple(dict.fromkeys(text for r in said.values() for text in r.verdict.values))
     days = tuple(sorted({day for r in said.values() for day in r.verdict.days}))
-    reason = "; ".join(f"{name} {r.status} ({r.verdict.reason})" for name, r in said.items())
+    by_reason: dict[str, list[str]] = {}
+    for name, found in said.items():
+        by_reason.setdefault(found.verdict.reason, []).append(name)
+    reason = "; ".join(f"{', '.join(names)}: {why}" for why, names in by_reason.items())
     return Verdict(status, values, days, reason)
 
 
 def recovery_rows(patient_id: str, view: View, settings: dict) -> list[dict[str, object]]:
-    """Return rows of RECOVERY: each rule of each lineage over the segment of the latest infusion."""
+    """Return rows of RECOVERY: each rule of each lineage since the latest infusion."""
     rows = []
     for rule in settings["rules"]:
         row = {

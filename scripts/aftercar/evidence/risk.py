@@ -13,10 +13,9 @@ SIGNS = ("PRESENT", "CONFLICTING")
 OPEN = ("NOT_ASSESSED", "INDETERMINATE")
 
 
-class TestState(NamedTuple):
+class DueTest(NamedTuple):
     """A test of the minimum set at a landmark."""
 
-    __test__ = False
     name: str
     verdict: Verdict
 
@@ -65,7 +64,7 @@ def _row(
         return _not_applicable(mechanism.not_applicable_reason)
     gene = rulebook.genes.get(target, "")
     tests = [
-        TestState(
+        DueTest(
             test.name,
             agreement(
                 [evaluate(node, view, target, gene, rulebook.recovery) for node in test.any_of]
@@ -91,7 +90,7 @@ def _not_applicable(reason: str) -> dict[str, object]:
     }
 
 
-def _test_columns(tests: list[TestState], results: list[Result]) -> dict[str, object]:
+def _test_columns(tests: list[DueTest], results: list[Result]) -> dict[str, object]:
     missing = [t for t in tests if not t.done and not t.verdict.stale]
     stale = [f"{t.name} ({_first_value(t.verdict)})" for t in tests if t.verdict.stale]
     stale += [f"{r.rule.id} ({_first_value(r.verdict)})" for r in results if r.verdict.stale]
@@ -108,7 +107,7 @@ def _first_value(verdict: Verdict) -> str:
 
 
 def _without_clock(
-    standing: Standing, tests: list[TestState], signs: list[Result]
+    standing: Standing, tests: list[DueTest], signs: list[Result]
 ) -> dict[str, object]:
     found = f"; found all the same: {_drivers(signs)}" if signs else ""
     return _test_columns(tests, []) | {
@@ -122,7 +121,7 @@ def _without_clock(
 
 
 def _signal_row(
-    signs: list[Result], tests: list[TestState], results: list[Result]
+    signs: list[Result], tests: list[DueTest], results: list[Result]
 ) -> dict[str, object]:
     clean = [r for r in signs if r.verdict.status == "PRESENT" and not r.conflict]
     conflicts = [f"{r.rule.id}: {r.conflict}" for r in signs if r.conflict]
@@ -149,7 +148,7 @@ def _signal_row(
 
 
 def _row_without_signal(
-    mechanism: Mechanism, tests: list[TestState], results: list[Result]
+    mechanism: Mechanism, tests: list[DueTest], results: list[Result]
 ) -> dict[str, object]:
     undone = [t for t in tests if not t.done]
     assessed = mechanism.no_signal and not undone
@@ -161,7 +160,7 @@ def _row_without_signal(
     if assessed:
         reason = "no sign in the minimum set of adequate tests"
     elif undone:
-        reason = "; ".join(f"{t.name}: {t.verdict.reason}" for t in undone)
+        reason = f"{len(undone)} of {len(tests)} needed tests without an adequate answer"
     else:
         reason = "no sign found, but no set of tests is known that would show absence"
     unclear = [

@@ -27,7 +27,8 @@ class Result(NamedTuple):
 def results_at(rulebook: Rulebook, view: View, standing: Standing) -> list[Result]:
     """Return the result of each rule, for each target that it is asked about.
 
-    A rule that cannot apply (disease, product, landmark, ended clock) still has a row: NOT_APPLICABLE with the reason.
+    A rule that cannot apply (disease, product, landmark, ended clock) still has a row:
+    NOT_APPLICABLE with the reason.
     """
     results = []
     for rule in rulebook.rules:
@@ -82,7 +83,10 @@ def _result(rule: Rule, target: str, verdict: Verdict, view: View) -> Result:
             cited += [name for name in before["evidence_ids"] if name not in cited]
         if verdict.status == "CONFLICTING" and not conflict:
             conflict = verdict.reason
-    note = rule.raw.get("caveat", "") if verdict.status in ("PRESENT", "ABSENT") else ""
+    notes = [rule.raw.get("caveat", "")] if verdict.status in ("PRESENT", "ABSENT") else []
+    if verdict.status == "PRESENT" and "size_grade" in rule.raw:
+        notes.append(f"the size of the effect has grade {rule.raw['size_grade']} only")
+    note = "; ".join(part for part in notes if part)
     return Result(
         rule, target, verdict, _grade(rule, view), direction, conflict, note, tuple(cited)
     )

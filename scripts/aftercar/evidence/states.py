@@ -82,7 +82,7 @@ def _below_limit(view: View, target: str, settings: dict) -> Verdict:
 
 
 def _lost(view: View, target: str, settings: dict) -> Verdict:
-    """Loss of persistence over all assays; not detected twice while aplasia holds is CONFLICTING."""
+    """Loss over all assays; not detected twice while B-cell aplasia holds is CONFLICTING."""
     verdicts = []
     for curve, loss in _states(view, target, settings):
         last = curve.values[-1]

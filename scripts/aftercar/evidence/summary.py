@@ -6,6 +6,8 @@ from aftercar.evidence.timeline import Timeline, Value
 # The category shown where a mechanism has several rows (target antigens): the first that occurs.
 ORDER = ("SIGNAL", "SIGNAL_CONFLICTING", "NOT_ASSESSABLE", "NO_SIGNAL", "NOT_APPLICABLE")
 OUTCOMES = ("relapse", "lineage_switch", "extramedullary_relapse", "hct", "death")
+CAR_MEASURES = ("car_copies", "car_copies_per_genome", "car_t_per_ul", "car_t_fraction")
+B_CELL_MEASURES = ("b_cells_per_ul", "b_cells_fraction")
 UNUSABLE = ("FAILED", "NOT_ASSESSED", "NOT_APPLICABLE")
 
 
@@ -18,8 +20,9 @@ def summary_row(
 ) -> dict[str, object]:
     """Return the row of PATIENTS for one patient.
 
-    The latest landmark with data is the last one for which a specimen collected after the infusion is young enough. Without
-    one, every category is NOT_ASSESSABLE. `failed_samples`: specimens with a failed check or value.
+    The latest landmark with data is the last one for which a specimen collected after the infusion
+    is young enough. Without one, every category is NOT_ASSESSABLE. `failed_samples`: specimens with
+    a failed check or value.
     """
     landmark = _latest_with_data(timeline, landmarks)
     here = [row for row in risk if row["landmark_day"] == landmark]
@@ -35,8 +38,8 @@ def summary_row(
         "last_day": max(days, default=None),
         "landmark": "" if landmark is None else f"D{landmark}",
         **{name: _worst(here, name) for name in MECHANISMS},
-        "car_t_last": _last_value(timeline, ("car_copies", "car_copies_per_genome", "car_t_per_ul", "car_t_fraction")),
-        "b_cells_last": _last_value(timeline, ("b_cells_per_ul", "b_cells_fraction")),
+        "car_t_last": _last_value(timeline, CAR_MEASURES),
+        "b_cells_last": _last_value(timeline, B_CELL_MEASURES),
         "outcome": _outcome(timeline),
         "specimens": len(specimens),
         "specimens_failed": len(specimens & failed_samples),

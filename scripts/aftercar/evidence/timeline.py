@@ -144,7 +144,7 @@ class View:
 
     @cached_property
     def clock_end(self) -> Event | None:
-        """The relapse or death that ended the clock; a CAR given after a relapse starts a new one."""
+        """The relapse or death that ended the clock; a CAR after a relapse starts a new one."""
         for event in reversed(self.events):
             if event.event == "death":
                 return event

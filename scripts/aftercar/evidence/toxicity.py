@@ -1,4 +1,4 @@
-"""ASTCT grades of CRS and ICANS from their components (Lee 2019, Biol Blood Marrow Transplant 25:625).
+"""ASTCT grades of CRS and ICANS from their components (Lee 2019, BBMT 25:625).
 
 Grades of another system are never converted.
 """

@@ -1,0 +1,64 @@
+"""Join the tables of all patients into the tables of the cohort."""
+
+from collections.abc import Iterable
+
+import pandas as pd
+
+from aftercar.contracts.cytometry import CONCORDANCE, CUTS, POPULATIONS, RATIOS
+from aftercar.contracts.evidence import (
+    EVIDENCE,
+    KINETICS,
+    PATIENTS,
+    RECOVERY,
+    RISK,
+    RULE_RESULTS,
+)
+from aftercar.contracts.sequencing import (
+    CALLABILITY,
+    CLONES,
+    GENOTYPES,
+    LOH,
+    SPLICING,
+    VARIANTS,
+)
+from aftercar.contracts.singlecell import ANTIGEN_LOSS, CELL_POPULATIONS
+from aftercar.contracts.specimen import INPUT_FILES, QUALITY
+from aftercar.contracts.table import Table
+
+# Name of a final table, as in rule merge_tables -> its contract.
+COHORT_TABLES = {
+    "populations": POPULATIONS,
+    "ratios": RATIOS,
+    "cuts": CUTS,
+    "concordance": CONCORDANCE,
+    "cytometry_quality": QUALITY,
+    "variants": VARIANTS,
+    "callability": CALLABILITY,
+    "splicing": SPLICING,
+    "loh": LOH,
+    "genotypes": GENOTYPES,
+    "clones": CLONES,
+    "antigen_loss": ANTIGEN_LOSS,
+    "cell_populations": CELL_POPULATIONS,
+    "evidence": EVIDENCE,
+    "kinetics": KINETICS,
+    "recovery": RECOVERY,
+    "rules": RULE_RESULTS,
+    "risk": RISK,
+    "patients": PATIENTS,
+    "quality": QUALITY,
+    "inputs": INPUT_FILES,
+}
+
+
+def joined_table(contract: Table, tables: Iterable[pd.DataFrame]) -> pd.DataFrame:
+    """Return the rows of all tables of one contract, a row that two of them share once.
+
+    Two streams that read the same file both report it. Rows that differ under one key raise
+    ContractError.
+    """
+    filled = [table for table in tables if len(table)]
+    if not filled:
+        return contract.empty()
+    rows = pd.concat(filled, ignore_index=True)
+    return contract.check(rows.drop_duplicates(ignore_index=True))

@@ -1,0 +1,229 @@
+"""
+Judge the evidence of each patient at every landmark, join all tables, estimate outcomes.
+
+REQUIRED INPUTS:  the tables of the streams that the patient's assays need, the five sheets
+OUTPUTS:          <results>/evidence/patients/{patient}.evidence.tsv   contract: EVIDENCE
+                  .kinetics.tsv KINETICS, .recovery.tsv RECOVERY, .rules.tsv RULE_RESULTS,
+                  .risk.tsv RISK, .summary.tsv PATIENTS
+                  final tables of the cohort with <table>.provenance.json
+                  <results>/cohort/survival.tsv SURVIVAL, incidence.tsv INCIDENCE
+CONFIG:           evidence/*
+"""
+
+
+localrules:
+    merge_tables,
+    estimate_outcomes,
+
+
+CYTOMETRY = "<results>/cytometry/patients/"
+SEQUENCING = "<results>/sequencing/patients/"
+GENOTYPES = "<results>/singlecell/genotypes/"
+SINGLECELL = "<results>/singlecell/patients/"
+ASSESSED = "<results>/evidence/patients/"
+
+
+def has_stream(patient, stream):
+    """Whether the rules of a stream run for a patient."""
+    if stream == CYTOMETRY:
+        return bool(specimens(patient, "flow"))
+    if stream == SEQUENCING:
+        return bool(specimens(patient, "dna", "rna"))
+    if stream == GENOTYPES:
+        return any(
+            row["bam"] or row["assay"] == "scdna"
+            for row in specimens(patient, "scrna", "scdna")
+        )
+    return any(row["path"] for row in specimens(patient, "scrna"))
+
+
+def stream_tables(ending, *streams):
+    """Input function: the patient's tables of the streams that his assays need."""
+
+    def paths(wildcards):
+        return [
+            f"{stream}{wildcards.patient}{ending}"
+            for stream in streams
+            if has_stream(wildcards.patient, stream)
+        ]
+
+    return paths
+
+
+def cohort_tables(ending, *streams):
+    """The tables of all patients that have one; none for a stream that nobody needs."""
+    return [
+        f"{stream}{patient}{ending}"
+        for stream in streams
+        for patient in PATIENTS
+        if stream == ASSESSED or has_stream(patient, stream)
+    ]
+
+
+def batch_tables(ending):
+    """The tables of all batches with controls."""
+    return [f"<results>/cytometry/batches/{batch}{ending}" for batch in BATCHES]
+
+
+def course_rows(patient):
+    """What the outcome of a patient rests on: infusions, events and days seen alive."""
+    rows = sheet_rows(patient, "infusions", "events", "labs")
+    days = [row["day"] for row in [*specimens(patient), *rows.pop("labs")]]
+    return rows | {"days": sorted({int(day) for day in days if day})}
+
+
+EVERY_STREAM = (CYTOMETRY, SEQUENCING, GENOTYPES, SINGLECELL)
+RULE_RESOURCES = (
+    config["evidence"]["rules"],
+    config["evidence"]["recovery_rules"],
+    "resources/evidence/evidence.tsv",
+    "workflow/schemas/rules.schema.yaml",
+    "workflow/schemas/recovery_rules.schema.yaml",
+)
+
+
+rule assess_patient:
+    input:
+        populations=stream_tables(".populations.tsv", CYTOMETRY),
+        ratios=stream_tables(".ratios.tsv", CYTOMETRY),
+        variants=stream_tables(".variants.tsv", SEQUENCING),
+        callability=stream_tables(".callability.tsv", SEQUENCING),
+        splicing=stream_tables(".splicing.tsv", SEQUENCING),
+        loh=stream_tables(".loh.tsv", SEQUENCING),
+        clones=stream_tables(".clones.tsv", GENOTYPES),
+        antigen_loss=stream_tables(".antigen_loss.tsv", SINGLECELL),
+        cell_populations=stream_tables(".populations.tsv", SINGLECELL),
+        quality=stream_tables(".quality.tsv", *EVERY_STREAM),
+    output:
+        evidence="<results>/evidence/patients/{patient}.evidence.tsv",
+        kinetics="<results>/evidence/patients/{patient}.kinetics.tsv",
+        recovery="<results>/evidence/patients/{patient}.recovery.tsv",
+        rules=ensure("<results>/evidence/patients/{patient}.rules.tsv", non_empty=True),
+        risk=ensure("<results>/evidence/patients/{patient}.risk.tsv", non_empty=True),
+        summary="<results>/evidence/patients/{patient}.summary.tsv",
+    log:
+        "<logs>/assess_patient/{patient}.log",
+    conda:
+        "../../envs/base.yaml"
+    resources:
+        mem_mb=lambda wildcards, attempt: 500 * attempt,
+        runtime="10m",
+    params:
+        code=digest("assess_patient", *RULE_RESOURCES),
+        sheets=lambda wildcards: sheet_rows(
+            wildcards.patient, "patients", "infusions", "samples", "labs", "events"
+        ),
+        settings=lookup("evidence", within=config),
+        rules=resource(config["evidence"]["rules"]),
+        recovery_rules=resource(config["evidence"]["recovery_rules"]),
+        rules_schema=resource("workflow/schemas/rules.schema.yaml"),
+        recovery_schema=resource("workflow/schemas/recovery_rules.schema.yaml"),
+        evidence_base=resource("resources/evidence/evidence.tsv"),
+    script:
+        "../../scripts/assess_patient.py"
+
+
+rule merge_tables:
+    input:
+        populations=cohort_tables(".populations.tsv", CYTOMETRY),
+        ratios=cohort_tables(".ratios.tsv", CYTOMETRY),
+        cuts=cohort_tables(".cuts.tsv", CYTOMETRY),
+        concordance=cohort_tables(".concordance.tsv", CYTOMETRY),
+        cytometry_quality=cohort_tables(".quality.tsv", CYTOMETRY)
+        + batch_tables(".quality.tsv"),
+        variants=cohort_tables(".variants.tsv", SEQUENCING),
+        callability=cohort_tables(".callability.tsv", SEQUENCING),
+        splicing=cohort_tables(".splicing.tsv", SEQUENCING),
+        loh=cohort_tables(".loh.tsv", SEQUENCING),
+        genotypes=cohort_tables(".genotypes.parquet", GENOTYPES),
+        clones=cohort_tables(".clones.tsv", GENOTYPES),
+        antigen_loss=cohort_tables(".antigen_loss.tsv", SINGLECELL),
+        cell_populations=cohort_tables(".populations.tsv", SINGLECELL),
+        evidence=cohort_tables(".evidence.tsv", ASSESSED),
+        kinetics=cohort_tables(".kinetics.tsv", ASSESSED),
+        recovery=cohort_tables(".recovery.tsv", ASSESSED),
+        rules=cohort_tables(".rules.tsv", ASSESSED),
+        risk=cohort_tables(".risk.tsv", ASSESSED),
+        patients=cohort_tables(".summary.tsv", ASSESSED),
+        quality=cohort_tables(".quality.tsv", *EVERY_STREAM)
+        + batch_tables(".quality.tsv"),
+        inputs=cohort_tables(".inputs.tsv", *EVERY_STREAM) + batch_tables(".inputs.tsv"),
+    output:
+        populations="<results>/cytometry/populations.tsv",
+        ratios="<results>/cytometry/ratios.tsv",
+        cuts="<results>/cytometry/cuts.tsv",
+        concordance="<results>/cytometry/concordance.tsv",
+        cytometry_quality="<results>/cytometry/quality.tsv",
+        variants="<results>/sequencing/variants.tsv",
+        callability="<results>/sequencing/callability.tsv",
+        splicing="<results>/sequencing/splicing.tsv",
+        loh="<results>/sequencing/loh.tsv",
+        genotypes="<results>/singlecell/genotypes.parquet",
+        clones="<results>/singlecell/clones.tsv",
+        antigen_loss="<results>/singlecell/antigen_loss.tsv",
+        cell_populations="<results>/singlecell/cell_populations.tsv",
+        evidence="<results>/evidence/evidence.tsv",
+        kinetics="<results>/evidence/kinetics.tsv",
+        recovery="<results>/evidence/recovery.tsv",
+        rules="<results>/evidence/rules.tsv",
+        risk=ensure("<results>/risk/relapse_risk.tsv", non_empty=True),
+        patients=ensure("<results>/risk/patients.tsv", non_empty=True),
+        quality="<results>/quality/quality.tsv",
+        inputs="<results>/quality/inputs.tsv",
+        provenance=[
+            f"{table}.provenance.json"
+            for table in (
+                "<results>/cytometry/populations.tsv",
+                "<results>/cytometry/ratios.tsv",
+                "<results>/cytometry/cuts.tsv",
+                "<results>/cytometry/concordance.tsv",
+                "<results>/cytometry/quality.tsv",
+                "<results>/sequencing/variants.tsv",
+                "<results>/sequencing/callability.tsv",
+                "<results>/sequencing/splicing.tsv",
+                "<results>/sequencing/loh.tsv",
+                "<results>/singlecell/genotypes.parquet",
+                "<results>/singlecell/clones.tsv",
+                "<results>/singlecell/antigen_loss.tsv",
+                "<results>/singlecell/cell_populations.tsv",
+                "<results>/evidence/evidence.tsv",
+                "<results>/evidence/kinetics.tsv",
+                "<results>/evidence/recovery.tsv",
+                "<results>/evidence/rules.tsv",
+                "<results>/risk/relapse_risk.tsv",
+                "<results>/risk/patients.tsv",
+                "<results>/quality/quality.tsv",
+                "<results>/quality/inputs.tsv",
+            )
+        ],
+    log:
+        "<logs>/merge_tables/all.log",
+    conda:
+        "../../envs/base.yaml"
+    params:
+        code=digest("merge_tables"),
+        settings={
+            name: config[name]
+            for name in ("cytometry", "sequencing", "singlecell", "evidence")
+        },
+    script:
+        "../../scripts/merge_tables.py"
+
+
+rule estimate_outcomes:
+    output:
+        survival="<results>/cohort/survival.tsv",
+        incidence="<results>/cohort/incidence.tsv",
+        provenance=[
+            "<results>/cohort/survival.tsv.provenance.json",
+            "<results>/cohort/incidence.tsv.provenance.json",
+        ],
+    log:
+        "<logs>/estimate_outcomes/all.log",
+    conda:
+        "../../envs/base.yaml"
+    params:
+        code=digest("estimate_outcomes"),
+        courses={patient: course_rows(patient) for patient in PATIENTS},
+    script:
+        "../../scripts/estimate_outcomes.py"
