@@ -71,11 +71,11 @@ STATED = {
     "P04": (
         Stated((28,), "M1", "NOT_ASSESSABLE", NO_B),
         Stated((90,), "M1", "NO_SIGNAL", APLASIA),
-        Stated((28, 63, 90), "M2", "NO_SIGNAL", MRD_FREE),
+        Stated((28, 63, 90), "M2", "SIGNAL", "58 % blasts before lymphodepletion"),
     ),
     "P05": (
         Stated((28,), "M1", "NOT_ASSESSABLE", NO_B),
-        Stated((28,), "M2", "NO_SIGNAL", MRD_FREE),
+        Stated((28,), "M2", "SIGNAL", "64 % blasts before lymphodepletion"),
         Stated((28,), "M3", "SIGNAL", "KMT2A is rearranged"),
     ),
     "P06": (

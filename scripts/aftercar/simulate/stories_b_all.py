@@ -214,7 +214,7 @@ P04 = Patient(
         ),
     ),
     specimens=(
-        Flow(-9, "BM", "b_all_mrd", blasts=0.35),
+        Flow(-9, "BM", "b_all_mrd", blasts=0.58),
         Flow(60, "PB", "b_cell_recovery"),
         Flow(86, "PB", "b_cell_recovery"),
         Flow(86, "PB", "car_t_persistence"),
@@ -253,7 +253,7 @@ P04 = Patient(
         Event(165, "relapse", phenotype="antigen_dim", antigen="CD19", site="marrow"),
         Event(190, "last_contact"),
     ),
-    sheet=ADULT,
+    sheet=ADULT | {"baseline_burden": "0.58"},
     pcr_days=(86,),
 )
 
@@ -268,7 +268,7 @@ P05 = Patient(
         Infusion(0, **CAR19_MURINE, course=fixed(peak=25000, slow_share=0.03, fast_decline=0.2)),
     ),
     specimens=(
-        Flow(-7, "BM", "b_all_mrd", blasts=0.45),
+        Flow(-7, "BM", "b_all_mrd", blasts=0.64),
         Flow(11, "PB", "car_t_persistence"),
         Flow(45, "BM", "b_all_mrd", myeloid_blasts=0.6),
         Cells(
@@ -314,7 +314,7 @@ P05 = Patient(
         ),
         Event(70, "death", detail="progressive leukemia"),
     ),
-    sheet=CHILD | {"age_group": "infant", "kmt2a_rearranged": "yes"},
+    sheet=CHILD | {"age_group": "infant", "kmt2a_rearranged": "yes", "baseline_burden": "0.64"},
     pcr_days=(26,),
 )
 

@@ -40,6 +40,17 @@ def test_the_share_of_patients_below_50_copies_is_the_published_one(day, share):
     assert np.mean(np.array(levels) < 50) == pytest.approx(share, abs=0.05)
 
 
+@pytest.mark.parametrize(
+    ("name", "variance"),
+    [("fold_expansion", 2.4), ("days_to_peak", 0.38), ("peak", 0.65), ("slow_decline", 0.86)],
+)
+def test_patients_vary_as_published(name, variance):
+    random = np.random.default_rng(2)
+    drawn = [np.log(getattr(draw_course(random, {}), name)) for _ in range(3000)]
+    assert np.var(drawn) == pytest.approx(variance, rel=0.1)
+    assert np.median(np.exp(drawn)) == pytest.approx(getattr(typical_course(), name), rel=0.1)
+
+
 def test_there_is_no_car_before_the_infusion():
     assert car_copies(typical_course(), np.array([-1.0]))[0] == 0
 
