@@ -24,7 +24,9 @@ ROLES = (
     "antigen_negative_blasts",  # `target` names the antigen
     "myeloid_blasts",
 )
-CUT_SOURCES = ("WORKSPACE", "CONTROL", "REFERENCE", "REFINED", "DATA", "NONE")
+# INTERNAL: beside negatives of the specimen itself; REFINED: a control's or internal cut, moved to
+# a valley or with the specimen's negatives; DATA: a valley alone
+CUT_SOURCES = ("WORKSPACE", "CONTROL", "REFERENCE", "INTERNAL", "REFINED", "DATA", "NONE")
 RATIO_SCOPES = ("all_t", "car_negative_t")
 
 _COUNT = Column("int64", "events", minimum=0, nullable=True)
@@ -117,6 +119,9 @@ BATCH_CUTS = Table(
         "control_events": _COUNT,
         "background_events": _COUNT,
         "background_fraction": _FRACTION,
+        "reference": Column("string", "gate of the negatives that tell a shift, or empty"),
+        "reference_centre": Column("float64", "of those negatives, e-folds", nullable=True),
+        "reference_spread": Column("float64", "of those negatives, e-folds", minimum=0, nullable=True),
         "flags": _FLAGS,
     },
 )

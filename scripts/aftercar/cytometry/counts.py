@@ -1,0 +1,131 @@
+"""What a count can say: limits of blank, detection and quantification, and its status."""
+
+from dataclasses import dataclass
+
+from aftercar.stats.intervals import poisson_interval, wilson_interval
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Conventions of the configuration, in events."""
+
+    lod_events: int
+    lloq_events: int
+    minimum_denominator_events: int
+
+
+def limit_of_blank(mean: float) -> int:
+    """Return the count that a blank with this mean exceeds in at most 5 % of runs (Poisson)."""
+    from scipy.special import pdtr
+
+    count = 0
+    while float(pdtr(count, mean)) < 0.95:
+        count += 1
+    return count
+
+
+def detectable_mean(lob: float) -> float:
+    """Return the mean count that exceeds the limit of blank in 95 % of runs (Poisson)."""
+    from scipy.special import gammaincinv
+
+    return float(gammaincinv(lob + 1, 0.95))
+
+
+@dataclass(frozen=True)
+class Counted:
+    """A count of a denominator with everything that a reader needs to judge it."""
+
+    status: str
+    fraction: float | None
+    low: float | None
+    high: float | None
+    lob_events: float | None
+    lod_fraction: float | None
+    lloq_fraction: float | None
+    flags: tuple[str, ...]
+
+
+def judge(count: int, total: int, background_events: float | None, limits: Limits) -> Counted:
+    """Return status, Wilson interval and limits of `count` out of `total`.
+
+    `background_events` are the events that negatives are expected to contribute (None: unknown).
+    NOT_DETECTED needs an adequate denominator; with fewer events finding nothing tells nothing.
+    Few events above the blank but under the conventional limit of detection are not called
+    detected; the flag says that they are there.
+    """
+    flags = []
+    lob = None if background_events is None else limit_of_blank(background_events)
+    enough = 0.0 if lob is None else detectable_mean(lob)
+    lod, lloq = max(limits.lod_events, enough), max(limits.lloq_events, enough)
+    if total == 0:
+        flags.append("no events in the denominator")
+        return Counted("INDETERMINATE", None, None, None, lob, None, None, tuple(flags))
+    low, high = wilson_interval(count, total)
+    above_blank = lob is None or count > lob
+    if above_blank and count >= lloq:
+        status = "QUANTIFIED"
+    elif above_blank and count >= lod:
+        status = "DETECTED_BELOW_LLOQ"
+    elif total < limits.minimum_denominator_events:
+        status = "INDETERMINATE"
+        flags.append(
+            f"{total} events in the denominator are fewer than {limits.minimum_denominator_events}"
+        )
+    else:
+        status = "NOT_DETECTED"
+        if lob is not None and 0 < count and not above_blank:
+            flags.append(f"{count} events are not above the limit of blank ({lob})")
+        elif count:
+            flags.append(f"{count} events are under the limit of detection")
+    return Counted(
+        status, count / total, low, high, None if lob is None else float(lob),
+        min(1.0, lod / total), min(1.0, lloq / total), tuple(flags),
+    )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class AbsoluteCount:
+    """Cells per uL with interval and the words that say how it was obtained."""
+
+    value: float | None = None
+    low: float | None = None
+    high: float | None = None
+    basis: str = ""
+
+
+def dual_platform(
+    count: int, denominators: dict[str, int | None], labs: list[dict[str, str]], *, day: int
+) -> AbsoluteCount:
+    """Return cells per uL from a blood count and the share of that same denominator.
+
+    `denominators` holds the events of leukocytes and lymphocytes. A leukocyte count (wbc) goes
+    with leukocytes, else a lymphocyte count (alc) with lymphocytes, of the same day or the day
+    before (a later count would be known only later). The interval is that of the events alone.
+    """
+    for analyte, name in (("wbc", "leukocytes"), ("alc", "lymphocytes")):
+        total = denominators.get(name)
+        usable = [
+            row
+            for row in labs
+            if row["analyte"] == analyte
+            and row["unit"] == "cells/uL"
+            and row["specimen"] == "PB"
+            and row["value"] not in ("", None)
+            and 0 <= day - int(row["day"]) <= 1
+        ]
+        if not usable or not total or count > total:
+            continue
+        row = max(usable, key=lambda lab: int(lab["day"]))
+        per_ul = float(row["value"])
+        low, high = wilson_interval(count, total)
+        when = "" if int(row["day"]) == day else f" of day {row['day']}"
+        return AbsoluteCount(
+            count / total * per_ul, low * per_ul, high * per_ul,
+            f"dual platform: {analyte}{when} x share of {name}; counting error only",
+        )  # fmt: skip
+    return AbsoluteCount()
+
+
+def upper_count(count: int) -> float:
+    """Return the upper 95 % limit of a small count (Poisson)."""
+    return poisson_interval(count)[1]

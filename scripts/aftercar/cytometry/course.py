@@ -1,0 +1,113 @@
+"""All flow specimens of one patient in order of time; a later one never changes an earlier one."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import numpy as np
+
+from aftercar.contracts.cytometry import CONCORDANCE, CUTS, GATE_VIEWS, POPULATIONS, RATIOS
+from aftercar.contracts.events import FlowEvents
+from aftercar.contracts.specimen import INPUT_FILES, QUALITY
+from aftercar.contracts.table import Table
+from aftercar.cytometry.controls import control_cuts
+from aftercar.cytometry.manual import ManualGate, concordance_rows, manual_rows
+from aftercar.cytometry.populations import Specimen
+from aftercar.cytometry.specimen import (
+    Findings,
+    analyse,
+    events_check,
+    fail,
+    not_measured,
+    quality_row,
+    settings_change,
+    thresholds,
+)
+from aftercar.cytometry.template import Template
+
+
+class LabGate(Protocol):
+    """A gate of a laboratory's workspace as the reader of workspaces gives it."""
+
+    @property
+    def path(self) -> tuple[str, ...]:
+        """Names of the gates from the root to this one."""
+
+    @property
+    def mask(self) -> np.ndarray:
+        """Which events lie inside."""
+
+    @property
+    def stored_count(self) -> int | None:
+        """The count that the workspace stores."""
+
+
+class Course:
+    """Collects the tables of one patient, specimen by specimen in order of day."""
+
+    def __init__(
+        self, templates: dict[str, Template], batch_cuts: list[dict], settings: dict
+    ) -> None:
+        self.templates = templates
+        self.batch_cuts = batch_cuts
+        self.thresholds = thresholds(settings)
+        self.roles: dict[str, str] = settings["workspace_roles"]
+        self.findings = Findings()
+        self.inputs: list[dict[str, object]] = []
+        self._last: dict[str, FlowEvents] = {}
+
+    def not_measured(self, specimen: Specimen) -> None:
+        """Add a specimen that was collected but has no file."""
+        not_measured(self.findings, self.templates.get(specimen.panel), specimen)
+
+    def fail(self, specimen: Specimen, message: str) -> None:
+        """Add a specimen that cannot be used, with the reason."""
+        fail(self.findings, self.templates.get(specimen.panel), specimen, message)
+
+    def add(
+        self, specimen: Specimen, events: FlowEvents, gates: Sequence[LabGate]
+    ) -> tuple | None:
+        """Gate a specimen; return the arguments of `write_gates`, None if there is nothing to write.
+
+        With gates of the laboratory those give the populations; the template, if one is named,
+        is only compared with them.
+        """
+        manual = [ManualGate(gate.path, gate.mask, gate.stored_count) for gate in gates]
+        template = self.templates.get(specimen.panel)
+        if template is None:
+            checks = [events_check(events), *events.checks]
+            self.findings.quality += [quality_row(specimen, check) for check in checks]
+            self._add_manual(specimen, manual, None)
+            return None
+        controls = control_cuts(self.batch_cuts, specimen.batch, specimen.panel)
+        found = Findings() if manual else self.findings
+        export, gating = analyse(
+            events, specimen, template, controls, self.thresholds, found
+        )
+        change = settings_change(specimen, events, template, self._last.get(specimen.panel))
+        if change is not None:
+            self.findings.quality.append(quality_row(specimen, change))
+        self._last[specimen.panel] = events
+        if manual:
+            self.findings.quality += [row for row in found.quality if row["verdict"] != "FAIL"]
+            self.findings.cuts += found.cuts
+            self.findings.views += found.views
+            self._add_manual(specimen, manual, gating)
+        return None if export is None else tuple(vars(export).values())
+
+    def _add_manual(self, specimen: Specimen, manual: list[ManualGate], gating) -> None:
+        limits = self.thresholds.limits
+        self.findings.populations += manual_rows(manual, specimen, self.roles, limits)
+        self.findings.concordance += concordance_rows(manual, specimen, self.roles, gating)
+
+    def tables(self) -> dict[str, tuple[Table, list[dict]]]:
+        """Return contract and rows of every table of the patient, by name of the rule's output."""
+        found = self.findings
+        return {
+            "populations": (POPULATIONS, found.populations),
+            "ratios": (RATIOS, found.ratios),
+            "cuts": (CUTS, found.cuts),
+            "concordance": (CONCORDANCE, found.concordance),
+            "quality": (QUALITY, found.quality),
+            "inputs": (INPUT_FILES, self.inputs),
+            "views": (GATE_VIEWS, found.views),
+        }

@@ -1,0 +1,252 @@
+"""Where a cut comes from: a control, else the specimen's own negatives; refined only when safe."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from aftercar.cytometry.density import Population, guarded_valley, population
+from aftercar.cytometry.quality import valley_rules
+from aftercar.cytometry.scale import Scale
+from aftercar.cytometry.template import CutRule
+
+
+@dataclass(frozen=True)
+class Cut:
+    """A placed cut. `value` is linear (None: could not be placed, `flags` say why).
+
+    `background` is the share of the reference negatives above the cut, None if unknown.
+    """
+
+    name: str
+    marker: str
+    channel: int
+    value: float | None
+    source: str
+    control_sample_id: str = ""
+    background: float | None = None
+    flags: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class ControlCut:
+    """What a control of the batch says about a marker: a row of BATCH_CUTS."""
+
+    value: float
+    control_sample_id: str
+    background: float | None
+    reference: str  # gate of the negatives, present in control and specimen
+    centre: float | None  # of those negatives in the control, e-folds
+    spread: float | None
+    flags: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Reference:
+    """Reference events of a cut, in e-folds, and the gate that they come from."""
+
+    gate: str
+    events: np.ndarray
+    shape: Population
+
+
+def spread_upwards(shape: Population) -> float:
+    """Spread towards the positives; a few positives must not widen it beyond reason."""
+    return max(shape.left, min(shape.right, 1.6 * shape.left))
+
+
+def normal_spreads(quantile: float) -> float:
+    """Spreads above the centre of a normal distribution that leave 1 - quantile above them."""
+    from scipy.special import ndtri
+
+    return float(ndtri(quantile))
+
+
+def choose_reference(
+    rule: CutRule,
+    populations: list[tuple[str, np.ndarray]],
+    scale: Scale,
+    full_scale: float,
+    placement: dict,
+) -> tuple[Reference | None, list[str]]:
+    """Return the first usable reference population, and why earlier ones were not used.
+
+    `populations` are (gate, e-folds) in the order of the rule. A population of negatives whose
+    centre lies far above autofluorescence is none: then nothing would be called positive.
+    """
+    told = []
+    for gate, events in populations:
+        if len(events) < placement["minimum_reference_events"]:
+            told.append(f"{gate}: only {len(events)} events")
+            continue
+        shape = population(
+            events, peak_height=placement["peak_height"], highest=rule.highest
+        )
+        centre = scale.back(shape.centre)
+        limit = placement["compensated_offset_share"] * full_scale
+        if rule.method == "above_negatives" and not scale.linear and full_scale and centre > limit:
+            told.append(f"{gate}: too bright to be negative")
+            continue
+        return Reference(gate, events, shape), told
+    return None, told
+
+
+def reference_cut(rule: CutRule, reference: Reference, control_quantile: float) -> float:
+    """Return the cut in e-folds that the rule places beside its reference population."""
+    shape = reference.shape
+    spreads = rule.spreads if rule.spreads is not None else normal_spreads(control_quantile)
+    if rule.method == "above_quantile":
+        return float(np.quantile(reference.events, rule.quantile or control_quantile))
+    if rule.method == "below_positives":
+        return shape.centre - spreads * max(shape.right, min(shape.left, 1.6 * shape.right))
+    return shape.centre + spreads * spread_upwards(shape)
+
+
+def control_cut(
+    events: np.ndarray, control_quantile: float, placement: dict
+) -> tuple[float, float]:
+    """Return the cut in e-folds that a control without the stain places, and its background.
+
+    The larger of the configured quantile and its normal equivalent, after events more than five
+    spreads above the centre were left out: a few true positives must not push the cut up.
+    """
+    shape = population(events, peak_height=placement["peak_height"])
+    spread = spread_upwards(shape)
+    clean = events[events < shape.centre + 5 * spread]
+    cut = max(
+        float(np.quantile(clean, control_quantile)),
+        shape.centre + normal_spreads(control_quantile) * spread,
+    )
+    return cut, float((events >= cut).mean())
+
+
+def fit_control(
+    control: ControlCut, rule: CutRule, populations: list[tuple[str, np.ndarray]],
+    scale: Scale, placement: dict,
+) -> tuple[float | None, float, list[str]]:
+    """Return the control's cut in e-folds fitted to the specimen, the move, and what to tell.
+
+    The same negatives are looked at in control and specimen: when their centre and spread differ
+    by more than noise, the cut moves with them (a gain moves all signals of a detector alike). A
+    control that is off by more than `max_shift` does not fit: None.
+    """  # fmt: skip
+    place = float(scale.forward(control.value))
+    mine = dict(populations).get(control.reference)
+    if control.centre is None or not control.spread or mine is None:
+        return place, 0.0, ["shift against the control not checked"]
+    if len(mine) < placement["minimum_reference_events"]:
+        return place, 0.0, ["shift against the control not checked: too few negatives"]
+    shape = population(mine, peak_height=placement["peak_height"], highest=rule.highest)
+    stretch = float(np.clip(spread_upwards(shape) / control.spread, 0.7, 1.4))
+    fitted = shape.centre + (place - control.centre) * stretch
+    move = fitted - place
+    if abs(move) <= placement["shift_noise"]:
+        return place, 0.0, []
+    decades = move / np.log(10)
+    if abs(move) > placement["max_shift"]:
+        return None, move, [f"control is off by {decades:+.2f} decades and was not used"]
+    told = [f"control moved by {decades:+.2f} decades with the specimen's own negatives"]
+    if abs(move) > placement["shift_flag"]:
+        told.append("LARGE SHIFT between control and specimen: check the instrument's settings")
+    return fitted, move, told
+
+
+def refined(
+    place: float, rule: CutRule, within: np.ndarray, placement: dict
+) -> tuple[float, bool]:
+    """Return the cut moved to a valley near it, if one passes the tests; else the cut itself."""
+    reach = rule.max_move if rule.max_move is not None else placement["max_move"]
+    if not rule.refine or not len(within):
+        return place, False
+    valley, _ = guarded_valley(within, place - reach, place + reach, **valley_rules(placement))
+    if valley is None or abs(valley - place) < 0.05:
+        return place, False
+    return valley, True
+
+
+def place_cut(
+    rule: CutRule,
+    channel: int,
+    within: np.ndarray,
+    populations: list[tuple[str, np.ndarray]],
+    control: ControlCut | None,
+    scale: Scale,
+    full_scale: float,
+    *,
+    control_quantile: float,
+    placement: dict,
+) -> Cut:
+    """Return the cut of a rule; `within` are the e-folds of the population that it divides.
+
+    In order: control of the batch, the specimen's own reference population, then a valley that
+    passes every test; else none. A single population is never called positive for want of another.
+    """
+    unplaced = Cut(rule.name, rule.marker, channel, None, "NONE")
+    if rule.method == "decades_below":
+        return _decades_below(rule, unplaced, within, scale, placement)
+    place, source, flags, background = None, "", [], None
+    if control is not None and rule.controls:
+        place, move, told = fit_control(control, rule, populations, scale, placement)
+        flags += [*control.flags, *told]
+        source = "CONTROL" if not move else "REFINED"
+        background = control.background
+    reference, skipped = choose_reference(rule, populations, scale, full_scale, placement)
+    if place is not None and reference is not None and control and not control.reference:
+        # an unstained tube lacks the spread that other stains add: never below the negatives
+        own = reference_cut(rule, reference, control_quantile)
+        if own > place:
+            place = None
+            flags.append("the unstained control lies within the specimen's negatives: not used")
+    if place is None and reference is not None:
+        place, source = reference_cut(rule, reference, control_quantile), "INTERNAL"
+        flags.append(f"cut beside {reference.gate} of the specimen itself ({reference.shape.events})")
+        background = float((reference.events >= place).mean())
+    if place is None:
+        return _from_data(rule, unplaced, within, scale, placement, skipped)
+    moved, was_moved = refined(place, rule, within, placement)
+    if was_moved:
+        flags.append(f"moved by {(moved - place) / np.log(10):+.2f} decades to the valley beside it")
+        place, source = moved, "REFINED"
+        if reference is not None:
+            background = float((reference.events >= place).mean())
+    if rule.method != "above_negatives":
+        background = None
+    return replace(
+        unplaced, value=scale.back(place), source=source, background=background, flags=tuple(flags),
+        control_sample_id=control.control_sample_id if control and source != "INTERNAL" else "",
+    )  # fmt: skip
+
+
+def _decades_below(
+    rule: CutRule, unplaced: Cut, within: np.ndarray, scale: Scale, placement: dict
+) -> Cut:
+    """A lower limit far below the bright cells, so that dim cells stay in; moved to a valley."""
+    if len(within) < placement["minimum_reference_events"]:
+        return replace(unplaced, flags=(f"only {len(within)} events to place the cut",))
+    bright = float(np.quantile(within, 0.95))
+    decades = rule.decades or 0.0
+    if scale.linear:
+        floor = bright - decades * np.log(10)
+    else:
+        floor = float(scale.forward(scale.back(bright) / 10**decades))
+    valley, _ = guarded_valley(within, floor - 1.0, floor + 0.7, **valley_rules(placement))
+    if valley is not None:
+        flags = (f"valley near {decades:g} decades below the bright cells",)
+        return replace(unplaced, value=scale.back(valley), source="DATA", flags=flags)
+    flags = (f"{decades:g} decades below the bright cells: no valley there",)
+    return replace(unplaced, value=scale.back(floor), source="DATA", flags=flags)
+
+
+def _from_data(
+    rule: CutRule, unplaced: Cut, within: np.ndarray, scale: Scale, placement: dict,
+    skipped: list[str],
+) -> Cut:  # fmt: skip
+    if len(within) >= placement["minimum_reference_events"]:
+        low, high = np.quantile(within, [0.002, 0.998])
+        valley, why = guarded_valley(within, float(low), float(high), **valley_rules(placement))
+        if valley is not None:
+            flags = ("no control and no reference population: cut at the valley of the data",)
+            return replace(unplaced, value=scale.back(valley), source="DATA", flags=flags)
+        skipped = [*skipped, why]
+    else:
+        skipped = [*skipped, f"only {len(within)} events to divide"]
+    return replace(unplaced, flags=(f"no cut for {rule.marker}: {'; '.join(skipped)}",))

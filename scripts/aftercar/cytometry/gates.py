@@ -1,0 +1,220 @@
+"""Evaluate a template on a specimen: cuts are placed when a gate first needs them."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from aftercar.cytometry.cuts import ControlCut, Cut, place_cut
+from aftercar.cytometry.prepare import Bound, PlacedGate, Prepared
+from aftercar.cytometry.template import GateRule, Template
+
+
+@dataclass(frozen=True, eq=False)
+class Gated:
+    """The events of a gate, or why there are none.
+
+    `mask` is None when the gate could not be made: `missing` names stains that the file lacks,
+    otherwise a cut could not be placed and `flags` say why.
+    """
+
+    mask: np.ndarray | None
+    path: str
+    missing: tuple[str, ...] = ()
+    flags: tuple[str, ...] = ()
+    cuts: tuple[str, ...] = ()
+    placed: PlacedGate | None = None
+
+    @property
+    def count(self) -> int | None:
+        """Events inside, None if the gate could not be made."""
+        return None if self.mask is None else int(self.mask.sum())
+
+
+class Gating:
+    """All gates and cuts of one specimen under one template."""
+
+    def __init__(
+        self,
+        ready: Prepared,
+        template: Template,
+        controls: dict[str, ControlCut],
+        *,
+        control_quantile: float,
+    ) -> None:
+        self.ready = ready
+        self.template = template
+        self.controls = controls
+        self.control_quantile = control_quantile
+        self.cuts: dict[str, Cut | None] = {}
+        self.gates: dict[str, Gated] = {}
+        self.order: list[str] = []
+        self._open: list[str] = []
+        self._add_cleaned()
+
+    def _add_cleaned(self) -> None:
+        inside, path = np.ones(len(self.ready.values), dtype=bool), "root"
+        self.gates["root"] = Gated(inside, path)
+        made = {gate.name: gate for gate in self.ready.gates}
+        last = "root"
+        for name in ("time", "cells", "singlets", "viable"):
+            if name in made:
+                inside, path, last = inside & self._events(made[name]), f"{path}/{name}", name
+                self.gates[name] = Gated(inside, path, placed=made[name])
+                self.order.append(name)
+            else:  # a step that was not possible lets all events through
+                self.gates[name] = self.gates[last]
+
+    def _events(self, gate: PlacedGate) -> np.ndarray:
+        inside = np.zeros(len(self.ready.values), dtype=bool)
+        for bounds in gate.alternatives:
+            part = np.ones(len(self.ready.values), dtype=bool)
+            for bound in bounds:
+                part &= bound.inside(self.ready.values)
+            inside |= part
+        return inside
+
+    def gate(self, name: str) -> Gated:
+        """Return a gate of the template, made on first use."""
+        if name not in self.gates:
+            if name in self._open:
+                raise ValueError(f"gates and cuts of the template need each other: {self._open}")
+            self._open.append(name)
+            self.gates[name] = self._make(self.template.gates[name])
+            self._open.pop()
+            if self.gates[name].placed is not None:
+                self.order.append(name)
+        return self.gates[name]
+
+    def cut(self, name: str) -> Cut | None:
+        """Return a cut, placed on first use; None when the file lacks the stain."""
+        if name in self.cuts:
+            return self.cuts[name]
+        rule, ready = self.template.cuts[name], self.ready
+        channel = ready.panel.channel.get(rule.marker)
+        if channel is None:
+            self.cuts[name] = None
+            return None
+        folds = ready.folds(channel)
+        populations = []
+        for gate in rule.references:
+            mask = self.gate(gate).mask
+            if mask is not None:
+                populations.append((gate, folds[mask]))
+        within = self.gate(rule.within).mask
+        self.cuts[name] = place_cut(
+            rule,
+            channel,
+            folds[within] if within is not None else folds[:0],
+            populations,
+            self.controls.get(name),
+            ready.scales[channel],
+            max(ready.full_scale[channel], 1.0),
+            control_quantile=self.control_quantile,
+            placement=self.template.source["placement"],
+        )
+        return self.cuts[name]
+
+    def _bounds(self, where: dict[str, str]) -> tuple[list[Bound], list[str], list[str], list[str]]:
+        """Bounds, stains that are missing, flags of cuts that could not be placed, cuts used."""
+        bounds, missing, unplaced, used = [], [], [], []
+        for name, side in where.items():
+            cut = self.cut(name)
+            if cut is None:
+                missing.append(self.template.cuts[name].marker)
+                continue
+            used.append(name)
+            if cut.value is None:
+                unplaced += cut.flags
+            elif side == "above":
+                bounds.append(Bound(cut.channel, low=cut.value))
+            else:
+                bounds.append(Bound(cut.channel, high=cut.value))
+        return bounds, missing, unplaced, used
+
+    def _make(self, rule: GateRule) -> Gated:
+        parent = self.gate(rule.parent)
+        path = f"{parent.path}/{rule.name}"
+        if parent.mask is None:
+            return Gated(None, path, parent.missing, parent.flags, parent.cuts)
+        shared, missing, unplaced, used = self._bounds(rule.where)
+        flags = list(parent.flags)
+        present = {
+            name: side for name, side in rule.if_present.items() if self.cut(name) is not None
+        }
+        absent = [self.template.cuts[n].marker for n in rule.if_present if n not in present]
+        more, _, not_placed, also = self._bounds(present)
+        shared, unplaced, used = shared + more, unplaced + not_placed, used + also
+        if rule.needs_one_of and not present:
+            missing += list(rule.needs_one_of)
+        elif absent and not rule.helper:
+            flags.append(f"{rule.name} without {', '.join(absent)}, not stained")
+        alternatives = [tuple(shared)]
+        if rule.any_of and not missing:
+            found = self._alternatives(rule, shared)
+            alternatives, lost, unplaced_too, also, told = found
+            missing, unplaced, used = missing + lost, unplaced + unplaced_too, used + also
+            flags += told
+        cuts = (*parent.cuts, *used)
+        if missing:
+            return Gated(None, path, tuple(dict.fromkeys(missing)), tuple(flags), cuts)
+        if unplaced:
+            return Gated(None, path, (), tuple(dict.fromkeys([*flags, *unplaced])), cuts)
+        own = [flag for name in used for flag in self._told(name)]
+        mask = parent.mask & self._events(PlacedGate(rule.name, rule.parent, tuple(alternatives)))
+        for shares, top in ((rule.top_share, True), (rule.bottom_share, False)):
+            for marker, share in shares.items():
+                mask = mask & self._share(mask, marker, share, top)
+        placed = None
+        if not rule.helper:
+            placed = PlacedGate(rule.name, rule.parent, tuple(alternatives))
+        return Gated(mask, path, (), tuple(dict.fromkeys([*flags, *own])), cuts, placed)
+
+    def _told(self, name: str) -> list[str]:
+        """What readers of a count must know about a cut; how it was found stands in CUTS."""
+        cut = self.cuts[name]
+        loud = ("control moved", "LARGE SHIFT", "control is off", "no control and no reference")
+        if cut is None:
+            return []
+        return [f"{name}: {flag}" for flag in cut.flags if flag.startswith(loud)]
+
+    def _alternatives(self, rule: GateRule, shared: list[Bound]):
+        made, used, missing, unplaced = [], [], [], []
+        for where in rule.any_of:
+            bounds, lost, failed, also = self._bounds(where)
+            missing += lost
+            if lost:
+                continue
+            if failed:
+                unplaced += failed
+                continue
+            made.append(tuple(shared + bounds))
+            used += also
+        told = []
+        if missing and (made or rule.fallback):
+            told.append(f"{rule.name} without {', '.join(dict.fromkeys(missing))}, not stained")
+        if not made and rule.fallback and not unplaced:
+            bounds, lost, failed, also = self._bounds(rule.fallback)
+            return [tuple(shared + bounds)], lost, failed, also, told
+        if made:
+            return made, [], [], used, [*told, *unplaced]
+        return [tuple(shared)], ([] if unplaced else missing), unplaced, used, told
+
+    def _share(self, mask: np.ndarray, marker: str, share: float, top: bool) -> np.ndarray:
+        channel = self.ready.panel.channel[marker]
+        column = self.ready.values[:, channel]
+        if not mask.any():
+            return mask
+        limit = np.quantile(column[mask], 1 - share if top else share)
+        return column >= limit if top else column < limit
+
+    def placed(self) -> list[PlacedGate]:
+        """All gates with borders, parents before children, with the parent's real name."""
+        result = []
+        for name in self.order:
+            gate = self.gates[name].placed
+            if gate is None:
+                continue
+            steps = self.gates[name].path.split("/")
+            # steps that were not possible are not in the path
+            result.append(PlacedGate(name, steps[-2] if len(steps) > 2 else "", gate.alternatives))
+        return result

@@ -1,0 +1,151 @@
+"""A laboratory's own gates: rows of POPULATIONS and their concordance with the automated gates."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from aftercar.contracts.cytometry import ROLES
+from aftercar.cytometry.counts import AbsoluteCount, Limits, dual_platform, judge
+from aftercar.cytometry.gates import Gating
+from aftercar.cytometry.populations import PERIPHERAL, Specimen
+
+# role -> antigen that it is about, where the role itself says so
+TARGETS = {
+    "cd7_positive_t": "CD7",
+    "cd7_negative_t": "CD7",
+    "cd5_positive_t": "CD5",
+    "cd5_negative_t": "CD5",
+    "antigen_negative_blasts": "CD19",
+}
+
+
+@dataclass(frozen=True, eq=False)
+class ManualGate:
+    """A gate of the laboratory: its path, the events inside, the count stored by its program."""
+
+    path: tuple[str, ...]
+    mask: np.ndarray
+    stored_count: int | None
+
+    @property
+    def name(self) -> str:
+        """Name of the gate without its parents."""
+        return self.path[-1]
+
+
+def manual_rows(
+    gates: list[ManualGate], specimen: Specimen, roles: dict[str, str], limits: Limits
+) -> list[dict[str, object]]:
+    """Return a row per gate and denominator: its parent, and leukocytes or lymphocytes if named.
+
+    `roles` maps gate names (or paths joined by /) to roles; a gate keeps its full path as key, so
+    that gates of one name under different parents stay apart.
+    """
+    role_of = {gate.path: _role(gate, roles) for gate in gates}
+    by_path = {gate.path: gate for gate in gates}
+    whole = {
+        role: gate for gate in gates if (role := role_of[gate.path]) in ("leukocytes", "lymphocytes")
+    }
+    totals = {role: int(gate.mask.sum()) for role, gate in whole.items()}
+    rows = []
+    for gate in gates:
+        parent = by_path.get(gate.path[:-1])
+        denominators = {
+            (role_of[parent.path] or parent.name) if parent else "root": parent.mask
+            if parent
+            else np.ones_like(gate.mask)
+        }
+        role = role_of[gate.path]
+        if role:
+            denominators |= {
+                name: other.mask
+                for name, other in whole.items()
+                if name != role and not (gate.mask & ~other.mask).any()
+            }
+        for name, mask in denominators.items():
+            rows.append(_row(gate, role, name, mask, specimen, limits, totals))
+    return rows
+
+
+def _role(gate: ManualGate, roles: dict[str, str]) -> str:
+    role = roles.get("/".join(gate.path), roles.get(gate.name, ""))
+    return role if role in ROLES else ""
+
+
+def unknown_roles(roles: dict[str, str]) -> list[str]:
+    """Return the roles of the configuration that do not exist."""
+    return sorted({role for role in roles.values() if role not in ROLES})
+
+
+def _row(
+    gate: ManualGate, role: str, denominator: str, mask: np.ndarray, specimen: Specimen,
+    limits: Limits, totals: dict[str, int],
+) -> dict[str, object]:  # fmt: skip
+    count, total = int(gate.mask.sum()), int(mask.sum())
+    judged = judge(count, total, None, limits)
+    absolute = AbsoluteCount()
+    if specimen.specimen in PERIPHERAL and role and judged.status != "INDETERMINATE":
+        absolute = dual_platform(count, dict(totals), list(specimen.labs), day=specimen.day)
+    target = ";".join(specimen.targets) if role == "car_t" else TARGETS.get(role, "")
+    return specimen.who | {
+        "panel": specimen.panel or "workspace",
+        "population": gate.name,
+        "role": role,
+        "target": target,
+        "gate_path": "/".join(["root", *gate.path]),
+        "count": count,
+        "denominator": denominator,
+        "denominator_count": total,
+        "fraction": judged.fraction,
+        "fraction_low": judged.low,
+        "fraction_high": judged.high,
+        "cells_per_ul": absolute.value,
+        "cells_per_ul_low": absolute.low,
+        "cells_per_ul_high": absolute.high,
+        "count_basis": absolute.basis,
+        "lod_fraction": judged.lod_fraction,
+        "lloq_fraction": judged.lloq_fraction,
+        "status": judged.status,
+        "cut_source": "WORKSPACE",
+        "flags": "; ".join(["gated by the laboratory's workspace", *judged.flags]),
+    }
+
+
+def concordance_rows(
+    gates: list[ManualGate], specimen: Specimen, roles: dict[str, str], gating: Gating | None
+) -> list[dict[str, object]]:
+    """Return a row per gate of the laboratory: stored count, count of its gates, automated count.
+
+    The automated gate of the same role is compared event by event (F1).
+    """
+    automated = {}
+    if gating is not None:
+        for rule in gating.template.report:
+            if rule.role and gating.gate(rule.gate).mask is not None:
+                automated.setdefault(rule.role, gating.gate(rule.gate).mask)
+    rows = []
+    for gate in gates:
+        count = int(gate.mask.sum())
+        row = {
+            "sample_id": specimen.sample_id,
+            "patient_id": specimen.patient_id,
+            "population": gate.name,
+            "gate_path": "/".join(["root", *gate.path]),
+            "count_workspace_stored": gate.stored_count,
+            "count_workspace_gates": count,
+        }
+        flags = []
+        if gate.stored_count is None:
+            flags.append("the workspace stores no count")
+        elif abs(count - gate.stored_count) > max(3, 0.005 * gate.stored_count):
+            flags.append("differs from the stored count by more than 3 events and 0.5 %")
+        mask = automated.get(_role(gate, roles))
+        if mask is not None:
+            both = int((mask & gate.mask).sum())
+            total = count + int(mask.sum())
+            row |= {
+                "count_automated": int(mask.sum()),
+                "f1": 2 * both / total if total else None,
+            }
+        rows.append(row | {"flags": "; ".join(flags)})
+    return rows

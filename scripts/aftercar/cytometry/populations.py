@@ -1,0 +1,352 @@
+"""Rows of POPULATIONS, CUTS and RATIOS of one specimen."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from aftercar.cytometry.counts import AbsoluteCount, Limits, dual_platform, judge
+from aftercar.cytometry.gates import Gated, Gating
+from aftercar.cytometry.ratios import Quadrants, Ratio, cd7_to_cd5, positive_to_negative
+from aftercar.cytometry.template import ReportRule, Template
+
+# from the firmest to the weakest
+SOURCES = ("WORKSPACE", "CONTROL", "REFERENCE", "REFINED", "INTERNAL", "DATA", "NONE")
+PERIPHERAL = ("PB",)  # specimens whose cells per uL are those of the blood count
+
+
+@dataclass(frozen=True)
+class Specimen:
+    """Who and when, and what is known of the patient by then."""
+
+    sample_id: str
+    patient_id: str
+    day: int
+    specimen: str
+    batch: str
+    panel: str
+    targets: tuple[str, ...] = ()  # antigens of the infusion in force
+    given_targets: tuple[str, ...] = ()  # antigens of all infusions up to the day
+    labs: tuple[dict[str, str], ...] = ()
+
+    @property
+    def who(self) -> dict[str, object]:
+        """The columns that name the specimen."""
+        return {
+            "sample_id": self.sample_id,
+            "patient_id": self.patient_id,
+            "day": self.day,
+            "specimen": self.specimen,
+        }
+
+
+def rule_path(template: Template, name: str) -> str:
+    """Return the path of a gate as the template has it, for specimens without gates."""
+    steps = [name]
+    while steps[0] in template.gates:
+        steps.insert(0, template.gates[steps[0]].parent)
+    return "/".join(["root", *(("time", "cells", "singlets")), *steps])
+
+
+def role_or_gate(template: Template, gate: str) -> str:
+    """Return the role of a gate, or its name if it has none."""
+    return next((rule.role for rule in template.report if rule.gate == gate and rule.role), gate)
+
+
+def target_of(rule: ReportRule, specimen: Specimen) -> str:
+    """Return the antigen that a population is about."""
+    return ";".join(specimen.targets) if rule.target == "infusion" else rule.target
+
+
+def blank_rows(
+    template: Template, specimen: Specimen, status: str, message: str
+) -> list[dict[str, object]]:
+    """Return a row per reported population of a specimen that gave no counts (FAILED, ...)."""
+    return [
+        specimen.who
+        | {
+            "panel": template.panel,
+            "population": rule.gate,
+            "role": rule.role,
+            "target": target_of(rule, specimen),
+            "gate_path": rule_path(template, rule.gate),
+            "denominator": denominator_name(template, rule.of),
+            "status": status,
+            "cut_source": "NONE",
+            "flags": message,
+        }
+        for rule in template.report
+    ]
+
+
+def denominator_name(template: Template, gate: str) -> str:
+    """Return what the denominator is called: leukocytes by name, else the role of the gate."""
+    return gate if gate == "leukocytes" else role_or_gate(template, gate)
+
+
+def background_events(gating: Gating, rule: ReportRule) -> float | None:
+    """Return how many events of the gate the negatives of its limiting marker account for.
+
+    The share of reference negatives above the cut, times the events that pass every other bound
+    of the gate that asks for the marker and lie below the cut.
+    """
+    if not rule.background:
+        return None
+    cut = gating.cut(rule.background)
+    if cut is None or cut.value is None or cut.background is None:
+        return None
+    steps = gating.gate(rule.gate).path.split("/")
+    for name in reversed(steps):
+        asked = gating.template.gates.get(name)
+        if asked is None:
+            continue
+        sides = [asked.where, asked.if_present, *asked.any_of, asked.fallback]
+        if not any(side.get(rule.background) == "above" for side in sides):
+            continue
+        inside = gating.gate(asked.parent).mask
+        if inside is None:
+            return None
+        inside = inside & (gating.ready.values[:, cut.channel] < cut.value)
+        for other, side in {**asked.where, **asked.if_present}.items():
+            bound = gating.cut(other)
+            if other == rule.background or bound is None or bound.value is None:
+                continue
+            column = gating.ready.values[:, bound.channel]
+            inside = inside & (column >= bound.value if side == "above" else column < bound.value)
+        share = min(cut.background, 0.5)
+        return float(inside.sum()) * share / (1 - share)
+    return None
+
+
+def population_rows(gating: Gating, specimen: Specimen, limits: Limits) -> list[dict[str, object]]:
+    """Return a row of POPULATIONS for each population that the template reports."""
+    totals = {name: gating.gate(name).count for name in _counting_gates(gating.template)}
+    return [
+        _population_row(gating, rule, specimen, limits, totals) for rule in gating.template.report
+    ]
+
+
+def _counting_gates(template: Template) -> list[str]:
+    return [name for name in ("leukocytes", "lymphocytes") if name in template.gates]
+
+
+def _population_row(
+    gating: Gating, rule: ReportRule, specimen: Specimen, limits: Limits,
+    totals: dict[str, int | None],
+) -> dict[str, object]:  # fmt: skip
+    template, ready = gating.template, gating.ready
+    gated, whole = gating.gate(rule.gate), gating.gate(rule.of)
+    row: dict[str, object] = specimen.who | {
+        "panel": template.panel,
+        "population": rule.gate,
+        "role": rule.role,
+        "target": target_of(rule, specimen),
+        "gate_path": gated.path,
+        "denominator": denominator_name(template, rule.of),
+        "cut_source": _weakest(gating, gated),
+    }
+    note = [template.notes[rule.gate]] if rule.gate in template.notes else []
+    if gated.mask is None or whole.mask is None:
+        missing = gated.missing or whole.missing
+        told = [f"needs {', '.join(missing)}: not in the file"] if missing else []
+        status = "NOT_ASSESSED" if missing else "INDETERMINATE"
+        return row | {
+            "status": status,
+            "cut_source": "NONE",
+            "flags": _joined([*told, *gated.flags, *note]),
+        }
+    count, total = int((gated.mask & whole.mask).sum()), int(whole.mask.sum())
+    inside = count == int(gated.mask.sum())
+    if not inside:  # the gate is no part of its denominator: its own count, of the denominator
+        count = min(int(gated.mask.sum()), total)
+    judged = judge(count, total, background_events(gating, rule), limits)
+    flags = [*ready.flags, *gated.flags, *judged.flags]
+    status = judged.status
+    if not ready.trusted and status != "INDETERMINATE":
+        status = "INDETERMINATE"
+    if _masked(rule, specimen):
+        flags.append(
+            f"{rule.target} may be masked or removed on T cells that carry a {rule.target} CAR"
+        )
+    absolute = AbsoluteCount()
+    if specimen.specimen in PERIPHERAL and status != "INDETERMINATE":
+        absolute = dual_platform(count, totals, list(specimen.labs), day=specimen.day)
+    return row | {
+        "count": count,
+        "denominator_count": total,
+        "fraction": judged.fraction,
+        "fraction_low": judged.low,
+        "fraction_high": judged.high,
+        "cells_per_ul": absolute.value,
+        "cells_per_ul_low": absolute.low,
+        "cells_per_ul_high": absolute.high,
+        "count_basis": absolute.basis,
+        "lob_events": judged.lob_events,
+        "lod_fraction": judged.lod_fraction,
+        "lloq_fraction": judged.lloq_fraction,
+        "status": status,
+        "flags": _joined([*flags, *note]),
+    }
+
+
+def _weakest(gating: Gating, gated: Gated) -> str:
+    """The weakest source among the cuts of the gate and its ancestors that bear a marker."""
+    sources = [
+        cut.source
+        for name in gated.cuts
+        if (cut := gating.cut(name)) is not None
+        and gating.template.cuts[name].method in ("above_negatives", "above_quantile")
+    ]
+    return max(sources, key=SOURCES.index) if sources else "DATA"
+
+
+def _masked(rule: ReportRule, specimen: Specimen) -> bool:
+    return rule.role.startswith(("cd7_", "cd5_")) and rule.target in specimen.given_targets
+
+
+def _joined(flags: list[str]) -> str:
+    return "; ".join(dict.fromkeys(flag for flag in flags if flag))
+
+
+def cut_rows(gating: Gating, specimen: Specimen) -> list[dict[str, object]]:
+    """Return a row of CUTS for each border of each gate that was made."""
+    shared = {
+        "sample_id": specimen.sample_id,
+        "patient_id": specimen.patient_id,
+        "batch": specimen.batch,
+        "panel": gating.template.panel,
+    }
+    rows: dict[tuple[str, str], dict[str, object]] = {}
+    for gate in gating.ready.gates:
+        bound = gate.alternatives[0][0]
+        marker = {"time": "Time", "cells": "FSC-A", "viable": "Viability"}.get(gate.name, "")
+        over = "" if bound.over is None else f"/{gating.ready.names[bound.over][0]}"
+        name = gating.ready.names[bound.channel][0]
+        value = None if gate.name == "time" else (bound.low if bound.low is not None else bound.high)
+        rows[gate.name, marker or name + over] = {
+            "gate": gate.name,
+            "marker": marker or name + over,
+            "channel": name,
+            "cut": value,
+            "source": "DATA",
+            "flags": "kept intervals stand in the gate file" if gate.name == "time" else "",
+        }
+    for name, gated in list(gating.gates.items()):
+        rule = gating.template.gates.get(name)
+        if rule is None or rule.helper:
+            continue
+        for where in (rule.where, rule.if_present, *rule.any_of):
+            for used in where:
+                cut = gating.cut(used)
+                if cut is None or used not in gated.cuts:
+                    continue
+                rows[name, used] = {
+                    "gate": name,
+                    "marker": used,
+                    "channel": gating.ready.names[cut.channel][0],
+                    "cut": cut.value,
+                    "source": cut.source,
+                    "control_sample_id": cut.control_sample_id,
+                    "flags": _joined(list(cut.flags)),
+                }
+    return [shared | row for row in rows.values()]
+
+
+def ratio_rows(gating: Gating, specimen: Specimen, limits: Limits) -> list[dict[str, object]]:
+    """Return three ratios (CD7+/CD5+, CD7+/CD7-, CD5+/CD5-) per scope that the template names."""
+    template = gating.template
+    if not template.ratio_cuts:
+        return []
+    rows = []
+    for scope, gate in template.ratio_scopes.items():
+        gated = gating.gate(gate)
+        cuts = [gating.cut(name) for name in template.ratio_cuts]
+        flags = [*gating.ready.flags, *gated.flags, *_masking_flags(specimen)]
+        if gated.mask is None or any(cut is None or cut.value is None for cut in cuts):
+            missing = gated.missing
+            told = [f"needs {' or '.join(missing)}: not in the file"] if missing else []
+            told += [flag for cut in cuts if cut and cut.value is None for flag in cut.flags]
+            status = "NOT_ASSESSED" if missing else "INDETERMINATE"
+            rows += blank_ratio_rows(specimen, scope, status, _joined([*told, *flags]))
+            continue
+        seven, five = (
+            gating.ready.values[gated.mask, cut.channel] >= cut.value for cut in cuts if cut
+        )
+        quadrants = Quadrants(*(int(part.sum()) for part in _parts(seven, five)))
+        rows += _three_ratios(specimen, scope, quadrants, limits, flags, gating.ready.trusted)
+    return rows
+
+
+def _parts(seven: np.ndarray, five: np.ndarray) -> tuple[np.ndarray, ...]:
+    return seven & five, seven & ~five, ~seven & five, ~seven & ~five
+
+
+RATIO_NAMES = {
+    "CD7+/CD5+": ("cd7_positive_t", "cd5_positive_t"),
+    "CD7+/CD7-": ("cd7_positive_t", "cd7_negative_t"),
+    "CD5+/CD5-": ("cd5_positive_t", "cd5_negative_t"),
+}
+
+
+def blank_ratio_rows(
+    specimen: Specimen, scope: str, status: str, message: str
+) -> list[dict[str, object]]:
+    """Return the ratios of a scope that could not be counted."""
+    return [
+        specimen.who
+        | {
+            "ratio_name": name,
+            "scope": scope,
+            "numerator": numerator,
+            "denominator": denominator,
+            "status": status,
+            "flags": message,
+        }
+        for name, (numerator, denominator) in RATIO_NAMES.items()
+    ]
+
+
+def _three_ratios(
+    specimen: Specimen, scope: str, quadrants: Quadrants, limits: Limits, flags: list[str],
+    trusted: bool,
+) -> list[dict[str, object]]:  # fmt: skip
+    both, seven_only, five_only, neither = quadrants
+    seven, five = both + seven_only, both + five_only
+    counts = {
+        "CD7+/CD5+": (seven, five, cd7_to_cd5(quadrants, limits)),
+        "CD7+/CD7-": (seven, five_only + neither, None),
+        "CD5+/CD5-": (five, seven_only + neither, None),
+    }
+    rows = []
+    for name, (above, below, ratio) in counts.items():
+        found: Ratio = ratio or positive_to_negative(above, below, limits)
+        numerator, denominator = RATIO_NAMES[name]
+        rows.append(
+            specimen.who
+            | {
+                "ratio_name": name,
+                "scope": scope,
+                "numerator": numerator,
+                "denominator": denominator,
+                "numerator_count": above,
+                "denominator_count": below,
+                "cd7pos_cd5pos": both,
+                "cd7pos_cd5neg": seven_only,
+                "cd7neg_cd5pos": five_only,
+                "cd7neg_cd5neg": neither,
+                "ratio": found.value,
+                "ratio_low": found.low,
+                "ratio_high": found.high,
+                "log10_ratio": found.log10,
+                "status": found.status if trusted else "INDETERMINATE",
+                "flags": _joined([*flags, *found.flags]),
+            }
+        )
+    return rows
+
+
+def _masking_flags(specimen: Specimen) -> list[str]:
+    return [
+        f"{antigen} may be masked or removed on T cells that carry a {antigen} CAR"
+        for antigen in ("CD7", "CD5")
+        if antigen in specimen.given_targets
+    ]

@@ -1,0 +1,285 @@
+"""One specimen made ready for gating: panel mapped, compensated, cleaned, each step accounted for."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from aftercar.contracts.events import Check, FlowEvents
+from aftercar.cytometry.compensation import (
+    CompensationError,
+    Spill,
+    already_compensated,
+    compensate,
+    is_identity,
+    looks_transformed,
+    parse_spill,
+)
+from aftercar.cytometry.density import guarded_valley, lowest_peak
+from aftercar.cytometry.panel import PanelMap, map_panel, markers_of, panel_problems
+from aftercar.cytometry.quality import (
+    Kept,
+    debris_cut,
+    doublet_limit,
+    margin_checks,
+    time_anomalies,
+    valley_rules,
+    within_intervals,
+)
+from aftercar.cytometry.scale import Scale, scale_of
+
+
+@dataclass(frozen=True)
+class Bound:
+    """low <= value < high of a channel, or of its ratio to the channel `over`."""
+
+    channel: int
+    low: float | None = None
+    high: float | None = None
+    over: int | None = None
+
+    def inside(self, values: np.ndarray) -> np.ndarray:
+        """Return which events of `values` (events x channels) lie within the bound."""
+        column = values[:, self.channel]
+        if self.over is not None:
+            below = values[:, self.over]
+            with np.errstate(divide="ignore", invalid="ignore"):
+                column = np.where(below > 0, column / below, np.inf)
+        return within_intervals(column, ((self.low, self.high),))
+
+
+@dataclass(frozen=True)
+class PlacedGate:
+    """A gate with its borders: any of `alternatives`, each of which asks for all its bounds."""
+
+    name: str
+    parent: str  # empty: all events
+    alternatives: tuple[tuple[Bound, ...], ...]
+
+
+@dataclass(eq=False)
+class Prepared:
+    """A specimen ready for gating.
+
+    `values` are compensated, linear; `gates` the cleaning steps that were possible, in order;
+    `problems` are reasons why the specimen FAILED; `flags` go to every population.
+    """
+
+    panel: PanelMap
+    values: np.ndarray
+    names: list[tuple[str, str]]
+    spill: Spill | None
+    scales: dict[int, Scale]
+    full_scale: list[float]
+    transformed: bool
+    trusted: bool  # False: fluorescence could not be compensated though it should be
+    gates: list[PlacedGate] = field(default_factory=list)
+    checks: list[Check] = field(default_factory=list)
+    flags: list[str] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+    cache: dict[int, np.ndarray] = field(default_factory=dict)
+
+    def folds(self, channel: int) -> np.ndarray:
+        """Return a channel in e-folds, computed once."""
+        if channel not in self.cache:
+            self.cache[channel] = self.scales[channel].forward(self.values[:, channel])
+        return self.cache[channel]
+
+
+def prepare(
+    events: FlowEvents, template: dict, *, max_margin: float, max_time_anomaly: float
+) -> Prepared:
+    """Return `events` mapped, compensated and cleaned as `template` asks.
+
+    What was impossible is a NOT_POSSIBLE check; what went wrong is in `problems`.
+    """
+    panel = map_panel(events.names, template)
+    full_scale = [channel.full_scale for channel in events.channels]
+    markers = markers_of(template, "required", "expected", "optional")
+    scatter = template["synonyms"]["scatter"]
+    stained = [panel.channel[m] for m in markers if m in panel.channel and m not in scatter]
+    transformed, largest = looks_transformed(events.values, stained, full_scale)
+    values, spill, trusted, checks = _compensated(events, stained, transformed)
+    share = template["placement"]["cofactor_share"]
+    scales = {
+        n: scale_of(
+            full_scale[n], float(values[:, n].max()), share=share,
+            transformed=transformed and n in stained,
+        )
+        for n in range(len(full_scale))
+    }  # fmt: skip
+    ready = Prepared(
+        panel, values, events.names, spill, scales, full_scale, transformed, trusted,
+        checks=[*events.checks, *checks], problems=panel_problems(events.names, template),
+    )  # fmt: skip
+    if transformed:
+        ready.flags.append("values were on a display scale in the file")
+    if not trusted:
+        ready.flags.append("not compensated: the matrix of the file cannot be used")
+    ready.checks += _panel_checks(panel, template)
+    if not ready.problems:
+        ready.checks += margin_checks(events.values, panel.channel, full_scale, max_share=max_margin)
+        _clean(ready, template["placement"], max_time_anomaly)
+    return ready
+
+
+def _compensated(
+    events: FlowEvents, stained: list[int], transformed: bool
+) -> tuple[np.ndarray, Spill | None, bool, list[Check]]:
+    names = [channel.name for channel in events.channels]
+    raw = events.values
+    if transformed or already_compensated(names):
+        why = "are on a display scale" if transformed else "carry names of compensated channels"
+        message = f"fluorescence values {why}: compensated before export, not again"
+        return raw, None, True, [Check("compensation", None, "", "FLAG", message)]
+    if not events.spill:
+        message = "the file holds no compensation matrix: values are taken as they are"
+        verdict = "FLAG" if len(stained) > 1 else "PASS"
+        return raw, None, True, [Check("compensation", None, "", verdict, message)]
+    try:
+        spill = parse_spill(events.spill, names)
+    except CompensationError as error:
+        message = (
+            f"{error}; values are not compensated and no count of this specimen is firm. Export the "
+            "file with a valid matrix"
+        )
+        return raw, None, False, [Check("compensation", None, "", "FLAG", message)]
+    if is_identity(spill):
+        message = "the matrix of the file states no spillover: values are taken as they are"
+        return raw, None, True, [Check("compensation", None, "", "FLAG", message)]
+    outside = [n for n in stained if n not in spill.index]
+    message = f"compensated by the matrix of the file ({len(spill.names)} detectors)"
+    verdict = "PASS"
+    if outside:
+        verdict, message = "FLAG", f"{message}; {len(outside)} stained detectors are not in it"
+    check = Check("compensation", float(len(spill.names)), "detectors", verdict, message)
+    return compensate(raw, spill), spill, True, [check]
+
+
+def _panel_checks(panel: PanelMap, template: dict) -> list[Check]:
+    checks = [
+        Check(
+            f"marker:{marker}", None, "", "NOT_POSSIBLE",
+            f"{marker} is not in the file; gates that need it are not made",
+        )
+        for marker in markers_of(template, "expected")
+        if marker in panel.missing
+    ]  # fmt: skip
+    checks += [
+        Check(
+            f"marker:{marker}", None, "", "FLAG",
+            f"{marker} is on several channels ({', '.join(channels)}) and was not used",
+        )
+        for marker, channels in panel.ambiguous.items()
+        if marker not in markers_of(template, "required")
+    ]  # fmt: skip
+    if panel.changed:
+        checks.append(Check("channel_names", None, "", "FLAG", "; ".join(panel.changed)))
+    return checks
+
+
+def _clean(ready: Prepared, placement: dict, max_time_anomaly: float) -> None:
+    """Add the gates time, cells, singlets and viable, as far as the file allows."""
+    channel, values = ready.panel.channel, ready.values
+    inside = np.ones(len(values), dtype=bool)
+
+    def add(name: str, alternatives: tuple[tuple[Bound, ...], ...]) -> None:
+        nonlocal inside
+        parent = ready.gates[-1].name if ready.gates else ""
+        ready.gates.append(PlacedGate(name, parent, alternatives))
+        passed = np.zeros(len(values), dtype=bool)
+        for bounds in alternatives:
+            part = np.ones(len(values), dtype=bool)
+            for bound in bounds:
+                part &= bound.inside(values)
+            passed |= part
+        inside = inside & passed
+
+    def told(name: str, before: np.ndarray, message: str) -> None:
+        share = 1 - inside.sum() / max(1, before.sum())
+        ready.checks.append(
+            Check(name, float(share), "fraction", "PASS", message.format(share=share))
+        )
+
+    kept = _time_kept(ready, placement, max_time_anomaly)
+    if kept is None:
+        ready.checks.append(
+            Check("time_anomaly", None, "fraction", "NOT_POSSIBLE", "no usable time channel")
+        )
+    else:
+        ready.checks.append(kept.check)
+        if kept.check.verdict == "FAIL":
+            ready.problems.append(kept.check.message)
+        if kept.intervals != ((None, None),):
+            add("time", tuple((Bound(channel["Time"], *pair),) for pair in kept.intervals))
+
+    before, fsc = inside, channel["FSC-A"]
+    cut, why = debris_cut(ready.folds(fsc)[inside], placement)
+    if cut is None:
+        ready.checks.append(Check("debris", 0.0, "fraction", "PASS", f"nothing removed: {why}"))
+    else:
+        add("cells", ((Bound(fsc, low=ready.scales[fsc].back(cut)),),))
+        told("debris", before, "{share:.1%} of events lie below the forward scatter of cells")
+
+    before = inside
+    other = next((name for name in ("FSC-H", "FSC-W") if name in channel), "")
+    if other:
+        area, over = (fsc, channel["FSC-H"]) if other == "FSC-H" else (channel["FSC-W"], None)
+        if other == "FSC-H":
+            limit = doublet_limit(values[inside, fsc], values[inside, over], placement)
+        else:
+            width = values[inside, area]
+            limit = doublet_limit(width, np.ones_like(width), placement)
+        add("singlets", ((Bound(area, high=limit, over=over),),))
+        told("doublets", before, "{share:.1%} of cells are doublets by " + f"FSC-A and {other}")
+    else:
+        ready.checks.append(
+            Check("doublets", None, "fraction", "NOT_POSSIBLE", "no FSC-H or FSC-W: singlets not done")
+        )
+        ready.flags.append("doublets not removed")
+
+    if "Viability" not in channel:
+        ready.checks.append(
+            Check("viability", None, "fraction", "NOT_POSSIBLE", "no viability dye in the file")
+        )
+        ready.flags.append("dead cells not removed")
+        return
+    before, dye = inside, channel["Viability"]
+    cut, why = viability_cut(ready.folds(dye)[inside], placement)
+    if cut is None:
+        ready.checks.append(Check("viability", 1.0, "fraction", "PASS", f"nothing removed: {why}"))
+    else:
+        add("viable", ((Bound(dye, high=ready.scales[dye].back(cut)),),))
+        share = float(inside.sum() / max(1, before.sum()))
+        verdict = "FLAG" if share < 0.5 else "PASS"
+        ready.checks.append(
+            Check("viability", share, "fraction", verdict, f"{share:.1%} of singlets are viable")
+        )
+
+
+def _time_kept(ready: Prepared, placement: dict, max_share: float) -> Kept | None:
+    channel = ready.panel.channel
+    if "Time" not in channel:
+        return None
+    time = ready.values[:, channel["Time"]].astype(np.float64)
+    if time[0] == time[-1] or (np.diff(time) < 0).any():
+        return None
+    if float((time == time.max()).mean()) > 0.05:
+        return None
+    levels = {
+        marker: ready.folds(n)
+        for marker, n in channel.items()
+        if marker in ("FSC-A", "SSC-A", "CD45", "CD3")
+    }
+    return time_anomalies(time, levels, placement, max_share=max_share)
+
+
+def viability_cut(dye: np.ndarray, placement: dict) -> tuple[float | None, str]:
+    """Return the cut between viable and dead cells in e-folds, or None and why there is none.
+
+    Dead cells take up the dye: the cut is the valley above the lowest peak. A single population
+    is never cut in two.
+    """
+    if len(dye) < 2 * placement["valley_events"]:
+        return None, "too few events"
+    live = lowest_peak(dye, peak_height=placement["peak_height"])
+    return guarded_valley(dye, live + 0.3, float(dye.max()), **valley_rules(placement))

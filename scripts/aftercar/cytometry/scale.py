@@ -1,0 +1,39 @@
+"""The scale on which cuts are placed and plots are drawn; counts need none of it."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Scale:
+    """Turns stored values into e-folds and back.
+
+    arcsinh(x / cofactor) for linear data: e-folds for bright signals, linear near zero
+    (Finak 2010, 10.1186/1471-2105-11-546, compares such scales). `linear` holds data that were
+    exported on a display scale already: x / unit, where a unit is about one e-fold.
+    """
+
+    cofactor: float
+    linear: bool = False
+
+    def forward(self, values: np.ndarray | float) -> np.ndarray:
+        """Return e-folds."""
+        share = np.asarray(values, dtype=np.float64) / self.cofactor
+        return share if self.linear else np.arcsinh(share)
+
+    def back(self, place: float) -> float:
+        """Return the stored unit of a place, with 6 digits: what tables and gates then share."""
+        value = place if self.linear else float(np.sinh(np.clip(place, -40, 40)))
+        return float(f"{value * self.cofactor:.6g}")
+
+
+def scale_of(full_scale: float, largest: float, *, share: float, transformed: bool) -> Scale:
+    """Return the scale of a channel from its range and largest value.
+
+    `share` of the range is the arcsinh cofactor. Data on a display scale of some 4.5 decades or
+    4,100 channels get the unit that makes an e-fold of it.
+    """
+    if transformed:
+        return Scale(max(largest, 1e-6) / 10.4, linear=True)
+    return Scale(max(full_scale, largest, 1.0) * share)

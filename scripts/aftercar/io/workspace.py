@@ -1,0 +1,260 @@
+"""FlowJo workspaces and GatingML files: a laboratory's gates in, our gates out."""
+
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+from xml.etree import ElementTree
+
+import numpy as np
+
+GATING = "http://www.isac-net.org/std/Gating-ML/v2.0/gating"
+TRANSFORMS = "http://www.isac-net.org/std/Gating-ML/v2.0/transformations"
+DATATYPE = "http://www.isac-net.org/std/Gating-ML/v2.0/datatypes"
+
+
+class UnusableWorkspace(ValueError):  # noqa: N818 - the name says what happened to the specimen
+    """A workspace or gate file that cannot be applied to a specimen; the message says why."""
+
+
+@dataclass(frozen=True, eq=False)
+class WorkspaceGate:
+    """A gate of the laboratory, the events inside it and the count that the workspace stores."""
+
+    path: tuple[str, ...]  # from the root to the gate, without the root
+    mask: np.ndarray
+    stored_count: int | None
+
+
+def gate_with_workspace(fcs_path: str | Path, workspace: str | Path) -> list[WorkspaceGate]:
+    """Apply the gates of a FlowJo workspace (.wsp) or GatingML 2.0 file (.xml) to an FCS file.
+
+    A workspace names its samples: the one with the name of the file is taken, else the only one.
+    Raises UnusableWorkspace when none fits, when a gate cannot be resolved, or when the file is
+    neither. Gates are tested on raw events; FlowJo bins polygons on a 256 x 256 grid, so counts
+    can differ by some events.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # FlowKit warns of every sample that was not loaded
+        if Path(workspace).suffix.lower() == ".wsp":
+            return _flowjo(Path(fcs_path), Path(workspace))
+        return _gatingml(Path(fcs_path), Path(workspace))
+
+
+def _flowjo(fcs_path: Path, path: Path) -> list[WorkspaceGate]:
+    from flowkit import Workspace
+
+    try:
+        tree = ElementTree.parse(path).getroot()
+        workspace = Workspace(str(path), load_missing_file_data=True)
+    except (ElementTree.ParseError, KeyError, ValueError, AttributeError, TypeError) as error:
+        raise UnusableWorkspace(
+            f"the workspace cannot be read ({type(error).__name__}); save it again with FlowJo 10"
+        ) from None
+    names = workspace.get_sample_ids(loaded_only=False)
+    name = _sample_of(fcs_path.name, names)
+    strategy = _strategy(workspace, name)
+    return _apply(strategy, _sample(fcs_path), _stored_counts(tree, name))
+
+
+def _strategy(workspace, name: str):
+    try:
+        return workspace._sample_data_lut[name]["gating_strategy"]
+    except (KeyError, AttributeError):
+        return workspace.get_gating_strategy(name)
+
+
+def _sample_of(file_name: str, names: list[str]) -> str:
+    if file_name in names:
+        return file_name
+    folded = [name for name in names if name.casefold() == file_name.casefold()]
+    if len(folded) == 1:
+        return folded[0]
+    if len(names) == 1:
+        return names[0]
+    raise UnusableWorkspace(
+        f"the workspace holds {len(names)} samples and none has the name of the FCS file: looked for "
+        "the file name of column path, then for a workspace with one sample. Rename the file as in "
+        "FlowJo, or save a workspace with this specimen alone"
+    )
+
+
+def _gatingml(fcs_path: Path, path: Path) -> list[WorkspaceGate]:
+    from flowkit import parse_gating_xml
+    from flowkit.exceptions import FlowKitException
+
+    try:
+        strategy = parse_gating_xml(str(path))
+    except (
+        FlowKitException, KeyError, ValueError, TypeError, AttributeError, NotImplementedError,
+        ElementTree.ParseError, SyntaxError,
+    ) as error:  # fmt: skip
+        raise UnusableWorkspace(
+            f"the gate file is not valid GatingML 2.0 ({type(error).__name__}); export it again from "
+            "the program that drew the gates"
+        ) from None
+    return _apply(strategy, _sample(fcs_path), {})
+
+
+def _sample(fcs_path: Path):
+    from flowio.exceptions import FlowIOException
+    from flowkit import Sample
+
+    try:
+        return Sample(str(fcs_path), sample_id="specimen", use_flowjo_labels=True)
+    except (FlowIOException, ValueError, KeyError, TypeError) as error:
+        raise UnusableWorkspace(
+            f"the FCS file cannot be opened for the workspace ({type(error).__name__}); export it as "
+            "FCS 3.1, or leave column workspace empty to use a template"
+        ) from None
+
+
+def _apply(strategy, sample, stored: dict[tuple[str, ...], int]) -> list[WorkspaceGate]:
+    from flowkit.exceptions import FlowKitException
+
+    gates = strategy.get_gate_ids()
+    if not gates:
+        raise UnusableWorkspace("the workspace holds no gates for this specimen")
+    try:
+        results = strategy.gate_sample(sample)
+        found = []
+        for name, path in gates:
+            full = (*path[1:], name)
+            mask = results.get_gate_membership(name, path)
+            found.append(WorkspaceGate(full, np.asarray(mask), stored.get(full)))
+    except (FlowKitException, KeyError, ValueError, IndexError, TypeError) as error:
+        raise UnusableWorkspace(
+            f"a gate of the workspace needs a channel, compensation or axis that the FCS file does "
+            f"not have ({type(error).__name__}); no event was counted"
+        ) from None
+    return sorted(found, key=lambda gate: (len(gate.path), gate.path))
+
+
+def _stored_counts(tree: ElementTree.Element, sample: str) -> dict[tuple[str, ...], int]:
+    """Counts that FlowJo wrote beside each population of a sample, by path."""
+    counts: dict[tuple[str, ...], int] = {}
+
+    def walk(node: ElementTree.Element, path: tuple[str, ...]) -> None:
+        for child in node.findall("Subpopulations/*"):
+            name = child.get("name")
+            if name is None:
+                continue
+            number = child.get("count", "")
+            if number.lstrip("-").isdigit() and int(number) >= 0:
+                counts[(*path, name)] = int(number)
+            walk(child, (*path, name))
+
+    for node in tree.iter("SampleNode"):
+        if node.get("name") == sample:
+            walk(node, ())
+    return counts
+
+
+def write_gates(path: str | Path, gates: list, names: list[str], spill, time_step: float | None) -> None:
+    """Write placed gates as GatingML 2.0 that gives the same counts in FlowKit.
+
+    `gates` have name, parent (empty: all events) and alternatives of bounds (channel, low, high,
+    over); `names` are the channels' $PnN; `spill` has names, index and matrix, or is None.
+    FlowKit multiplies time by $TIMESTEP: borders of time are written in seconds.
+    """
+    ElementTree.register_namespace("gating", GATING)
+    ElementTree.register_namespace("transforms", TRANSFORMS)
+    ElementTree.register_namespace("data-type", DATATYPE)
+    root = ElementTree.Element(f"{{{GATING}}}Gating-ML")
+    if spill is not None:
+        _write_matrix(root, spill)
+    compensated = set() if spill is None else set(spill.index)
+    ratios: dict[tuple[int, int], str] = {}
+    for gate in gates:
+        for bounds in gate.alternatives:
+            for bound in bounds:
+                if bound.over is not None and (bound.channel, bound.over) not in ratios:
+                    ratios[bound.channel, bound.over] = f"ratio_{len(ratios) + 1}"
+                    _write_ratio(root, ratios[bound.channel, bound.over], names, bound)
+    for gate in gates:
+        parts = [gate.name] if len(gate.alternatives) == 1 else [
+            f"{gate.name}__{n}" for n in range(1, len(gate.alternatives) + 1)
+        ]  # fmt: skip
+        for part, bounds in zip(parts, gate.alternatives, strict=True):
+            node = ElementTree.SubElement(root, f"{{{GATING}}}RectangleGate")
+            _identify(node, part, gate.parent)
+            for bound in _merged(bounds):
+                scale = 1.0
+                if names[bound.channel].strip().lower() == "time" and time_step:
+                    scale = time_step
+                _write_bound(node, bound, names, compensated, ratios, scale)
+        if len(parts) > 1:
+            node = ElementTree.SubElement(root, f"{{{GATING}}}BooleanGate")
+            _identify(node, gate.name, gate.parent)
+            either = ElementTree.SubElement(node, f"{{{GATING}}}or")
+            for part in parts:
+                reference = ElementTree.SubElement(either, f"{{{GATING}}}gateReference")
+                reference.set(f"{{{GATING}}}ref", part)
+    ElementTree.indent(root)
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    ElementTree.ElementTree(root).write(path, encoding="UTF-8", xml_declaration=True)
+
+
+def _merged(bounds: tuple) -> list:
+    """One dimension per channel: a gate that asks twice for a channel keeps the tighter limits."""
+    from dataclasses import replace
+
+    merged: dict[tuple[int, int | None], object] = {}
+    for bound in bounds:
+        key = (bound.channel, bound.over)
+        if key in merged:
+            first = merged[key]
+            lows = [x for x in (first.low, bound.low) if x is not None]  # type: ignore[attr-defined]
+            highs = [x for x in (first.high, bound.high) if x is not None]  # type: ignore[attr-defined]
+            bound = replace(
+                bound, low=max(lows) if lows else None, high=min(highs) if highs else None
+            )
+        merged[key] = bound
+    return list(merged.values())
+
+
+def _identify(node: ElementTree.Element, name: str, parent: str) -> None:
+    node.set(f"{{{GATING}}}id", name)
+    if parent:
+        node.set(f"{{{GATING}}}parent_id", parent)
+
+
+def _write_bound(node, bound, names, compensated, ratios, scale) -> None:
+    dimension = ElementTree.SubElement(node, f"{{{GATING}}}dimension")
+    used = "Spill" if bound.over is None and bound.channel in compensated else "uncompensated"
+    dimension.set(f"{{{GATING}}}compensation-ref", used)
+    if bound.low is not None:
+        dimension.set(f"{{{GATING}}}min", repr(float(bound.low * scale)))
+    if bound.high is not None:
+        dimension.set(f"{{{GATING}}}max", repr(float(bound.high * scale)))
+    if bound.over is None:
+        name = ElementTree.SubElement(dimension, f"{{{DATATYPE}}}fcs-dimension")
+        name.set(f"{{{DATATYPE}}}name", names[bound.channel])
+    else:
+        name = ElementTree.SubElement(dimension, f"{{{DATATYPE}}}new-dimension")
+        name.set(f"{{{DATATYPE}}}transformation-ref", ratios[bound.channel, bound.over])
+
+
+def _write_ratio(root, name: str, names: list[str], bound) -> None:
+    node = ElementTree.SubElement(root, f"{{{TRANSFORMS}}}transformation")
+    node.set(f"{{{TRANSFORMS}}}id", name)
+    ratio = ElementTree.SubElement(node, f"{{{TRANSFORMS}}}fratio")
+    for key, value in (("A", "1"), ("B", "0"), ("C", "0")):
+        ratio.set(f"{{{TRANSFORMS}}}{key}", value)
+    for channel in (bound.channel, bound.over):
+        part = ElementTree.SubElement(ratio, f"{{{DATATYPE}}}fcs-dimension")
+        part.set(f"{{{DATATYPE}}}name", names[channel])
+
+
+def _write_matrix(root, spill) -> None:
+    matrix = ElementTree.SubElement(root, f"{{{TRANSFORMS}}}spectrumMatrix")
+    matrix.set(f"{{{TRANSFORMS}}}id", "Spill")
+    for kind in ("fluorochromes", "detectors"):
+        part = ElementTree.SubElement(matrix, f"{{{TRANSFORMS}}}{kind}")
+        for name in spill.names:
+            node = ElementTree.SubElement(part, f"{{{DATATYPE}}}fcs-dimension")
+            node.set(f"{{{DATATYPE}}}name", name)
+    for row in spill.matrix:
+        spectrum = ElementTree.SubElement(matrix, f"{{{TRANSFORMS}}}spectrum")
+        for value in row:
+            node = ElementTree.SubElement(spectrum, f"{{{TRANSFORMS}}}coefficient")
+            node.set(f"{{{TRANSFORMS}}}value", repr(float(value)))

@@ -1,0 +1,39 @@
+"""Place the cuts that the controls of a batch give (rule place_batch_cuts)."""
+
+from typing import TYPE_CHECKING
+
+from aftercar.contracts.cytometry import BATCH_CUTS
+from aftercar.contracts.events import Check
+from aftercar.contracts.specimen import INPUT_FILES, QUALITY
+from aftercar.cytometry.specimen import control_specimen, place_batch, quality_row, thresholds
+from aftercar.cytometry.template import parse_template
+from aftercar.io.fcs import UnreadableFile, read_fcs
+from aftercar.io.joblog import start_log
+from aftercar.io.provenance import input_row
+from aftercar.io.tables import write_table
+from aftercar.io.templates import read_template
+
+if TYPE_CHECKING:
+    from snakemake.iocontainers import snakemake
+
+if __name__ == "__main__":
+    log = start_log(snakemake.log[0])
+    batch, settings = snakemake.wildcards.batch, snakemake.params.settings
+    panels = {name: parse_template(read_template(p)) for name, p in snakemake.params.panels.items()}
+    readable, failed, inputs = [], [], []
+    for row in snakemake.params.controls:
+        if not row["path"]:
+            continue
+        inputs.append(input_row(row["sample_id"], row["patient_id"], "data", row["path"]))
+        try:
+            readable.append((row, read_fcs(row["path"])))
+            log.info("%s: %d events", row["sample_id"], len(readable[-1][1]))
+        except UnreadableFile as error:
+            log.warning("%s: %s", row["sample_id"], error)
+            check = Check("readable", None, "", "FAIL", str(error))
+            failed.append(quality_row(control_specimen(row, batch), check))
+    cuts, quality = place_batch(batch, readable, panels, thresholds(settings))
+    log.info("%d cuts, %d by a control", len(cuts), sum(c["source"] == "CONTROL" for c in cuts))
+    write_table(BATCH_CUTS, BATCH_CUTS.frame(cuts), snakemake.output.cuts)
+    write_table(QUALITY, QUALITY.frame(quality + failed), snakemake.output.quality)
+    write_table(INPUT_FILES, INPUT_FILES.frame(inputs), snakemake.output.inputs)

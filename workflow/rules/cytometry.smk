@@ -1,0 +1,111 @@
+"""
+Gate flow specimens: cuts from the controls of the batch, then all specimens of a patient.
+
+REQUIRED INPUTS:  column `path` (FCS) of flow rows           samples.tsv
+                  column `workspace` (.wsp, GatingML), if any
+OUTPUTS:          <results>/cytometry/batches/{batch}.cuts.tsv          contract: BATCH_CUTS
+                  <results>/cytometry/batches/{batch}.quality.tsv       contract: QUALITY
+                  <results>/cytometry/batches/{batch}.inputs.tsv        contract: INPUT_FILES
+                  <results>/cytometry/patients/{patient}.populations.tsv contract: POPULATIONS
+                  <results>/cytometry/patients/{patient}.ratios.tsv      contract: RATIOS
+                  <results>/cytometry/patients/{patient}.cuts.tsv        contract: CUTS
+                  <results>/cytometry/patients/{patient}.concordance.tsv contract: CONCORDANCE
+                  <results>/cytometry/patients/{patient}.quality.tsv     contract: QUALITY
+                  <results>/cytometry/patients/{patient}.inputs.tsv      contract: INPUT_FILES
+                  <results>/cytometry/patients/{patient}.views.parquet   contract: GATE_VIEWS
+                  <results>/cytometry/gates/{patient}/{sample_id}.xml    GatingML 2.0
+CONFIG:           cytometry/*
+"""
+
+GATING_RESOURCES = (
+    "resources/gating/markers.yaml",
+    "resources/gating/placement.yaml",
+    "workflow/schemas/gating.schema.yaml",
+    *config["cytometry"]["panels"].values(),
+)
+
+
+def batch_of(row):
+    """The batch that a flow row was acquired in."""
+    return row["batch"] or "unbatched"
+
+
+def control_rows(batch):
+    """Readable controls of a batch whose panel has a template."""
+    return [
+        row
+        for row in CONTROLS
+        if batch_of(row) == batch and row["panel"] in config["cytometry"]["panels"]
+    ]
+
+
+def cuts_of_batches(wildcards):
+    """Cuts of the batches that the patient's flow specimens were acquired in."""
+    mine = {batch_of(row) for row in specimens(wildcards.patient, "flow")}
+    return collect(
+        "<results>/cytometry/batches/{batch}.cuts.tsv",
+        batch=[batch for batch in BATCHES if batch in mine],
+    )
+
+
+rule place_batch_cuts:
+    input:
+        checked=ancient("<results>/quality/input_checks.tsv"),
+        controls=lambda wildcards: files_of(control_rows(wildcards.batch), "path"),
+    output:
+        cuts="<results>/cytometry/batches/{batch}.cuts.tsv",
+        quality="<results>/cytometry/batches/{batch}.quality.tsv",
+        inputs="<results>/cytometry/batches/{batch}.inputs.tsv",
+    log:
+        "<logs>/place_batch_cuts/{batch}.log",
+    conda:
+        "../../envs/base.yaml"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, input, attempt: max(1000, 6 * input.size_mb) * attempt,
+        runtime="20m",
+    params:
+        code=digest("place_batch_cuts", *GATING_RESOURCES),
+        controls=lambda wildcards: control_rows(wildcards.batch),
+        panels={
+            name: resource(path) for name, path in config["cytometry"]["panels"].items()
+        },
+        settings=lookup("cytometry", within=config),
+    script:
+        "../../scripts/place_batch_cuts.py"
+
+
+rule gate_patient:
+    input:
+        checked=ancient("<results>/quality/input_checks.tsv"),
+        cuts=cuts_of_batches,
+        files=lambda wildcards: files_of(
+            specimens(wildcards.patient, "flow"), "path", "workspace"
+        ),
+    output:
+        populations="<results>/cytometry/patients/{patient}.populations.tsv",
+        ratios="<results>/cytometry/patients/{patient}.ratios.tsv",
+        cuts="<results>/cytometry/patients/{patient}.cuts.tsv",
+        concordance="<results>/cytometry/patients/{patient}.concordance.tsv",
+        quality="<results>/cytometry/patients/{patient}.quality.tsv",
+        inputs="<results>/cytometry/patients/{patient}.inputs.tsv",
+        views="<results>/cytometry/patients/{patient}.views.parquet",
+        gates=directory("<results>/cytometry/gates/{patient}"),
+    log:
+        "<logs>/gate_patient/{patient}.log",
+    conda:
+        "../../envs/cytometry.yaml"
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, input, attempt: max(1000, 8 * input.size_mb) * attempt,
+        runtime=lambda wildcards, input, attempt: 20 * attempt,
+    params:
+        code=digest("gate_patient", *GATING_RESOURCES),
+        specimens=lambda wildcards: specimens(wildcards.patient, "flow"),
+        sheets=lambda wildcards: sheet_rows(wildcards.patient, "infusions", "labs"),
+        panels={
+            name: resource(path) for name, path in config["cytometry"]["panels"].items()
+        },
+        settings=lookup("cytometry", within=config),
+    script:
+        "../../scripts/gate_patient.py"
