@@ -1,6 +1,7 @@
 """All measurements of one patient as rows of EVIDENCE; no specimen is lost."""
 
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from typing import NamedTuple
 
 import pandas as pd
 
@@ -43,20 +44,23 @@ STREAM_TABLES = {
 }
 
 
-@dataclass(frozen=True, eq=False)
-class StreamTables:
+# A stream that was not needed; never written to.
+NOTHING = pd.DataFrame()
+
+
+class StreamTables(NamedTuple):
     """What the streams found in one patient; a stream that his assays do not need is empty."""
 
-    populations: pd.DataFrame = field(default_factory=POPULATIONS.empty)
-    ratios: pd.DataFrame = field(default_factory=RATIOS.empty)
-    variants: pd.DataFrame = field(default_factory=VARIANTS.empty)
-    callability: pd.DataFrame = field(default_factory=CALLABILITY.empty)
-    splicing: pd.DataFrame = field(default_factory=SPLICING.empty)
-    loh: pd.DataFrame = field(default_factory=LOH.empty)
-    clones: pd.DataFrame = field(default_factory=CLONES.empty)
-    antigen_loss: pd.DataFrame = field(default_factory=ANTIGEN_LOSS.empty)
-    cell_populations: pd.DataFrame = field(default_factory=CELL_POPULATIONS.empty)
-    quality: pd.DataFrame = field(default_factory=QUALITY.empty)
+    populations: pd.DataFrame = NOTHING
+    ratios: pd.DataFrame = NOTHING
+    variants: pd.DataFrame = NOTHING
+    callability: pd.DataFrame = NOTHING
+    splicing: pd.DataFrame = NOTHING
+    loh: pd.DataFrame = NOTHING
+    clones: pd.DataFrame = NOTHING
+    antigen_loss: pd.DataFrame = NOTHING
+    cell_populations: pd.DataFrame = NOTHING
+    quality: pd.DataFrame = NOTHING
 
 
 def collect_evidence(
@@ -70,19 +74,25 @@ def collect_evidence(
     """
     infusions = sorted(map(infusion_of, sheets["infusions"]), key=lambda i: i.number)
     rows = [
-        *population_evidence(tables.populations, infusions),
-        *ratio_evidence(tables.ratios),
-        *variant_evidence(tables.variants),
-        *callability_evidence(tables.callability),
-        *splicing_evidence(tables.splicing),
-        *loh_evidence(tables.loh),
-        *clone_evidence(tables.clones, tables.variants),
-        *antigen_loss_evidence(tables.antigen_loss),
-        *cell_population_evidence(tables.cell_populations),
+        *_of(tables.populations, lambda table: population_evidence(table, infusions)),
+        *_of(tables.ratios, ratio_evidence),
+        *_of(tables.variants, variant_evidence),
+        *_of(tables.callability, callability_evidence),
+        *_of(tables.splicing, splicing_evidence),
+        *_of(tables.loh, loh_evidence),
+        *_of(tables.clones, lambda table: clone_evidence(table, tables.variants)),
+        *_of(tables.antigen_loss, antigen_loss_evidence),
+        *_of(tables.cell_populations, cell_population_evidence),
         *laboratory_evidence(sheets["labs"], infusions),
     ]
     rows += _specimens_without_value(sheets["samples"], rows, tables.quality)
     return sorted(rows, key=_key)
+
+
+def _of(
+    table: pd.DataFrame, collect: Callable[[pd.DataFrame], list[dict[str, object]]]
+) -> list[dict[str, object]]:
+    return collect(table) if len(table) else []
 
 
 def _key(row: dict[str, object]) -> tuple:
@@ -102,7 +112,7 @@ def _specimens_without_value(
 ) -> list[dict[str, object]]:
     measured = {row["sample_id"] for row in rows}
     failures: dict[str, list[str]] = {}
-    for check in quality.to_dict("records"):
+    for check in quality.to_dict("records") if len(quality) else []:
         if check["verdict"] == "FAIL":
             failures.setdefault(check["sample_id"], []).append(check["message"])
     return [

@@ -4,11 +4,12 @@ from typing import NamedTuple
 
 from aftercar.evidence.landmarks import Standing, applies, targets_asked, targets_of_rule
 from aftercar.evidence.predicates import evaluate
-from aftercar.evidence.rulebook import Rule, Rulebook
+from aftercar.evidence.rulebook import Mechanism, Rule, Rulebook
 from aftercar.evidence.timeline import View
 from aftercar.evidence.verdicts import Verdict
 
 GRADES = "ABCD"
+NO_SUCH_TARGET = "the rule does not speak of the antigens that the infusions target"
 
 
 class Result(NamedTuple):
@@ -31,24 +32,24 @@ def results_at(rulebook: Rulebook, view: View, standing: Standing) -> list[Resul
     NOT_APPLICABLE with the reason.
     """
     results = []
+    asked_by = {name: targets_asked(m, view) for name, m in rulebook.mechanisms.items()}
+    refused = {
+        name: bool(view.targets) and not applies(m.applies_if, view)
+        for name, m in rulebook.mechanisms.items()
+    }
     for rule in rulebook.rules:
-        why_not = _why_not_applicable(rule, rulebook, view, standing)
-        targets = targets_of_rule(rule, view)
-        if why_not or not targets:
-            reason = why_not or "no infusion targets an antigen that the rule speaks of"
-            asked = targets_asked(rulebook.mechanisms[rule.mechanism], view)
-            for target in asked if rule.per_target else ("",):
-                results.append(
-                    _result(rule, target, Verdict("NOT_APPLICABLE", reason=reason), view)
-                )
+        mechanism = rulebook.mechanisms[rule.mechanism]
+        why_not = _why_not_applicable(rule, mechanism, refused[rule.mechanism], view, standing)
+        targets = () if why_not else targets_of_rule(rule, view)
+        if not targets:
+            verdict = Verdict("NOT_APPLICABLE", reason=why_not or NO_SUCH_TARGET)
+            asked = asked_by[rule.mechanism] if rule.per_target else ("",)
+            results += [_result(rule, target, verdict, view) for target in asked]
             continue
-        if rule.per_target and rulebook.mechanisms[rule.mechanism].per_target:
-            others = set(targets_asked(rulebook.mechanisms[rule.mechanism], view)) - set(targets)
-            reason = f"the rule speaks of {', '.join(rule.raw.get('applies_to_targets', []))} only"
-            results += [
-                _result(rule, other, Verdict("NOT_APPLICABLE", reason=reason), view)
-                for other in sorted(others - {""})
-            ]
+        if rule.per_target and mechanism.per_target:
+            verdict = Verdict("NOT_APPLICABLE", reason=NO_SUCH_TARGET)
+            others = set(asked_by[rule.mechanism]) - {*targets, ""}
+            results += [_result(rule, other, verdict, view) for other in sorted(others)]
         for target in targets:
             gene = rulebook.genes.get(target, "")
             verdict = evaluate(rule.predicate, view, target, gene, rulebook.recovery)
@@ -56,19 +57,19 @@ def results_at(rulebook: Rulebook, view: View, standing: Standing) -> list[Resul
     return _with_superseded(results, view.day)
 
 
-def _why_not_applicable(rule: Rule, rulebook: Rulebook, view: View, standing: Standing) -> str:
-    if standing.clock == "ENDED" and not rule.raw.get("after_relapse", False):
-        return standing.reason
-    if standing.end is not None and standing.end.event == "death":
-        return standing.reason
+def _why_not_applicable(
+    rule: Rule, mechanism: Mechanism, refused: bool, view: View, standing: Standing
+) -> str:
+    if standing.end is not None:
+        counts_after = rule.raw.get("after_relapse", False) and standing.end.event != "death"
+        if not counts_after:
+            return standing.reason
     if not rule.first_day <= view.day <= rule.last_day:
         return f"speaks of landmarks from day {rule.first_day} to day {rule.last_day}"
-    mechanism = rulebook.mechanisms[rule.mechanism]
-    asked_anyway = mechanism.applies_if_found and rule.raw.get("direct", False)
-    if view.targets and not asked_anyway and not applies(mechanism.applies_if, view):
+    if refused and not (mechanism.applies_if_found and rule.raw.get("direct", False)):
         return mechanism.not_applicable_reason
     if view.targets and "applies_if" in rule.raw and not applies((rule.raw["applies_if"],), view):
-        return "no infusion targets an antigen that the rule speaks of"
+        return NO_SUCH_TARGET
     return ""
 
 
