@@ -199,7 +199,8 @@ def place_cut(
     if place is None and reference is not None:
         place, source = reference_cut(rule, reference, control_quantile), "INTERNAL"
         flags.append(f"cut beside {reference.gate} of the specimen itself ({reference.shape.events})")
-        background = float((reference.events >= place).mean())
+        # by construction of the cut, this share of a normal population lies above it
+        background = max(float((reference.events >= place).mean()), 1 - control_quantile)
     if place is None:
         return _from_data(rule, unplaced, within, scale, placement, skipped)
     moved, was_moved = refined(place, rule, within, placement)

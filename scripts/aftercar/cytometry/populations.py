@@ -99,7 +99,7 @@ def background_events(gating: Gating, rule: ReportRule) -> float | None:
         asked = gating.template.gates.get(name)
         if asked is None:
             continue
-        sides = [asked.where, asked.if_present, *asked.any_of, asked.fallback]
+        sides = [asked.where, asked.if_present, *asked.any_of]
         if not any(side.get(rule.background) == "above" for side in sides):
             continue
         inside = gating.gate(asked.parent).mask
