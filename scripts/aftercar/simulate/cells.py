@@ -94,7 +94,7 @@ B_BLAST: dict[str, float] = {
 }
 PROGRAMMES: dict[str, dict[str, float]] = {
     "leukemic_b": B_BLAST,
-    "leukemic_b_first_hit": B_BLAST | {"CD19": 5.7},
+    "leukemic_b_first_hit": B_BLAST | {"CD19": 7.15},
     "leukemic_b_lost": B_BLAST
     | {"CD19": 0.6, "MKI67": 3, "TOP2A": 3, "TYMS": 4, "HMGB2": 8, "LGALS1": 12, "CD34": 5},
     "leukemic_myeloid": {
@@ -221,9 +221,9 @@ PROGRAMMES: dict[str, dict[str, float]] = {
     },
 }
 IDENTITY = {"leukemic_b_first_hit": "leukemic_b", "leukemic_b_lost": "leukemic_b"}
-# share of a cell's own CD19 molecules that carry the planted variant: one of two alleles, most of
-# whose transcripts decay; then the only allele
-MUTANT_MOLECULES = {"leukemic_b_first_hit": 0.13, "leukemic_b_lost": 1.0}
+# share of a cell's own CD19 molecules that carry the planted variant: one of two alleles, more than
+# half of whose transcripts decay; then the only allele, which is also transcribed less
+MUTANT_MOLECULES = {"leukemic_b_first_hit": 0.3, "leukemic_b_lost": 1.0}
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from aftercar.simulate.cells import CellCounts
+from aftercar.simulate.cells import MUTANT_MOLECULES, CellCounts
 from aftercar.simulate.expectations import clock_end
 from aftercar.simulate.genome import (
     PLANTED,
@@ -118,7 +118,8 @@ def clone_rows(patient: Patient, library: Cells, cells: CellCounts) -> list[dict
         inside = population.startswith("leukemic") and leukemic
         rows.append({
             "sample_id": sample_id(patient, library), "population": population,
-            "mutant": "yes" if population in ("leukemic_b_first_hit", "leukemic_b_lost") else "no",
+            "mutant": "yes" if population in MUTANT_MOLECULES else "no",
+            "mutant_share_of_cd19_molecules": MUTANT_MOLECULES.get(population, 0.0),
             "antigen_status": "LOST" if population == "leukemic_b_lost" else "",
             "cells": number, "cells_of_good_quality": int(good.sum()),
             "fraction_of_leukemic": f"{number / leukemic:.6g}" if inside else "",
