@@ -1,0 +1,169 @@
+"""The first page: the answer by mechanism, what it rests on, what is missing, what changed."""
+
+from aftercar.contracts.vocabulary import MECHANISMS
+from aftercar.report.numbers import parts, unique
+from aftercar.report.statements import driver, readable
+from aftercar.report.words import BOUND_WORDS, RISK_SHORT, chip
+
+ORDER = ("SIGNAL", "SIGNAL_CONFLICTING", "NO_SIGNAL", "NOT_ASSESSABLE", "NOT_APPLICABLE")
+
+
+def mechanism_title(row: dict) -> str:
+    """Return `antigen-positive relapse (CD19)`."""
+    target = f" ({row['target']})" if row["target"] else ""
+    return f"{MECHANISMS[row['mechanism']]}{target}"
+
+
+def latest_landmark(risk: list[dict], summary: dict) -> tuple[str, int | None, str]:
+    """Return the latest landmark with data, its day, and the one before it; "" where none is."""
+    days = sorted({(row["landmark_day"], row["landmark"]) for row in risk})
+    found = next((day for day, name in days if name == summary["landmark"]), None)
+    if found is None:
+        return "", None, ""
+    earlier = [name for day, name in days if day < found]
+    return summary["landmark"], found, earlier[-1] if earlier else ""
+
+
+def mechanism_rows(
+    risk: list[dict], landmark: str, landmark_day: int | None, before: str
+) -> list[dict]:
+    """Return what page 1 says of each mechanism at a landmark, applicable ones only."""
+    earlier = {
+        (r["mechanism"], r["target"]): r["category"] for r in risk if r["landmark"] == before
+    }
+    return [
+        {
+            "mechanism": row["mechanism"],
+            "title": mechanism_title(row),
+            "target": row["target"],
+            "category": chip("risk", row["category"]),
+            "before": _before(earlier.get((row["mechanism"], row["target"]))),
+            "drivers": [driver(text, landmark_day) for text in parts(row["drivers"], " | ")],
+            "conflicts": [readable(text, landmark_day) for text in parts(row["conflicts"], " | ")],
+            "grade": row["evidence_grade"],
+            "missing": [readable(text) for text in parts(row["missing_tests"], ";")],
+            "stale": [readable(text) for text in parts(row["stale_tests"], ";")],
+            "tests": f"{row['tests_done']} of {row['tests_due']}",
+            "reason": readable(row["reason"], landmark_day),
+            "bounds": bounds(row),
+            "evidence_ids": parts(row["evidence_ids"], ";"),
+        }
+        for row in sorted(risk, key=lambda r: (r["mechanism"], r["target"]))
+        if row["landmark"] == landmark and row["category"] != "NOT_APPLICABLE"
+    ]
+
+
+def _before(category: str | None) -> dict[str, str] | None:
+    if category is None:
+        return None
+    return chip("risk", category) | {"text": RISK_SHORT[category]}
+
+
+def bounds(row: dict) -> str:
+    """Say what the category would be if every missing test were known; "" where none is missing."""
+    low, high = row["if_missing_negative"], row["if_missing_positive"]
+    if low == high == row["category"]:
+        return ""
+    if low == high:
+        return f"whatever the missing tests said: {BOUND_WORDS[low]}"
+    return f"{BOUND_WORDS[low]} if all missing tests were negative, {BOUND_WORDS[high]} if all were positive"
+
+
+def not_applicable(risk: list[dict], landmark: str) -> list[dict[str, str]]:
+    """Return the mechanisms that do not apply to the patient, with the reason."""
+    return [
+        {
+            "mechanism": row["mechanism"],
+            "title": mechanism_title(row),
+            "reason": readable(row["reason"]),
+        }
+        for row in sorted(risk, key=lambda r: (r["mechanism"], r["target"]))
+        if row["landmark"] == landmark and row["category"] == "NOT_APPLICABLE"
+    ]
+
+
+def headline(mechanisms: list[dict], landmark: str) -> str:
+    """Return the answer in one sentence, the most serious finding first."""
+    if not landmark:
+        return "Not assessable: there is no usable test at any landmark"
+    by_category = {
+        word: [m["title"] for m in mechanisms if m["category"]["status"] == word] for word in ORDER
+    }
+    if by_category["SIGNAL"]:
+        return f"Signal for {_listed(by_category['SIGNAL'])}"
+    if by_category["SIGNAL_CONFLICTING"]:
+        return f"Conflicting evidence on {_listed(by_category['SIGNAL_CONFLICTING'])}"
+    unknown = len(by_category["NOT_ASSESSABLE"])
+    if by_category["NO_SIGNAL"] and not unknown:
+        return "No signal in the adequate tests of any applicable mechanism"
+    if by_category["NO_SIGNAL"]:
+        clear = _listed(by_category["NO_SIGNAL"])
+        return f"No signal for {clear}; {_count(unknown)} not assessable"
+    return "Not assessable: no applicable mechanism had its minimum tests"
+
+
+def _count(mechanisms: int) -> str:
+    return f"{mechanisms} mechanism{'s are' if mechanisms > 1 else ' is'}"
+
+
+def _listed(titles: list[str]) -> str:
+    return ", ".join(titles[:-1]) + " and " + titles[-1] if len(titles) > 1 else titles[0]
+
+
+def changes(mechanisms: list[dict], before: str, landmark: str) -> list[str]:
+    """Say what changed since the landmark before; three lines at most."""
+    if not landmark:
+        return []
+    if not before:
+        return [f"{landmark} is the first landmark: there is nothing to compare with."]
+    changed = [
+        f"{m['mechanism']} {m['title']}: {m['before']['text']} at {before}, "
+        f"now {RISK_SHORT[m['category']['status']]}"
+        for m in mechanisms
+        if m["before"] is not None and m["before"]["status"] != m["category"]["status"]
+    ]
+    if not changed:
+        return [f"No category changed between {before} and {landmark}."]
+    more = [f"and {len(changed) - 2} more, see all landmarks"] if len(changed) > 3 else []
+    return changed[: 2 if more else 3] + more
+
+
+def due_tests(mechanisms: list[dict]) -> list[dict[str, object]]:
+    """Return each missing or stale test once, with the mechanisms that need it."""
+    tests: dict[tuple[str, str], list[str]] = {}
+    for mechanism in mechanisms:
+        for state in ("missing", "stale"):
+            for test in mechanism[state]:
+                tests.setdefault((state, test), []).append(mechanism["mechanism"])
+    return [
+        {"test": test, "state": "too old" if state == "stale" else "not done", "for": unique(names)}
+        for (state, test), names in tests.items()
+    ]
+
+
+def landmark_matrix(
+    risk: list[dict], latest_day: int | None, last_day: int | None
+) -> dict[str, object]:
+    """Return mechanisms by landmarks; a landmark after the last data is `not reached`."""
+    landmarks = sorted({(r["landmark_day"], r["landmark"]) for r in risk})
+    names = sorted({(r["mechanism"], r["target"]) for r in risk})
+    cells = {(r["mechanism"], r["target"], r["landmark"]): r for r in risk}
+    rows = []
+    for mechanism, target in names:
+        mine = [cells.get((mechanism, target, name)) for _, name in landmarks]
+        if all(row is None or row["category"] == "NOT_APPLICABLE" for row in mine):
+            continue
+        title = mechanism_title({"mechanism": mechanism, "target": target})
+        shown = [_matrix_cell(row, latest_day, last_day) for row in mine]
+        rows.append({"mechanism": mechanism, "title": title, "cells": shown})
+    return {"landmarks": [name for _, name in landmarks], "rows": rows}
+
+
+def _matrix_cell(row: dict | None, latest_day: int | None, last_day: int | None) -> dict[str, str]:
+    if row is None:
+        return {"status": "", "text": "no row", "kind": "na"}
+    day = row["landmark_day"]
+    later = last_day is not None and day > last_day and (latest_day is None or day > latest_day)
+    if later and row["category"] == "NOT_ASSESSABLE":
+        return chip("risk", row["category"]) | {"text": "not reached", "kind": "later"}
+    return chip("risk", row["category"]) | {"text": RISK_SHORT[row["category"]]}

@@ -1,0 +1,466 @@
+"""Pages of each stream: cytometry, sequencing, single cells, in the words of their readers."""
+
+from aftercar.report.numbers import (
+    count_text,
+    day_text,
+    fraction_text,
+    interval_of_days,
+    number,
+    parts,
+    percent,
+    quantity,
+    with_interval,
+)
+from aftercar.report.statements import readable
+from aftercar.report.tabulate import dash, table
+from aftercar.report.words import LINEAGE_WORDS, SPECIMEN_WORDS, chip
+
+CUT_WORDS = {
+    "WORKSPACE": "the lab's workspace",
+    "CONTROL": "control of the batch",
+    "REFERENCE": "reference population",
+    "REFINED": "control, refined on the data",
+    "DATA": "valley of the data",
+    "NONE": "no cut",
+}
+SCOPE_WORDS = {"all_t": "all T cells", "car_negative_t": "CAR-negative T cells"}
+
+
+def specimen_title(row: dict) -> str:
+    """Return `D88 blood P02-d88-pb`."""
+    return f"{day_text(row['day'])} {SPECIMEN_WORDS[row['specimen']]} {row['sample_id']}"
+
+
+def recovery_table(recovery: list[dict]) -> dict:
+    """Return recovery by every named rule; rules that disagree stand side by side."""
+    return table(
+        "Recovery by each named rule. Days are an interval: after the last specimen without, by the "
+        "first confirmed with recovery.",
+        (
+            "Rule",
+            "What recovers",
+            "Definition",
+            "Status",
+            "When",
+            "Attributable to the CAR",
+            "Values",
+        ),
+        [
+            (
+                r["rule_id"],
+                LINEAGE_WORDS.get(r["lineage"], r["lineage"]),
+                r["definition"],
+                chip("rule", r["status"]),
+                interval_of_days(r["recovered_after_day"], r["recovered_until_day"]),
+                readable(r["attribution"]) or "not asked",
+                [readable(value) for value in parts(r["values"], ";")] or "–",
+            )
+            for r in sorted(recovery, key=lambda r: (r["lineage"], r["rule_id"]))
+        ],
+        empty="recovery: not assessed",
+    )
+
+
+def population_table(populations: list[dict]) -> dict:
+    """Return the populations that rules use, by specimen; counts come first, then the fraction."""
+    named = [r for r in populations if r["role"] or r["status"] == "FAILED"]
+    return table(
+        "Populations by flow cytometry, with counts, 95 % Wilson intervals and limits",
+        (
+            "Specimen",
+            "Population",
+            "#Events",
+            "Fraction",
+            "Absolute",
+            "LOD / LLOQ",
+            "Status",
+            "Cut from",
+            "Remarks",
+        ),
+        [
+            (
+                specimen_title(r),
+                f"{r['population'].replace('_', ' ')}{' (' + r['target'] + ')' if r['target'] else ''}",
+                f"{count_text(r['count'])} of {count_text(r['denominator_count'])}",
+                f"{fraction_text(r)} of {r['denominator'].replace('_', ' ')}",
+                _absolute(r),
+                _population_limits(r),
+                chip("measurement", r["status"]),
+                CUT_WORDS[r["cut_source"]],
+                dash(r["flags"]),
+            )
+            for r in sorted(named, key=lambda r: (r["day"] is None, r["day"] or 0, r["sample_id"]))
+        ],
+        empty="flow cytometry: not tested",
+    )
+
+
+def _absolute(row: dict) -> str:
+    if row["cells_per_ul"] is None:
+        return "no count basis"
+    value = with_interval(
+        row["cells_per_ul"], row["cells_per_ul_low"], row["cells_per_ul_high"], "cells/uL"
+    )
+    return f"{value}, {row['count_basis']}" if row["count_basis"] else value
+
+
+def _population_limits(row: dict) -> str:
+    lod, lloq = (
+        "not stated" if row[k] is None else percent(row[k])
+        for k in ("lod_fraction", "lloq_fraction")
+    )
+    return f"{lod} / {lloq}"
+
+
+def ratio_table(ratios: list[dict]) -> dict:
+    """Return the CD7 and CD5 ratios with the counts they come from."""
+    return table(
+        "CD7 and CD5 on T cells. There is no published standard for these ratios: the definition is this "
+        "project's. A CD7 CAR can hide CD7 on its own cells: read the row of CAR-negative T cells.",
+        (
+            "Specimen",
+            "Ratio",
+            "Among",
+            "#Counts",
+            "Ratio (95 %)",
+            "CD7+5+ / 7+5− / 7−5+ / 7−5−",
+            "Status",
+            "Remarks",
+        ),
+        [
+            (
+                specimen_title(r),
+                r["ratio_name"],
+                SCOPE_WORDS[r["scope"]],
+                f"{count_text(r['numerator_count'])} / {count_text(r['denominator_count'])}",
+                "no value"
+                if r["ratio"] is None
+                else with_interval(r["ratio"], r["ratio_low"], r["ratio_high"], "ratio"),
+                " / ".join(
+                    count_text(r[k])
+                    for k in ("cd7pos_cd5pos", "cd7pos_cd5neg", "cd7neg_cd5pos", "cd7neg_cd5neg")
+                ),
+                chip("measurement", r["status"]),
+                dash(r["flags"]),
+            )
+            for r in sorted(
+                ratios, key=lambda r: (r["ratio_name"], r["scope"], r["day"] is None, r["day"] or 0)
+            )
+        ],
+        empty="CD7 and CD5 ratios: not tested",
+    )
+
+
+def concordance_table(concordance: list[dict]) -> dict | None:
+    """Return how the automated gates agree with the lab's own; without a workspace there is none."""
+    if not concordance:
+        return None
+    return table(
+        "Automated gates against the gates of the lab's workspace (per-event F1: 1 is identical)",
+        (
+            "Specimen",
+            "Population",
+            "#Stored in workspace",
+            "#Workspace gates, recomputed",
+            "#Automated",
+            "#F1",
+            "Remarks",
+        ),
+        [
+            (
+                r["sample_id"],
+                r["population"],
+                count_text(r["count_workspace_stored"]),
+                count_text(r["count_workspace_gates"]),
+                count_text(r["count_automated"]),
+                "no counterpart" if r["f1"] is None else number(r["f1"]),
+                dash(r["flags"]),
+            )
+            for r in concordance
+        ],
+        empty="no workspace",
+    )
+
+
+def variant_table(variants: list[dict], *, tested: bool) -> dict:
+    """Return variants by tier; what a filter set aside is counted in the note, loss is always shown."""
+    shown = [v for v in variants if v["filter"] == "PASS" or v["tier"] in ("T1", "T2")]
+    hidden = len(variants) - len(shown)
+    note = (
+        f"{hidden} further candidates did not pass the filters; they are in the table of variants."
+        if hidden
+        else ""
+    )
+    return table(
+        "Variants. T1 truncating or canonical splice, T2 start loss, exon or in-frame loss, T3 epitope region or "
+        "known hotspot, T4 elsewhere. VAF with 95 % interval.",
+        (
+            "Specimen",
+            "Variant",
+            "Effect",
+            "Tier",
+            "VAF",
+            "#Fragments",
+            "Known from",
+            "Status",
+            "Filter",
+            "Remarks",
+        ),
+        [
+            (
+                specimen_title(v),
+                f"{v['gene']} {v['hgvs_c']} {v['hgvs_p']}".strip(),
+                _effect(v),
+                "polymorphism"
+                if v["tier"] == "POLYMORPHISM"
+                else v["tier"].replace("NONE", "no tier"),
+                fraction_text(v, "vaf"),
+                f"{count_text(v['alt_fragments'])} of {count_text(v['depth'])}",
+                day_text(v["known_from_day"]),
+                chip("measurement", v["status"]),
+                v["filter"],
+                dash(v["flags"]),
+            )
+            for v in sorted(
+                shown,
+                key=lambda v: (v["gene"], v["tier"], v["day"] is None, v["day"] or 0, v["pos"]),
+            )
+        ],
+        empty="no variant was called; what could have been called is in the next table"
+        if tested
+        else "variants: not tested",
+        note=note,
+    )
+
+
+def _effect(row: dict) -> str:
+    said = [row["consequence"].replace("_", " ")]
+    if row["loses_transmembrane"] == "yes":
+        said.append("loses the transmembrane part")
+    if row["nmd_candidate"] == "yes":
+        said.append("candidate for nonsense-mediated decay")
+    return ", ".join(said)
+
+
+def callability_table(callability: list[dict]) -> dict:
+    """Return per gene and exon which VAF would have been seen; too shallow is not clean."""
+    return table(
+        "What the reads could show: the smallest VAF detectable (95 %) on at least 95 % of the coding bases",
+        (
+            "Specimen",
+            "Gene, exon",
+            "#Median depth",
+            "#Lowest depth",
+            "#Detectable VAF",
+            "#Callable at target VAF",
+            "Status",
+            "Remarks",
+        ),
+        [
+            (
+                specimen_title(r),
+                f"{r['gene']}, {'all exons' if r['exon'] == 'all' else 'exon ' + r['exon']}",
+                "no coverage" if r["depth"] is None else number(r["depth"]),
+                count_text(r["depth_min"]),
+                "none at any VAF" if r["detectable_vaf"] is None else percent(r["detectable_vaf"]),
+                "not known"
+                if r["callable_fraction"] is None
+                else f"{percent(r['callable_fraction'])} at {percent(r['target_vaf'])}",
+                chip("measurement", r["status"]),
+                dash(r["flags"]),
+            )
+            for r in callability
+            if r["exon"] == "all" or r["status"] in ("INDETERMINATE", "NOT_ASSESSED", "FAILED")
+        ],
+        empty="sequencing: not tested",
+        note="Exons that are fully callable are summed up in the row of all exons.",
+    )
+
+
+def splicing_table(splicing: list[dict]) -> dict:
+    """Return splicing events; DNA reads cannot show them, so no rows means not tested."""
+    return table(
+        "Splicing from RNA reads",
+        ("Specimen", "Gene", "Event", "#Fragments", "Share of transcripts", "Status", "Remarks"),
+        [
+            (
+                specimen_title(r),
+                r["gene"],
+                r["event"].replace("_", " "),
+                f"{count_text(r['event_fragments'])} against {'not counted' if r['canonical_fragments'] is None else number(r['canonical_fragments'])}",
+                fraction_text(r, "event_fraction"),
+                chip("measurement", r["status"]),
+                dash(r["flags"]),
+            )
+            for r in splicing
+        ],
+        empty="splicing: not tested (it needs RNA reads)",
+    )
+
+
+def loh_table(loh: list[dict]) -> dict:
+    """Return loss of heterozygosity; without informative positions nothing is said."""
+    return table(
+        "Loss of heterozygosity",
+        (
+            "Specimen",
+            "Gene",
+            "#Informative SNPs",
+            "#Fragments",
+            "Major allele",
+            "Finding",
+            "Status",
+            "Remarks",
+        ),
+        [
+            (
+                specimen_title(r),
+                r["gene"],
+                count_text(r["informative_snps"]),
+                count_text(r["fragments"]),
+                fraction_text(r, "allele_fraction"),
+                chip("loh", r["state"]),
+                chip("measurement", r["status"]),
+                dash(r["flags"]),
+            )
+            for r in loh
+        ],
+        empty="loss of heterozygosity: not tested",
+    )
+
+
+def antigen_table(antigen_loss: list[dict]) -> dict:
+    """Return antigen loss by sub-population; never a statement on one cell."""
+    return table(
+        "Antigen on sub-populations of single cells, against reference cells of the same specimen. Lost and "
+        "reduced are said of sub-populations, never of a single cell.",
+        (
+            "Specimen",
+            "Sub-population",
+            "Antigen",
+            "#Cells",
+            "Molecules found / expected",
+            "Relative expression",
+            "Status",
+            "Share of leukemic cells",
+            "Smallest share detectable",
+            "Remarks",
+        ),
+        [
+            (
+                specimen_title(r),
+                f"{r['population'].replace('_', ' ')} ({r['identity'].replace('_', ' ')}, by {r['identity_evidence'].replace('_', ' ')})",
+                f"{r['antigen']}, {r['basis']}",
+                count_text(r["cells"]),
+                f"{count_text(r['umis'])} / {'not known' if r['expected_umis'] is None else number(r['expected_umis'])}",
+                _relative(r),
+                chip("antigen", r["status"]),
+                fraction_text(r, "fraction_of_leukemic"),
+                "not known"
+                if r["detectable_fraction"] is None
+                else percent(r["detectable_fraction"]),
+                dash(r["flags"]),
+            )
+            for r in sorted(
+                antigen_loss,
+                key=lambda r: (
+                    r["day"] is None,
+                    r["day"] or 0,
+                    r["sample_id"],
+                    r["antigen"],
+                    r["population"],
+                ),
+            )
+            if r["status"] != "NOT_APPLICABLE"
+        ],
+        empty="antigen loss in single cells: not tested",
+    )
+
+
+def _relative(row: dict) -> str:
+    if row["relative_expression"] is None:
+        return "no value"
+    return with_interval(
+        row["relative_expression"],
+        row["relative_expression_low"],
+        row["relative_expression_high"],
+        "ratio",
+    )
+
+
+def cell_population_table(populations: list[dict]) -> dict:
+    """Return which cells a specimen held and what their identity rests on."""
+    return table(
+        "Cells by population",
+        ("Specimen", "Population", "Identity", "Rests on", "#Cells", "Share", "Status", "Remarks"),
+        [
+            (
+                specimen_title(r),
+                r["population"].replace("_", " "),
+                r["identity"].replace("_", " "),
+                r["identity_evidence"].replace("_", " "),
+                f"{count_text(r['cells'])} of {count_text(r['total_cells'])}",
+                fraction_text(r),
+                chip("measurement", r["status"]),
+                dash(r["flags"]),
+            )
+            for r in populations
+        ],
+        empty="single cells: not tested",
+    )
+
+
+def clone_table(clones: list[dict]) -> dict:
+    """Return clones marked by a variant, counted in cells."""
+    return table(
+        "Clones by genotype of single cells. A cell without the variant's molecules is not wild type.",
+        (
+            "Specimen",
+            "Clone",
+            "#Mutant cells",
+            "#Covered of listed",
+            "Share",
+            "Smallest share detectable",
+            "Known from",
+            "Status",
+            "Remarks",
+        ),
+        [
+            (
+                specimen_title(r),
+                f"{r['gene']} {r['clone']}".strip(),
+                count_text(r["cells_mutant"]),
+                f"{count_text(r['cells_covered'])} of {count_text(r['cells_listed'])}",
+                fraction_text(r),
+                "not known"
+                if r["detectable_fraction"] is None
+                else percent(r["detectable_fraction"]),
+                day_text(r["known_from_day"]),
+                chip("measurement", r["status"]),
+                dash(r["flags"]),
+            )
+            for r in clones
+        ],
+        empty="genotypes of single cells: not tested",
+    )
+
+
+def cut_table(cuts: list[dict]) -> dict:
+    """Return the cuts of each gate and where they came from."""
+    return table(
+        "Cuts of the gates (compensated, linear units of the detector)",
+        ("Specimen", "Gate", "Marker", "#Cut", "From", "Control", "Remarks"),
+        [
+            (
+                r["sample_id"],
+                r["gate"].replace("_", " "),
+                r["marker"],
+                "no cut" if r["cut"] is None else quantity(r["cut"], "score"),
+                CUT_WORDS[r["source"]],
+                dash(r["control_sample_id"]),
+                dash(r["flags"]),
+            )
+            for r in cuts
+        ],
+        empty="no gates",
+    )

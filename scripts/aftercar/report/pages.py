@@ -1,0 +1,83 @@
+"""Content and drawings to one HTML file that loads nothing and runs nothing that it does not hold."""
+
+import base64
+import hashlib
+from collections.abc import Mapping
+from typing import Any
+
+from markupsafe import Markup, escape
+
+from aftercar.report.words import MEASUREMENT_WORDS, RISK_WORDS, chip
+
+
+def render_patient(content: dict, figures: Mapping[str, object]) -> str:
+    """Return the page of a patient; it holds no script at all."""
+    kinds = {m["category"]["status"] for m in content["mechanisms"]}
+    order = ("SIGNAL", "SIGNAL_CONFLICTING", "NO_SIGNAL")
+    worst = next(
+        (word for word in order if word in kinds and content["landmark"]), "NOT_ASSESSABLE"
+    )
+    kind = "failed" if content["report_status"]["status"] == "FAILED" else RISK_WORDS[worst][1]
+    legend = [
+        *(chip("risk", w) for w in RISK_WORDS),
+        *(chip("measurement", w) for w in MEASUREMENT_WORDS),
+    ]
+    return _render(
+        "patient.html.j2",
+        c=content,
+        charts=figures,
+        answer_kind=kind,
+        legend=legend,
+    )
+
+
+def render_cohort(content: dict, figures: Mapping[str, object]) -> str:
+    """Return the cohort page; without its script it is the same table, neither sorted nor filtered."""
+    return _render("cohort.html.j2", script="cohort.js", c=content, charts=figures)
+
+
+def render_quality(content: dict, figures: Mapping[str, object]) -> str:
+    """Return the page on quality by batch; it holds no script at all."""
+    return _render("quality.html.j2", c=content, charts=figures)
+
+
+def _render(template: str, *, script: str = "", **variables: object) -> str:
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    environment = Environment(
+        loader=PackageLoader("aftercar.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        finalize=_refuse_missing,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["inert"] = inert
+    style = _source(environment, "page.css")
+    policy = f"default-src 'none'; img-src data:; style-src '{_hash(style)}'; base-uri 'none'; form-action 'none'"
+    if script:
+        variables["script"] = Markup(_source(environment, script))
+        policy += f"; script-src '{_hash(str(variables['script']))}'"
+    page = environment.get_template(template)
+    return page.render(style=Markup(style), policy=Markup(policy), **variables)
+
+
+def _source(environment: Any, name: str) -> str:
+    """Return a file of the templates as it stands: it is hashed, so it must not change on the way."""
+    return environment.loader.get_source(environment, name)[0]
+
+
+def _hash(text: str) -> str:
+    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode("ascii")
+
+
+def inert(words: object) -> Markup:
+    """Escape text so that it stays text for readers and for tools that search pages for code."""
+    return Markup(str(escape(str(words))).replace("=", "&#61;"))
+
+
+def _refuse_missing(value: object) -> object:
+    """Raise where a template would print a missing value: a page says in words what is missing."""
+    if value is None or (isinstance(value, float) and value != value):
+        raise ValueError("a template prints a missing value; write in words what is missing")
+    return value

@@ -1,0 +1,379 @@
+"""Everything that the page of one patient says, as one plain structure behind HTML and JSON."""
+
+import hashlib
+import json
+
+import pandas as pd
+
+from aftercar.contracts.cytometry import CONCORDANCE, CUTS, POPULATIONS, RATIOS
+from aftercar.contracts.evidence import EVIDENCE, KINETICS, RECOVERY, RISK, RULE_RESULTS
+from aftercar.contracts.evidence import PATIENTS as SUMMARY
+from aftercar.contracts.sequencing import CALLABILITY, CLONES, LOH, SPLICING, VARIANTS
+from aftercar.contracts.singlecell import ANTIGEN_LOSS, CELL_POPULATIONS
+from aftercar.contracts.specimen import INPUT_FILES, QUALITY
+from aftercar.contracts.table import Table
+from aftercar.report.answer import (
+    changes,
+    due_tests,
+    headline,
+    landmark_matrix,
+    latest_landmark,
+    mechanism_rows,
+    not_applicable,
+)
+from aftercar.report.courses import course_groups, first_page_panels, kinetics_table
+from aftercar.report.domains import (
+    antigen_table,
+    callability_table,
+    cell_population_table,
+    clone_table,
+    concordance_table,
+    cut_table,
+    loh_table,
+    population_table,
+    ratio_table,
+    recovery_table,
+    splicing_table,
+    variant_table,
+)
+from aftercar.report.evidence_cards import cited, evidence_cards, rule_matrix, rule_table
+from aftercar.report.limits import METHODS, limits_of
+from aftercar.report.numbers import day_text, percent, plain_rows
+from aftercar.report.specimens import quality_table, specimen_rows, specimen_table
+from aftercar.report.statements import readable
+from aftercar.report.tabulate import dash, table
+from aftercar.report.words import event_title
+
+SCHEMA = "aftercar-patient-report/1"
+RESEARCH_USE = "Research use only. Not for diagnosis or choice of therapy."
+# Tables that a patient may have; the first six always exist, a stream that was not done has none.
+TABLES: dict[str, Table] = {
+    "evidence": EVIDENCE,
+    "kinetics": KINETICS,
+    "recovery": RECOVERY,
+    "rules": RULE_RESULTS,
+    "risk": RISK,
+    "summary": SUMMARY,
+    "populations": POPULATIONS,
+    "ratios": RATIOS,
+    "cuts": CUTS,
+    "concordance": CONCORDANCE,
+    "variants": VARIANTS,
+    "callability": CALLABILITY,
+    "splicing": SPLICING,
+    "loh": LOH,
+    "clones": CLONES,
+    "antigen_loss": ANTIGEN_LOSS,
+    "cell_populations": CELL_POPULATIONS,
+    "quality": QUALITY,
+    "inputs": INPUT_FILES,
+}
+FACTS = (
+    ("age_group", "Age group"),
+    ("kmt2a_rearranged", "KMT2A rearranged"),
+    ("tp53_status", "TP53"),
+    ("extramedullary", "Extramedullary before infusion"),
+    ("cns_status", "CNS status"),
+    ("baseline_burden", "Marrow blasts before lymphodepletion"),
+    ("baseline_mrd", "MRD before lymphodepletion"),
+    ("prior_blinatumomab", "Blinatumomab before"),
+    ("prior_inotuzumab", "Inotuzumab before"),
+    ("prior_hct", "HCT before"),
+)
+PRODUCT = ("scfv_origin", "costimulation", "source", "antigen_blockade")
+
+
+def patient_content(
+    tables: dict[str, pd.DataFrame],
+    sheets: dict[str, list[dict[str, str]]],
+    *,
+    evidence_base: list[dict],
+    versions: dict[str, str],
+    settings: dict[str, object],
+    code: str,
+    cohort: str,
+    profile: str,
+) -> dict:
+    """Return what the page of one patient shows, made of text, numbers, lists and dicts only.
+
+    `tables` are tables of TABLES (absent: the stream was not done), `sheets` the patient's rows of
+    the five sheets. `settings` are printed with their digest. In profile `research` free
+    text (note, detail) is left out. The content hash covers everything but itself.
+    """
+    rows = {name: plain_rows(tables[name]) if name in tables else [] for name in TABLES}
+    summary, facts = rows["summary"][0], sheets["patients"][0]
+    landmark, landmark_day, before = latest_landmark(rows["risk"], summary)
+    shown_landmark = (
+        landmark
+        or min(((r["landmark_day"], r["landmark"]) for r in rows["risk"]), default=(0, ""))[1]
+    )
+    mechanisms = mechanism_rows(rows["risk"], shown_landmark, landmark_day, before)
+    specimens = specimen_rows(sheets["samples"], rows["quality"])
+    infusions = _infusions(sheets["infusions"])
+    events = _events(sheets["events"], profile)
+    targets = {target for infusion in infusions for target in infusion["targets"].split(";")}
+    failed = [s for s in specimens if s["fate"]["status"] == "FAIL"]
+    measured = [s for s in specimens if s["fate"]["status"] != "NOT_ASSESSED"]
+    assays = _assays_done(sheets, rows)
+    content = {
+        "schema": SCHEMA,
+        "patient_id": summary["patient_id"],
+        "cohort": cohort,
+        "profile": profile,
+        "intended_use": RESEARCH_USE,
+        "report_status": _report_status(measured, failed),
+        "header": {
+            "disease": summary["disease"],
+            "products": [i["title"] for i in infusions],
+            "facts": _facts(facts),
+            "note": facts.get("note", "") if profile == "clinical" else "",
+            "last_day": summary["last_day"],
+            "last_day_text": "no dated data"
+            if summary["last_day"] is None
+            else day_text(summary["last_day"]),
+            "specimens": summary["specimens"],
+            "specimens_failed": summary["specimens_failed"],
+            "car_t_last": readable(summary["car_t_last"]) or "not assessed",
+            "b_cells_last": readable(summary["b_cells_last"]) or "not assessed",
+            "outcome": readable(summary["outcome"]),
+        },
+        "landmark": landmark,
+        "landmark_day": landmark_day,
+        "landmark_before": before,
+        "later_data": _later_data(rows["evidence"], landmark_day),
+        "headline": headline(mechanisms, landmark),
+        "changes": changes(mechanisms, before, landmark),
+        "mechanisms": mechanisms,
+        "not_applicable": not_applicable(rows["risk"], shown_landmark),
+        "due_tests": due_tests(mechanisms),
+        "failed_specimens": failed,
+        "first_page_panels": first_page_panels(rows["evidence"], targets),
+        "infusions": infusions,
+        "events": events,
+        "event_table": _event_table(events),
+        "landmarks": landmark_matrix(rows["risk"], landmark_day, summary["last_day"]),
+        "landmark_details": _landmark_details(rows["risk"], landmark_day),
+        "courses": course_groups(rows["evidence"]),
+        "kinetics": kinetics_table(rows["kinetics"]),
+        "recovery": recovery_table(rows["recovery"]),
+        "cytometry": {
+            "populations": population_table(rows["populations"]),
+            "cuts": cut_table(rows["cuts"]),
+            "concordance": concordance_table(rows["concordance"]),
+            "ratios": ratio_table(rows["ratios"]) if rows["ratios"] else None,
+        },
+        "sequencing": {
+            "variants": variant_table(rows["variants"], tested=bool(rows["callability"])),
+            "callability": callability_table(rows["callability"]),
+            "splicing": splicing_table(rows["splicing"]),
+            "loh": loh_table(rows["loh"]),
+        },
+        "singlecell": {
+            "antigens": antigen_table(rows["antigen_loss"]),
+            "populations": cell_population_table(rows["cell_populations"]),
+            "clones": clone_table(rows["clones"]),
+        },
+        "assays_done": sorted(assays),
+        "specimens": specimen_table(specimens),
+        "quality": quality_table(rows["quality"]),
+        "rules": rule_table(rows["rules"], shown_landmark, landmark_day),
+        "rule_matrix": rule_matrix(rows["rules"]),
+        "evidence_cards": evidence_cards(_cited(rows), evidence_base),
+        "methods": list(METHODS),
+        "limits": limits_of(assays),
+        "provenance": {
+            "versions": versions,
+            "code": code,
+            "settings": _settings_table(settings),
+            "settings_sha256": content_hash(settings),
+            "inputs": _input_table(rows["inputs"]),
+        },
+        "data": {name: rows[name] for name in TABLES if name in tables and name != "inputs"},
+    }
+    return content | {"content_sha256": content_hash(content)}
+
+
+def joined(contract: Table, tables: list[pd.DataFrame]) -> pd.DataFrame:
+    """Return the rows of all tables of one contract; a row that two streams report stands once."""
+    filled = [frame for frame in tables if len(frame)]
+    if not filled:
+        return contract.empty()
+    return contract.check(pd.concat(filled, ignore_index=True).drop_duplicates(ignore_index=True))
+
+
+def content_hash(content: dict) -> str:
+    """Return the SHA-256 of the content, which a sign-off refers to."""
+    written = json.dumps(content, sort_keys=True, ensure_ascii=True, allow_nan=False)
+    return hashlib.sha256(written.encode("ascii")).hexdigest()
+
+
+def content_json(content: dict) -> str:
+    """Return the content as JSON that is inert even where a page embeds it (no < > & or U+2028)."""
+    written = json.dumps(content, sort_keys=True, ensure_ascii=True, allow_nan=False, indent=1)
+    for character in "<>&":
+        written = written.replace(character, f"\\u{ord(character):04x}")
+    return written + "\n"
+
+
+def _report_status(measured: list[dict], failed: list[dict]) -> dict[str, str]:
+    """Every page is preliminary until a person signs it; without a usable specimen it FAILED."""
+    if measured and len(measured) == len(failed):
+        return {
+            "status": "FAILED",
+            "kind": "failed",
+            "text": "FAILED: no specimen passed quality; nothing below is a finding",
+        }
+    return {
+        "status": "PRELIMINARY",
+        "kind": "conflict",
+        "text": "PRELIMINARY: not reviewed, not signed",
+    }
+
+
+def _facts(facts: dict[str, str]) -> list[dict[str, str]]:
+    """Return what is known from before the infusion; an empty cell is unknown, not no."""
+    return [
+        {"label": label, "text": _fact(name, facts.get(name, "") or "unknown")}
+        for name, label in FACTS
+    ]
+
+
+def _fact(name: str, word: str) -> str:
+    if name in ("baseline_burden", "baseline_mrd") and word != "unknown":
+        return percent(float(word))
+    return word.replace("_", " ")
+
+
+def _whole(word: str) -> int | None:
+    return int(word) if word else None
+
+
+def _infusions(rows: list[dict[str, str]]) -> list[dict]:
+    infusions = []
+    for row in sorted(rows, key=lambda r: int(r["infusion_no"])):
+        day = _whole(row["day"])
+        known = [
+            row[k].replace("_", " ")
+            for k in PRODUCT
+            if row.get(k) not in ("", None, "unknown", "none")
+        ]
+        when = "day unknown" if day is None else day_text(day)
+        infusions.append(
+            {
+                "infusion_no": int(row["infusion_no"]),
+                "day": day,
+                "targets": row["targets"],
+                "title": f"CAR-T {row['infusion_no']} against {row['targets'].replace(';', ' and ')}, {when}"
+                + (f" ({', '.join(known)})" if known else ""),
+            }
+        )
+    return infusions
+
+
+def _events(rows: list[dict[str, str]], profile: str) -> list[dict]:
+    return [
+        {
+            "day": _whole(row["day"]),
+            "end_day": _whole(row.get("end_day", "")),
+            "event": row["event"],
+            "grade": row.get("grade", ""),
+            "grading_system": row.get("grading_system", ""),
+            "phenotype": row.get("phenotype", "").replace("_", " "),
+            "antigen": row.get("antigen", ""),
+            "site": row.get("site", ""),
+            "detail": row.get("detail", "") if profile == "clinical" else "",
+        }
+        for row in sorted(rows, key=lambda r: (_whole(r["day"]) or 0, r["event"]))
+    ]
+
+
+def _event_table(events: list[dict]) -> dict:
+    return table(
+        "Therapy and clinical events",
+        ("Event", "From", "To", "Grade", "What is known", "Detail"),
+        [
+            (
+                event_title(e["event"]),
+                day_text(e["day"]),
+                "–" if e["end_day"] is None else day_text(e["end_day"]),
+                f"{e['grade']} {e['grading_system']}".strip() if e["grade"] else "–",
+                ", ".join(e[k] for k in ("phenotype", "antigen", "site") if e[k]) or "–",
+                dash(e["detail"]),
+            )
+            for e in events
+        ],
+        empty="no event was entered",
+    )
+
+
+def _later_data(evidence: list[dict], landmark_day: int | None) -> str:
+    """Say what was measured after the latest landmark, which its rows do not use."""
+    if landmark_day is None:
+        return ""
+    days = sorted(
+        {
+            r["day"]
+            for r in evidence
+            if r["day"] is not None and r["day"] > landmark_day and r["status"] != "NOT_ASSESSED"
+        }
+    )
+    if not days:
+        return ""
+    listed = ", ".join(day_text(day) for day in days[:6]) + (" and later" if len(days) > 6 else "")
+    return f"Measured after this landmark and not used in it: {listed} (see the timeline)."
+
+
+def _landmark_details(risk: list[dict], latest_day: int | None) -> list[dict]:
+    """Return the rows of page 1 for every landmark that was reached, latest first."""
+    landmarks = sorted(
+        {
+            (r["landmark_day"], r["landmark"])
+            for r in risk
+            if latest_day is not None and r["landmark_day"] <= latest_day
+        }
+    )
+    return [
+        {"landmark": name, "rows": mechanism_rows(risk, name, day, "")}
+        for day, name in reversed(landmarks)
+    ]
+
+
+def _cited(rows: dict[str, list[dict]]) -> list[str]:
+    """Return the evidence behind what is said: rules that found something or were adequate."""
+    spoken = [r for r in rows["rules"] if r["status"] in ("PRESENT", "ABSENT", "CONFLICTING")]
+    recovered = [r for r in rows["recovery"] if r["status"] in ("PRESENT", "ABSENT", "CONFLICTING")]
+    return cited(
+        [*spoken, *recovered, *(r for r in rows["risk"] if r["category"] != "NOT_APPLICABLE")]
+    )
+
+
+def _assays_done(sheets: dict[str, list[dict[str, str]]], rows: dict[str, list[dict]]) -> set[str]:
+    """Return the assays with a file, and `labs` where a laboratory value was entered."""
+    done = {s["assay"] for s in sheets["samples"] if s.get("path") or s.get("bam")}
+    return done | ({"labs"} if any(r["stream"] == "lab" for r in rows["evidence"]) else set())
+
+
+def _settings_table(settings: dict[str, object]) -> dict:
+    rows = [(name, _setting(value)) for name, value in sorted(settings.items())]
+    return table("Settings that numbers rest on", ("Setting", "Value"), rows, empty="no settings")
+
+
+def _setting(value: object) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
+def _input_table(inputs: list[dict]) -> dict:
+    return table(
+        "Input files by their content (SHA-256); paths are left out, they may hold names",
+        ("Specimen", "Role", "#Bytes", "SHA-256"),
+        [
+            (
+                r["sample_id"],
+                r["role"],
+                "unreadable" if r["bytes"] is None else f"{r['bytes']:,}",
+                r["sha256"] or "unreadable",
+            )
+            for r in inputs
+        ],
+        empty="no input file was read",
+    )

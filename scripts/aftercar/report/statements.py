@@ -1,0 +1,91 @@
+"""Statements of the rules in the words of a reader: units, percentages, age of each specimen."""
+
+import re
+
+from aftercar.contracts.evidence import MEASURES
+from aftercar.contracts.vocabulary import MEASUREMENT_STATUS, RISK_CATEGORY, RULE_STATUS, SPECIMENS
+from aftercar.report.numbers import day_text, number, quantity, with_interval
+from aftercar.report.words import (
+    MEASUREMENT_WORDS,
+    RISK_WORDS,
+    RULE_WORDS,
+    SPECIMEN_WORDS,
+    lower_first,
+    measure_title,
+)
+
+_NUMBER = r"-?\d+(?:\.\d+)?(?:e[-+]?\d+)?"
+_UNITS = sorted({re.escape(unit) for unit, _ in MEASURES.values() if unit}, key=len, reverse=True)
+# A value as rules print it: measure (target)=value [low, high] unit STATUS item, PB sample, day 88
+VALUE = re.compile(
+    rf"\b(?P<measure>{'|'.join(sorted(MEASURES, key=len, reverse=True))})(?: \((?P<target>[^()]*)\))?"
+    rf"(?:=(?P<value>{_NUMBER})(?: \[(?P<low>{_NUMBER}), (?P<high>{_NUMBER})\])?(?: (?P<unit>{'|'.join(_UNITS)}))?)?"
+    rf"(?: (?P<status>{'|'.join(MEASUREMENT_STATUS)}))?"
+    rf"(?: \(limit (?P<limit>{_NUMBER}|unknown)(?: (?P<limit_unit>{'|'.join(_UNITS)}))?\))?"
+    rf"(?: (?P<item>[^,;|]*?))?"
+    rf", (?P<specimen>{'|'.join(SPECIMENS)}|) ?(?P<sample>[A-Za-z0-9][\w.:-]*), day (?P<day>-?\d+)"
+)
+# Words of the tables that may stand inside a sentence of a rule.
+_TABLE_WORDS = {
+    word: text
+    for vocabulary, words in (
+        (MEASUREMENT_STATUS, MEASUREMENT_WORDS),
+        (RISK_CATEGORY, RISK_WORDS),
+        (RULE_STATUS, RULE_WORDS),
+    )
+    for word in vocabulary
+    if "_" in word
+    for text, _ in [words[word]]
+}
+TABLE_WORD = re.compile(rf"\b({'|'.join(sorted(_TABLE_WORDS, key=len, reverse=True))})\b")
+MEASURE_WORD = re.compile(
+    rf"\b({'|'.join(sorted((m for m in MEASURES if '_' in m), key=len, reverse=True))})\b"
+)
+
+
+def readable(statement: str, landmark_day: int | None = None) -> str:
+    """Return a statement of a rule with its values written for readers.
+
+    `b_cells_fraction=0.041 [0.039, 0.043] fraction, PB P2-d88, day 88` becomes `B cells of
+    lymphocytes 4.1 % (3.9 % to 4.3 %), blood P2-d88, D88`; with a landmark, the specimen's age
+    is added. What does not have this form is left as it is.
+    """
+    written = VALUE.sub(lambda found: _value(found, landmark_day), statement)
+    written = MEASURE_WORD.sub(lambda found: measure_title(found[1]), written)
+    return TABLE_WORD.sub(lambda found: lower_first(_TABLE_WORDS[found[1]]), written)
+
+
+def _value(found: re.Match[str], landmark_day: int | None) -> str:
+    title = measure_title(found["measure"], found["target"] or "")
+    day = int(found["day"])
+    age = f", {landmark_day - day} d old" if landmark_day is not None and landmark_day > day else ""
+    item = f" {found['item']}" if found["item"] else ""
+    sample = re.sub(r"^labs:", "labs.tsv row ", found["sample"])
+    where = f"{SPECIMEN_WORDS[found['specimen']]} {sample}, {day_text(day)}{age}"
+    return f"{title}{_result(found)}{item}, {where}"
+
+
+def _result(found: re.Match[str]) -> str:
+    unit = found["unit"] or ""
+    status = found["status"] or "QUANTIFIED"
+    if found["value"] is not None:
+        low, high = (float(found[k]) if found[k] else None for k in ("low", "high"))
+        result = f" {with_interval(float(found['value']), low, high, unit)}"
+        return (
+            result
+            if status == "QUANTIFIED"
+            else f"{result} ({lower_first(MEASUREMENT_WORDS[status][0])})"
+        )
+    if found["limit"] and found["limit"] != "unknown":
+        limit, limit_unit = float(found["limit"]), found["limit_unit"]
+        shown = quantity(limit, limit_unit) if limit_unit else number(limit)
+        return f" < {shown} ({lower_first(MEASUREMENT_WORDS[status][0])})"
+    return f" {lower_first(MEASUREMENT_WORDS[status][0])}"
+
+
+def driver(statement: str, landmark_day: int | None) -> dict[str, str]:
+    """Split `RULE_ID: values` into the rule and what it rests on, written for readers."""
+    rule, colon, rest = statement.partition(":")
+    if not colon or not re.fullmatch(r"[A-Z0-9_-]+(?: \([^)]*\))?", rule.strip()):
+        return {"rule": "", "text": readable(statement, landmark_day)}
+    return {"rule": rule.strip(), "text": readable(rest.strip(), landmark_day)}

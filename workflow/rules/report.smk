@@ -1,0 +1,157 @@
+"""
+Render the pages: one per patient, one of the cohort, one on quality; tables for MultiQC.
+
+REQUIRED INPUTS:  the patient's tables of all streams and of evidence; the tables of the cohort
+OUTPUTS:          <reports>/patients/{patient}.html    self-contained, no script
+                  <reports>/patients/{patient}.json    the same content
+                  <reports>/cohort.html                self-contained, own script only
+                  <reports>/quality.html               self-contained, no script
+                  <results>/multiqc/*_mqc.tsv          custom content of MultiQC
+CONFIG:           report/*, cohort; settings of all streams are printed, without paths
+"""
+
+
+localrules:
+    render_patient,
+    render_cohort,
+    render_quality,
+
+
+TEMPLATES = "scripts/aftercar/report/templates"
+FILE_COLUMNS = ("path", "bam", "workspace", "barcodes", "variants", "labels")
+
+
+def without_paths(rows):
+    """Sheet rows for a page: a file column says only whether there is a file."""
+    return [
+        row | {name: "yes" for name in FILE_COLUMNS if row.get(name)} for row in rows
+    ]
+
+
+def page_rows(wildcards):
+    """The patient's rows of the five sheets, without controls and without paths."""
+    rows = sheet_rows(wildcards.patient, "patients", "infusions", "labs", "events")
+    return rows | {"samples": without_paths(specimens(wildcards.patient))}
+
+
+def printed_settings():
+    """Settings that numbers rest on; paths and names of references are left out."""
+    return {
+        f"{part}/{name}": value
+        for part in ("cytometry", "sequencing", "singlecell", "evidence", "report")
+        for name, value in sorted(config[part].items())
+        if isinstance(value, (int, float, list))
+    }
+
+
+rule render_patient:
+    input:
+        evidence=["<results>/evidence/patients/{patient}.evidence.tsv"],
+        kinetics=["<results>/evidence/patients/{patient}.kinetics.tsv"],
+        recovery=["<results>/evidence/patients/{patient}.recovery.tsv"],
+        rules=["<results>/evidence/patients/{patient}.rules.tsv"],
+        risk=["<results>/evidence/patients/{patient}.risk.tsv"],
+        summary=["<results>/evidence/patients/{patient}.summary.tsv"],
+        populations=stream_tables(".populations.tsv", CYTOMETRY),
+        ratios=stream_tables(".ratios.tsv", CYTOMETRY),
+        cuts=stream_tables(".cuts.tsv", CYTOMETRY),
+        concordance=stream_tables(".concordance.tsv", CYTOMETRY),
+        views=stream_tables(".views.parquet", CYTOMETRY),
+        variants=stream_tables(".variants.tsv", SEQUENCING),
+        callability=stream_tables(".callability.tsv", SEQUENCING),
+        splicing=stream_tables(".splicing.tsv", SEQUENCING),
+        loh=stream_tables(".loh.tsv", SEQUENCING),
+        clones=stream_tables(".clones.tsv", GENOTYPES),
+        antigen_loss=stream_tables(".antigen_loss.tsv", SINGLECELL),
+        cell_populations=stream_tables(".populations.tsv", SINGLECELL),
+        cells=stream_tables(".cells.parquet", SINGLECELL),
+        quality=stream_tables(".quality.tsv", *EVERY_STREAM),
+        inputs=stream_tables(".inputs.tsv", *EVERY_STREAM),
+    output:
+        page=report(
+            "<reports>/patients/{patient}.html",
+            caption="../report/patient.rst",
+            category="Patients",
+            labels={"patient": "{patient}"},
+        ),
+        content="<reports>/patients/{patient}.json",
+    log:
+        "<logs>/render_patient/{patient}.log",
+    conda:
+        "../../envs/report.yaml"
+    resources:
+        mem_mb=lambda wildcards, attempt: 600 * attempt,
+        runtime="10m",
+    params:
+        code=digest(
+            "render_patient",
+            TEMPLATES,
+            "resources/genes",
+            "resources/evidence/evidence.tsv",
+        ),
+        sheets=page_rows,
+        settings=printed_settings(),
+        cohort=config["cohort"],
+        profile=lookup("report/profile", within=config),
+        genes=resource("resources/genes"),
+        symbols=lookup("sequencing/genes", within=config),
+        evidence_base=resource("resources/evidence/evidence.tsv"),
+    script:
+        "../../scripts/render_patient.py"
+
+
+rule render_cohort:
+    input:
+        patients="<results>/risk/patients.tsv",
+        risk="<results>/risk/relapse_risk.tsv",
+        evidence="<results>/evidence/evidence.tsv",
+        survival="<results>/cohort/survival.tsv",
+        incidence="<results>/cohort/incidence.tsv",
+    output:
+        page=report(
+            "<reports>/cohort.html", caption="../report/cohort.rst", category="Cohort"
+        ),
+    log:
+        "<logs>/render_cohort/all.log",
+    conda:
+        "../../envs/report.yaml"
+    resources:
+        mem_mb=lambda wildcards, attempt: 1000 * attempt,
+        runtime="10m",
+    params:
+        code=digest("render_cohort", TEMPLATES),
+        cohort=config["cohort"],
+        suppress_below=lookup("report/suppress_below", within=config),
+    script:
+        "../../scripts/render_cohort.py"
+
+
+rule render_quality:
+    input:
+        quality="<results>/quality/quality.tsv",
+        checks="<results>/quality/input_checks.tsv",
+        cuts="<results>/cytometry/cuts.tsv",
+        batch_cuts=batch_tables(".cuts.tsv"),
+        populations="<results>/cytometry/populations.tsv",
+    output:
+        page=report(
+            "<reports>/quality.html",
+            caption="../report/quality.rst",
+            category="Quality",
+        ),
+        populations="<results>/multiqc/aftercar_populations_mqc.tsv",
+        specimens="<results>/multiqc/aftercar_specimens_mqc.tsv",
+        checks="<results>/multiqc/aftercar_checks_mqc.tsv",
+    log:
+        "<logs>/render_quality/all.log",
+    conda:
+        "../../envs/report.yaml"
+    resources:
+        mem_mb=lambda wildcards, attempt: 1000 * attempt,
+        runtime="10m",
+    params:
+        code=digest("render_quality", TEMPLATES),
+        cohort=config["cohort"],
+        samples=without_paths(SHEETS["samples"].to_dict("records")),
+    script:
+        "../../scripts/render_quality.py"
