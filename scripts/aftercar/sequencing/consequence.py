@@ -166,7 +166,7 @@ def _noncoding_effect(gene: Gene, places: list[Change], hgvs_c: str) -> Conseque
     if clear:  # written elsewhere, the same change leaves exons and splice sites as they are
         touches = any(_inside_transcript(gene, place) for place in places)
         return Consequence("intron" if touches else "utr", hgvs_c)
-    donors, acceptors, deleted = hits[0]
+    donors, acceptors, deleted = next((hit for hit in hits if hit[2]), hits[0])
     exons = sorted({exon.number for exon in (*donors, *acceptors, *deleted)})
     label = "-".join(str(n) for n in sorted({exons[0], exons[-1]}))
     coding = [e for e in (*donors, *acceptors, *deleted) if e.cds_start is not None]

@@ -1,6 +1,6 @@
 """How often sequencing itself shows a change, learnt from the other positions of the same run."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -14,6 +14,11 @@ from aftercar.sequencing.genes import ReferenceWindow
 SUBSTITUTION_PRIOR = np.array([1e-3, 1e-3, 2e-4])
 PRIOR_FRAGMENTS = 20_000
 INDEL_PRIOR = {1: 5e-5, 2: 1e-4, 4: 3e-4, 6: 1e-3}  # by length of the run: 1, 2-3, 4-5, 6 or more
+# Runs differ from each other: least correlation of errors by length of the run (a convention).
+INDEL_DISPERSION = {1: 0.0, 2: 0.0, 4: 2e-4, 6: 4e-4}
+# Slips of the polymerase go both ways: the other changes of length at a run count as its own
+# background, against an expectation worth this many fragments.
+RUN_PRIOR_FRAGMENTS = 1000
 SMALLEST_RATE = 2e-5
 # A change seen in a larger share of the fragments of a site is no background.
 MAX_BACKGROUND_FRACTION = 0.05
@@ -34,6 +39,7 @@ class ErrorModel:
     substitution_total: np.ndarray
     indel_errors: dict[int, int]
     indel_total: dict[int, int]
+    run_changes: dict[int, dict[Allele, int]]
     dispersion: float
 
     def substitution_rate(
@@ -53,12 +59,28 @@ class ErrorModel:
         errors = self.substitution_errors[:, context, alt] - own_errors
         return _shrunk(errors, self.substitution_total[:, context] - own_total, rate)
 
-    def indel_rate(self, length_class: int, own_errors: int, own_total: int) -> float:
-        """Return the error rate of insertions and deletions in homopolymers of a length class."""
-        errors = max(self.indel_errors.get(length_class, 0) - own_errors, 0)
-        total = max(self.indel_total.get(length_class, 0) - own_total, 0)
-        prior = np.array([INDEL_PRIOR[length_class]])
-        return float(_shrunk(np.array([errors]), np.array([total]), prior)[0])
+    def indel_rate(
+        self, allele: Allele, window: ReferenceWindow, own_errors: int, depth: int
+    ) -> tuple[float, float]:
+        """Return error rate and correlation for an insertion, deletion or joined change.
+
+        The site's own count is left out of the background; changes of another length at the same
+        run, unless so frequent that they are variants, are part of it.
+        """
+        kind = length_class(allele, window)
+        errors = max(self.indel_errors.get(kind, 0) - own_errors, 0)
+        total = max(self.indel_total.get(kind, 0) - depth, 0)
+        rate = float(
+            _shrunk(np.array([errors]), np.array([total]), np.array([INDEL_PRIOR[kind]]))[0]
+        )
+        if kind > 1 and depth:
+            others = self.run_changes.get(run_start(allele, window), {})
+            slips = sum(
+                n for a, n in others.items() if a != allele and n <= MAX_BACKGROUND_FRACTION * depth
+            )
+            rate = (slips + rate * RUN_PRIOR_FRAGMENTS) / (depth + RUN_PRIOR_FRAGMENTS)
+            rate = max(rate, SMALLEST_RATE)
+        return rate, max(self.dispersion, INDEL_DISPERSION[kind])
 
 
 def _shrunk(errors: np.ndarray, total: np.ndarray, prior: np.ndarray) -> np.ndarray:
@@ -90,6 +112,11 @@ def length_class(allele: Allele, window: ReferenceWindow) -> int:
     return max(length for length in INDEL_PRIOR if length <= run)
 
 
+def run_start(allele: Allele, window: ReferenceWindow) -> int:
+    """Return the first position of the run that an insertion or deletion changes."""
+    return placements(allele, window)[0].start
+
+
 def fit_errors(
     pileup: Pileup,
     window: ReferenceWindow,
@@ -112,6 +139,7 @@ def fit_errors(
     for s in range(3):
         np.add.at(total[s], context[sites], depth[s, sites])
     indel_errors, indel_total = dict.fromkeys(INDEL_PRIOR, 0), dict.fromkeys(INDEL_PRIOR, 0)
+    run_changes: dict[int, dict[Allele, int]] = {}
     code = np.concatenate([[9], reference, [9]])
     run_starts = [int(i) for i in sites if code[i] != code[i + 1]]
     for index in run_starts:
@@ -121,11 +149,14 @@ def fit_errors(
     for allele, fragments in proposals.items():
         index = min(max(allele.pos - window.start, 0), len(wanted) - 1)
         if allele.is_indel and len(fragments) <= MAX_BACKGROUND_FRACTION * whole_depth[index]:
-            indel_errors[length_class(allele, window)] += len(fragments)
-    model = ErrorModel(errors, total, indel_errors, indel_total, DISPERSION_RANGE[0])
+            kind = length_class(allele, window)
+            indel_errors[kind] += len(fragments)
+        if allele.is_indel and length_class(allele, window) > 1:
+            run_changes.setdefault(run_start(allele, window), {})[allele] = len(fragments)
+    model = ErrorModel(errors, total, indel_errors, indel_total, run_changes, DISPERSION_RANGE[0])
     dispersion = _dispersion(model, pileup, sites, context, reference) if len(whole) else 0.0
     low, high = DISPERSION_RANGE
-    return ErrorModel(errors, total, indel_errors, indel_total, min(max(dispersion, low), high))
+    return replace(model, dispersion=min(max(dispersion, low), high))
 
 
 def _dispersion(

@@ -6,7 +6,7 @@ import numpy as np
 
 from aftercar.sequencing.alleles import Allele, placements
 from aftercar.sequencing.candidates import propose
-from aftercar.sequencing.errors import ErrorModel, contexts, fit_errors, length_class
+from aftercar.sequencing.errors import ErrorModel, contexts, fit_errors
 from aftercar.sequencing.fragments import BASES, CODE, Pileup, Segments, pile_up
 from aftercar.sequencing.genes import ReferenceWindow
 from aftercar.sequencing.realign import (
@@ -133,7 +133,8 @@ def detectable_fraction(
     possible = needed <= depth
     safe_needed = np.where(possible, needed, 1)
     safe_depth = np.where(possible, depth, 1)
-    fraction = betaincinv(safe_needed, safe_depth - safe_needed + 1, SENSITIVITY)
+    shown = betaincinv(safe_needed, safe_depth - safe_needed + 1, SENSITIVITY)
+    fraction = np.maximum((shown - error) / (1 - error), 0)  # errors show the allele too
     return np.where(possible, fraction, np.nan)
 
 
@@ -285,8 +286,8 @@ def _call_complex(
     for allele, fragments in proposals.items():
         index = min(max(allele.pos - window.start, 0), len(depth) - 1)
         around = int(depth[max(index - 1, 0) : index + 3].max(initial=0))
-        rate = errors.indel_rate(length_class(allele, window), len(fragments), around)
-        likely = upper_tail(len(fragments), max(around, len(fragments)), rate, errors.dispersion)
+        rate, dispersion = errors.indel_rate(allele, window, len(fragments), around)
+        likely = upper_tail(len(fragments), max(around, len(fragments)), rate, dispersion)
         if len(fragments) * 2 >= settings.min_alt_fragments and likely <= PROPOSAL_ALPHA:
             promising.append(allele)
     promising = _without_chance_joins(promising, proposals, pileup, window)
@@ -379,12 +380,12 @@ def _evidence(
     allele: Allele, support: Support, errors: ErrorModel, window: ReferenceWindow, *, proposed: int
 ) -> Evidence:
     depth = int(support.total.sum())
-    rate = errors.indel_rate(length_class(allele, window), proposed, depth)
+    rate, dispersion = errors.indel_rate(allele, window, proposed, depth)
     return Evidence(
         allele,
         support.alternative,
         support.total,
         np.full(3, rate),
-        errors.dispersion,
+        dispersion,
         support.fragments,
     )

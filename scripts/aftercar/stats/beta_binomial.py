@@ -3,22 +3,29 @@
 import numpy as np
 from numpy.typing import ArrayLike
 
+_NO_DISPERSION = 1e-7
+
 
 def log_probability(
     count: ArrayLike, total: ArrayLike, mean: ArrayLike, dispersion: float
 ) -> np.ndarray:
     """Return ln P(count) of a beta-binomial with `mean` and intra-class correlation `dispersion`.
 
-    The beta distribution has a = mean (1/dispersion - 1), b = (1 - mean) (1/dispersion - 1).
+    The beta distribution has a = mean (1/dispersion - 1), b = (1 - mean) (1/dispersion - 1);
+    below a dispersion of 1e-7 it is taken for a point (binomial counts).
     """
-    from scipy.special import betaln
+    from scipy.special import betaln, xlog1py, xlogy
 
     k, n, p = np.broadcast_arrays(
-        np.asarray(count, dtype=float), np.asarray(total, dtype=float), np.asarray(mean, dtype=float)
+        np.asarray(count, dtype=float),
+        np.asarray(total, dtype=float),
+        np.asarray(mean, dtype=float),
     )
     p = np.clip(p, 1e-12, 1 - 1e-12)
-    a, b = p * (1 / dispersion - 1), (1 - p) * (1 / dispersion - 1)
     ways = -np.log1p(n) - betaln(n - k + 1, k + 1)
+    if dispersion < _NO_DISPERSION:
+        return ways + xlogy(k, p) + xlog1py(n - k, -p)
+    a, b = p * (1 / dispersion - 1), (1 - p) * (1 / dispersion - 1)
     return ways + betaln(k + a, n - k + b) - betaln(a, b)
 
 

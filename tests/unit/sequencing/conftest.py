@@ -101,7 +101,7 @@ def draw_reads(
             p=[0.85, 0.08, 0.04, 0.03],
             size=(fragments, length),
         )
-        chance = 10 ** (-quality / 10) if error is None else error
+        chance = 10 ** (-quality.astype(float) / 10) if error is None else error
         index = offsets[:, None] + np.arange(length)
         bases = haplotype[index]
         wrong = rng.random(bases.shape) < chance
