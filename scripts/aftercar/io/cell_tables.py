@@ -1,0 +1,149 @@
+"""Read what is known of single cells beside their counts, and write the annotated matrix."""
+
+import re
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import pandas as pd
+import yaml
+
+from aftercar.contracts.expression import ExpressionMatrix
+from aftercar.contracts.singlecell import IDENTITIES
+from aftercar.io.matrices import read_matrix
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._+-]{0,63}")
+
+
+class Annotated(Protocol):
+    """What is written into the annotated matrix of one specimen."""
+
+    @property
+    def kept_genes(self) -> np.ndarray:
+        """Columns of the matrix that are written."""
+
+    def observations(self) -> pd.DataFrame:
+        """Return what is known of each cell, indexed by barcode."""
+
+    def points(self) -> dict[str, np.ndarray]:
+        """Return the places of the cells."""
+
+    def facts(self) -> dict[str, pd.DataFrame | str | float]:
+        """Return tables and single facts about the specimen."""
+
+
+class UnreadableLabels(ValueError):  # noqa: N818 - the name says what happened to the file
+    """The labels file cannot be used; says what was found, expected and to do."""
+
+
+def read_labels(path: str | Path) -> pd.DataFrame:
+    """Return columns barcode, label and subpopulation (empty without one) as text.
+
+    The file is tab- or comma-separated with a header; further columns are ignored. Raises
+    UnreadableLabels for missing columns, unknown labels, repeated barcodes and unsafe names.
+    """
+    try:
+        first = Path(path).read_text(encoding="utf-8-sig").splitlines()[:1]
+        separator = "\t" if first and "\t" in first[0] else ","
+        frame = pd.read_csv(
+            path, sep=separator, dtype=str, keep_default_na=False, encoding="utf-8-sig"
+        )
+    except (UnicodeDecodeError, pd.errors.ParserError, pd.errors.EmptyDataError):
+        raise UnreadableLabels(
+            "found no table in the labels file, expected columns barcode and label. "
+            "To mend it: save it as tab-separated UTF-8 text with a header"
+        ) from None
+    if missing := {"barcode", "label"} - set(frame.columns):
+        raise UnreadableLabels(
+            f"found no column {' and '.join(sorted(missing))} in the labels file, expected columns "
+            "barcode and label. To mend it: add the header"
+        )
+    if "subpopulation" not in frame.columns:
+        frame["subpopulation"] = ""
+    frame = frame[["barcode", "label", "subpopulation"]].apply(lambda column: column.str.strip())
+    if unknown := sorted(set(frame["label"]) - {"", *IDENTITIES}):
+        shown = ", ".join(repr(text[:30]) for text in unknown[:3])
+        raise UnreadableLabels(
+            f"found {len(unknown)} unknown labels ({shown}), expected {', '.join(IDENTITIES)} or "
+            "nothing. To mend it: translate your labels into these"
+        )
+    if repeated := int(frame["barcode"].duplicated().sum()):
+        raise UnreadableLabels(
+            f"found {repeated} repeated barcodes in the labels file, expected every barcode once. "
+            "To mend it: keep one row per cell"
+        )
+    unsafe = [text for text in set(frame["subpopulation"]) if text and not _NAME.fullmatch(text)]
+    if unsafe:
+        raise UnreadableLabels(
+            f"found {len(unsafe)} names of sub-populations that are not plain text, expected "
+            "letters, digits, spaces and . _ + -. To mend it: rename them"
+        )
+    return frame
+
+
+def read_panels(folder: str | Path) -> dict[str, dict]:
+    """Return the contents of resources/singlecell by name of the file."""
+    names = ("genes", "lineages", "antigens", "methods")
+    return {name: yaml.safe_load((Path(folder) / f"{name}.yaml").read_text()) for name in names}
+
+
+def read_matrix_and_labels(
+    sample: dict[str, str],
+) -> tuple[ExpressionMatrix, pd.DataFrame | None]:
+    """Return the counts and, where given, the labels of a row of samples.tsv.
+
+    Raises UnreadableMatrix or UnreadableLabels.
+    """
+    labels = read_labels(sample["labels"]) if sample["labels"] else None
+    return read_matrix(sample["path"]), labels
+
+
+def write_annotated_specimen(
+    folder: str | Path, sample: dict[str, str], matrix: ExpressionMatrix, found: Annotated
+) -> None:
+    """Write <folder>/<sample_id>.h5ad: raw counts of the genes in use, with our calls.
+
+    Cells become obs, places obsm, tables and facts uns. The file opens in scanpy.
+    """
+    from anndata import AnnData
+    from scipy.sparse import csr_matrix
+
+    columns, cells = found.kept_genes, found.observations()
+    path = Path(folder) / f"{sample['sample_id']}.h5ad"
+    row_of = {barcode: row for row, barcode in enumerate(matrix.barcode)}
+    rows = np.array([row_of[barcode] for barcode in cells.index], dtype=np.int64)
+    symbols = pd.Series(matrix.symbol[columns]).astype(str)
+    # two genes with one symbol: the second gets its column as suffix, so that names are unique
+    twice = symbols.duplicated(keep="first")
+    names = symbols.where(~twice, symbols + "." + pd.Series(columns).astype(str))
+    obs = cells.copy()
+    for name in obs.columns[[pd.api.types.is_object_dtype(obs[name]) for name in obs.columns]]:
+        obs[name] = pd.Categorical(obs[name].astype(str))
+    obs.index = pd.Index(obs.index.astype(str), name="barcode")
+    counts = csr_matrix(matrix.counts[rows][:, columns], dtype=np.float32)
+    data = AnnData(
+        X=counts,
+        obs=obs,
+        var=pd.DataFrame(
+            {"gene_ids": matrix.gene_id[columns].astype(str)},
+            index=pd.Index(names.to_numpy(dtype=object), name="symbol"),
+        ),
+        obsm=found.points(),
+        uns={
+            name: _plain(fact) if isinstance(fact, pd.DataFrame) else fact
+            for name, fact in found.facts().items()
+        },
+    )
+    path.parent.mkdir(parents=True, exist_ok=True)
+    data.write_h5ad(path, compression="gzip", compression_opts=1)
+
+
+def _plain(table: pd.DataFrame) -> pd.DataFrame:
+    """Return a table with text and float columns only, which every version of AnnData can store."""
+    plain = pd.DataFrame(index=pd.Index([str(row) for row in range(len(table))]))
+    for name in table.columns:
+        if pd.api.types.is_numeric_dtype(table[name]):
+            plain[name] = table[name].astype("float64").to_numpy()
+        else:
+            plain[name] = table[name].astype(str).to_numpy(dtype=object)
+    return plain

@@ -1,0 +1,346 @@
+"""Has a sub-population lost an antigen? Rates of molecules against antigen-positive cells.
+
+A single cell is never judged: in healthy blood four of five B cells show no molecule of CD19. The
+molecules of a whole sub-population are compared with those of reference cells, with the depth of
+each cell as offset, ambient RNA as background and an overdispersion taken from genes of similar
+level.
+"""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from aftercar.singlecell.embedding import column_sums
+from aftercar.stats.negative_binomial import (
+    difference_interval,
+    negative_binomial_cdf,
+    negative_binomial_interval,
+    ratio_interval,
+)
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_matrix
+
+Interval = tuple[float, float, float]
+NOTHING: Interval = (0.0, 0.0, 0.0)
+
+
+@dataclass(frozen=True)
+class Rate:
+    """Molecules found in a group of cells, its exposure (depth / 10,000) and overdispersion.
+
+    The sum over cells with one rate and overdispersion a is treated as one negative-binomial count
+    of overdispersion a * sum(s ** 2) / sum(s) ** 2, which has the variance of the sum.
+    """
+
+    count: int
+    exposure: float
+    overdispersion: float
+    cells: int
+
+    def interval(self) -> Interval:
+        """Return the rate per 10,000 molecules with its exact 95 % limits."""
+        if self.exposure <= 0:
+            return (float("nan"), 0.0, float("inf"))
+        low, high = negative_binomial_interval(self.count, self.overdispersion)
+        return self.count / self.exposure, low / self.exposure, high / self.exposure
+
+
+@dataclass(frozen=True)
+class Reference:
+    """Levels above background that a sub-population is compared with, and where they come from.
+
+    `level` and `controls` are rates per 10,000 molecules with limits. `stage_matched` is False
+    where the reference cells may be more mature than what is compared: then a lower level proves
+    little.
+    """
+
+    name: str
+    level: Interval
+    controls: dict[str, Interval]
+    stage_matched: bool
+    count: int
+
+
+@dataclass(frozen=True)
+class Finding:
+    """The comparison of one sub-population with its reference; p_value is NaN without one."""
+
+    umis: int
+    expected: float
+    ratio: Interval
+    control: float
+    p_value: float
+    reference: str
+    stage_matched: bool
+    reason: str
+
+
+def rate_of(molecules: np.ndarray, exposure: np.ndarray, overdispersion: float) -> Rate:
+    """Return the rate of a group of cells from each cell's molecules and exposure."""
+    total = float(exposure.sum())
+    shrink = float((exposure**2).sum()) / total**2 if total > 0 else 1.0
+    return Rate(int(molecules.sum()), total, overdispersion * shrink, len(molecules))
+
+
+def joined(rates: list[Rate]) -> Rate:
+    """Return the rate of several groups together."""
+    exposure = sum(rate.exposure for rate in rates)
+    if exposure <= 0:
+        return Rate(0, 0.0, 0.0, 0)
+    spread = sum(rate.overdispersion * rate.exposure**2 for rate in rates) / exposure**2
+    return Rate(
+        sum(rate.count for rate in rates), exposure, spread, sum(rate.cells for rate in rates)
+    )
+
+
+def above_background(rate: Rate, background: Interval) -> Interval:
+    """Return the rate without ambient molecules, with limits."""
+    return difference_interval(rate.interval(), background)
+
+
+def overdispersion_of_similar_genes(
+    counts: "csr_matrix", exposure: np.ndarray, level: float, usable: np.ndarray, settings: dict
+) -> float:
+    """Return the median overdispersion, by moments, of the genes whose level is nearest to `level`.
+
+    `level` is molecules per 10,000. Genes outside `usable` (antigens, clone-specific families) do
+    not count. Fewer than ten comparable genes: the stated value for "unknown".
+    """
+    total = exposure.sum()
+    rate = column_sums(counts) / total
+    candidates = np.flatnonzero(usable & (rate > 0.5 * level) & (rate < 2 * level))
+    if level <= 0 or len(candidates) < 10:
+        return float(settings["dispersion_unknown"])
+    gap = np.abs(np.log(rate[candidates] / level))
+    chosen = candidates[np.argsort(gap, kind="stable")[: settings["similar_genes"]]]
+    part = counts[:, chosen]
+    with_depth = part.T @ exposure
+    squares = column_sums(part, squared=True)
+    spread = squares - 2 * rate[chosen] * with_depth + rate[chosen] ** 2 * (exposure**2).sum()
+    excess = spread - rate[chosen] * total
+    estimate = np.median(excess / (rate[chosen] ** 2 * (exposure**2).sum()))
+    return float(max(estimate, settings["dispersion_floor"]))
+
+
+def background_rate(
+    molecules: np.ndarray, exposure: np.ndarray, without: np.ndarray, alpha: float, settings: dict
+) -> tuple[Interval, str]:
+    """Return the ambient rate with limits and a remark.
+
+    `without` marks cells whose lineage does not carry the gene. With too few of these the rate is
+    only bounded: between nothing and the allowed ambient share of the specimen's level.
+    """
+    if without.sum() >= settings["background_cells"]:
+        return rate_of(molecules[without], exposure[without], alpha).interval(), ""
+    bound = settings["ambient_bound"] * float(molecules.sum()) / max(float(exposure.sum()), 1e-9)
+    return (0.0, 0.0, bound), "too few cells without the antigen: ambient RNA is only bounded"
+
+
+def loss_p_value(rate: Rate, level: Interval, background: Interval, fraction: float) -> float:
+    """Return P(so few molecules) if the level were `fraction` of the reference level.
+
+    The uncertainty of the reference adds to the overdispersion (a gamma-distributed level).
+    """
+    mean = (fraction * level[0] + background[0]) * rate.exposure
+    if mean <= 0:
+        return 1.0
+    spread = max(level[2] - level[1], 0.0) / (2 * 1.959964)
+    relative = (fraction * spread * rate.exposure / mean) ** 2
+    return negative_binomial_cdf(rate.count, mean, rate.overdispersion + relative)
+
+
+def is_expressed(level: Interval, background: Interval, settings: dict) -> bool:
+    """Tell whether reference cells carry the gene clearly: above nothing and well above ambient."""
+    return level[1] > 0 and background[0] < settings["background_of_reference"] * level[0]
+
+
+def antigen_positive(
+    rates: dict[str, Rate], background: Interval, half: float, settings: dict
+) -> list[str]:
+    """Return the sub-populations with the antigen: the surest one and all not below half of it.
+
+    The surest is the one with the highest lower limit. Empty where none is above background.
+    """
+    levels = {name: above_background(rate, background) for name, rate in rates.items()}
+    expressed = [name for name in sorted(rates) if is_expressed(levels[name], background, settings)]
+    if not expressed:
+        return []
+    best = max(expressed, key=lambda name: levels[name][1])
+    return [
+        name
+        for name in sorted(rates)
+        if name == best
+        or loss_p_value(rates[name], levels[best], background, half) > settings["reference_p_value"]
+    ]
+
+
+def widened(level: Interval, variation: float) -> Interval:
+    """Return the level with the extra uncertainty of another library (coefficient of variation)."""
+    extra = 1.959964 * variation * level[0]
+    return (
+        level[0],
+        max(level[0] - float(np.hypot(level[0] - level[1], extra)), 0.0),
+        level[0] + float(np.hypot(level[2] - level[0], extra)),
+    )
+
+
+def control_ratio(
+    rates: dict[str, Rate],
+    reference: dict[str, Interval],
+    background: dict[str, Interval],
+    settings: dict,
+) -> float:
+    """Return the median relative level of the control genes; NaN with fewer than two to compare.
+
+    A gene is compared when the reference carries it clearly and enough molecules are expected.
+    """
+    ratios = []
+    for gene, rate in rates.items():
+        level = reference.get(gene, NOTHING)
+        expected = level[0] * rate.exposure
+        if expected < settings["control_molecules"] or not is_expressed(
+            level, background[gene], settings
+        ):
+            continue
+        own = above_background(rate, background[gene])[0]
+        ratios.append(min(max(own, 0.0) / level[0], 2.0))
+    return float(np.median(ratios)) if len(ratios) >= 2 else float("nan")
+
+
+def compare(
+    rate: Rate,
+    controls: dict[str, Rate],
+    reference: Reference,
+    background: Interval,
+    control_background: dict[str, Interval],
+    *,
+    retained_above: float,
+    settings: dict,
+) -> Finding:
+    """Return how a sub-population's level compares with its reference."""
+    return Finding(
+        umis=rate.count,
+        expected=(reference.level[0] + background[0]) * rate.exposure,
+        ratio=ratio_interval(above_background(rate, background), reference.level),
+        control=control_ratio(controls, reference.controls, control_background, settings),
+        p_value=loss_p_value(rate, reference.level, background, retained_above),
+        reference=reference.name,
+        stage_matched=reference.stage_matched,
+        reason="",
+    )
+
+
+def judge(
+    finding: Finding,
+    q_value: float,
+    *,
+    lost_below: float,
+    retained_above: float,
+    false_discovery_rate: float,
+    settings: dict,
+) -> tuple[str, str]:
+    """Return the status of a comparison and the reason where it is not plain.
+
+    LOST and REDUCED need an upper limit below their bound, also after allowing for control genes
+    that are lower, a q-value, and control genes that are kept. RETAINED needs a lower limit above
+    its bound.
+    """
+    _, low, high = finding.ratio
+    if not np.isfinite(finding.p_value):
+        return "NOT_EVALUABLE", finding.reason
+    if low > retained_above:
+        return "RETAINED", ""
+    allowance = min(1.0, finding.control) if np.isfinite(finding.control) else 1.0
+    below = high < retained_above * allowance and q_value < false_discovery_rate
+    if not below:
+        if np.isfinite(finding.control) and finding.control < settings["controls_kept"]:
+            return "NOT_EVALUABLE", _programme_low(finding.control)
+        return "NOT_EVALUABLE", (
+            f"{finding.umis} molecules where {finding.expected:.3g} are expected: too few to tell "
+            "lost from retained"
+            if high >= 1 or finding.expected < 20
+            else "between reduced and retained"
+        )
+    if not np.isfinite(finding.control):
+        return "NOT_EVALUABLE", "lower, but too few molecules of control genes to tell why"
+    if finding.control < settings["controls_kept"]:
+        return "NOT_EVALUABLE", _programme_low(finding.control)
+    if high < lost_below * allowance:
+        return "LOST", ""
+    if not finding.stage_matched:
+        return "NOT_EVALUABLE", "lower than a reference of another stage, which may be normal"
+    return "REDUCED", ""
+
+
+def _programme_low(control: float) -> str:
+    return (
+        f"control genes are at {control:.2g} of the reference as well: poor cells or another "
+        "programme (lineage switch, plasma cells), not the loss of one antigen"
+    )
+
+
+def detectable_cells(
+    cells: int,
+    mean_exposure: float,
+    overdispersion: float,
+    whole: Interval,
+    background: Interval,
+    *,
+    lost_below: float,
+    retained_above: float,
+    p_value: float,
+    minimum_cells: int,
+    sensitivity: float,
+    reference_within: bool,
+) -> int | None:
+    """Return the smallest number of cells without the antigen that would be called LOST.
+
+    For each number the largest count is found that still gives LOST; the number is enough when
+    ambient RNA alone stays within that count with probability `sensitivity`. Where the reference
+    lies within the same cells (`reference_within`), it shrinks as the number grows. None: not even
+    all cells.
+    """
+
+    def would_show(number: int) -> bool:
+        exposure = number * mean_exposure
+        rate = Rate(0, exposure, overdispersion / number, number)
+        left = max(cells - number, 1) if reference_within else cells
+        wider = (cells / left) ** 0.5
+        level = (
+            whole[0],
+            whole[0] - (whole[0] - whole[1]) * wider,
+            whole[0] + (whole[2] - whole[0]) * wider,
+        )
+        largest = -1
+        step = 1
+        while step:
+            count = largest + step
+            trial = Rate(count, exposure, rate.overdispersion, number)
+            ratio = ratio_interval(above_background(trial, background), level)
+            called = (
+                ratio[2] < lost_below
+                and loss_p_value(trial, level, background, retained_above) < p_value
+            )
+            if called:
+                largest, step = count, step * 2
+            else:
+                step = step // 2 if step > 1 else 0
+        mean = background[0] * exposure
+        return (
+            largest >= 0
+            and negative_binomial_cdf(largest, mean, rate.overdispersion) >= sensitivity
+        )
+
+    # power first rises with the number and falls again where hardly any reference cells are left
+    last, number = minimum_cells - 1, minimum_cells
+    while number <= cells and not would_show(number):
+        last, number = number, max(number + 1, int(number * 1.1))
+    if number > cells:
+        return None
+    low, high = last + 1, number
+    while low < high:
+        middle = (low + high) // 2
+        low, high = (low, middle) if would_show(middle) else (middle + 1, high)
+    return low

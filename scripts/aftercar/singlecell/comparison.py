@@ -1,0 +1,367 @@
+"""All sub-populations x antigens of one specimen, with the reference that each is compared with."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+
+from aftercar.contracts.expression import ExpressionMatrix
+from aftercar.singlecell.antigen_loss import (
+    Finding,
+    Interval,
+    Rate,
+    Reference,
+    above_background,
+    antigen_positive,
+    background_rate,
+    compare,
+    detectable_cells,
+    is_expressed,
+    joined,
+    judge,
+    overdispersion_of_similar_genes,
+    rate_of,
+    widened,
+)
+from aftercar.singlecell.embedding import row_sums
+from aftercar.singlecell.genes import GeneIndex
+from aftercar.stats.negative_binomial import benjamini_hochberg
+
+NOT_NUMBER: Interval = (float("nan"), float("nan"), float("nan"))
+LEUKEMIC = ("leukemic_b", "leukemic_t", "leukemic_myeloid")
+
+
+@dataclass(frozen=True)
+class Thresholds:
+    """What a clinic sets: bounds of relative expression and the false discovery rate."""
+
+    lost_below: float
+    retained_above: float
+    false_discovery_rate: float
+
+
+@dataclass(frozen=True)
+class Compared:
+    """One sub-population and antigen: status, figures and remarks."""
+
+    population: str
+    antigen: str
+    status: str
+    finding: Finding | None
+    q_value: float
+    detectable_cells: int | None
+    flags: tuple[str, ...]
+    basis: str = "rna"
+
+
+@dataclass(frozen=True)
+class EarlierLevel:
+    """Level of an antigen in antigen-positive cells of an earlier specimen of the patient."""
+
+    sample_id: str
+    day: int
+    identity: str
+    antigen: str
+    reference: Reference
+
+
+@dataclass(eq=False)
+class Molecules:
+    """Molecules of single genes per cell, their exposure, and the overdispersion of each gene."""
+
+    matrix: ExpressionMatrix
+    genes: GeneIndex
+    exposure: np.ndarray
+    usable_genes: np.ndarray
+    settings: dict
+    _columns: dict[str, np.ndarray] = field(default_factory=dict)
+    _alpha: dict[tuple[str, str], float] = field(default_factory=dict)
+
+    def of(self, symbol: str, column: int) -> np.ndarray:
+        """Return the molecules of a gene in each cell."""
+        if symbol not in self._columns:
+            self._columns[symbol] = row_sums(self.matrix.counts[:, [column]])
+        return self._columns[symbol]
+
+    def overdispersion(self, symbol: str, column: int, inside: np.ndarray, key: str) -> float:
+        """Return the overdispersion for a gene's level within some cells (named by `key`)."""
+        if (symbol, key) not in self._alpha:
+            exposure = self.exposure[inside]
+            level = float(self.of(symbol, column)[inside].sum()) / max(float(exposure.sum()), 1e-9)
+            self._alpha[symbol, key] = overdispersion_of_similar_genes(
+                self.matrix.counts[inside], exposure, level, self.usable_genes, self.settings
+            )
+        return self._alpha[symbol, key]
+
+
+def compare_antigen(
+    antigen: str,
+    rule: dict,
+    populations: pd.DataFrame,
+    name_of_cell: np.ndarray,
+    identity_of_cell: np.ndarray,
+    molecules: Molecules,
+    earlier: list[EarlierLevel],
+    thresholds: Thresholds,
+    settings: dict,
+    *,
+    minimum_cells: int,
+    tests: int,
+) -> tuple[list[Compared], list[tuple[str, Reference]]]:
+    """Return the comparison of every sub-population, and the levels of antigen-positive cells.
+
+    `populations` has one row per sub-population (population, identity, stage, cells). Statuses are
+    given by `with_status` when the comparisons of all antigens are known. `tests` is the number of
+    comparisons of the specimen, which the detectable fraction allows for.
+    """
+    carried = populations["identity"].isin(rule["carried_by"])
+    done = [
+        Compared(
+            name, antigen, "NOT_APPLICABLE", None, np.nan, None,
+            (f"{identity.replace('_', ' ')} cells are not expected to carry {antigen}",),
+        )
+        for name, identity in populations.loc[~carried, ["population", "identity"]].to_numpy()
+    ]  # fmt: skip
+    column, missing = molecules.genes.antigen(antigen)
+    if column is None:
+        names = populations.loc[carried, "population"]
+        done += [
+            Compared(n, antigen, "NOT_EVALUABLE", None, np.nan, None, (missing,)) for n in names
+        ]
+        return done, []
+    columns = {antigen: column} | molecules.genes.markers(rule["controls"])
+    without = np.isin(identity_of_cell, rule["background"])
+    levels: list[tuple[str, Reference]] = []
+    # normal B cells first: they may serve as reference for leukemic ones
+    order = sorted(rule["carried_by"], key=lambda name: (name in LEUKEMIC, name))
+    for identity in order:
+        of_identity = populations[carried & (populations["identity"] == identity)]
+        for key, part in of_identity.groupby("compartment", sort=True):
+            inside = np.isin(name_of_cell, part["population"])
+            alpha = {
+                s: molecules.overdispersion(s, c, inside, str(key)) for s, c in columns.items()
+            }
+            background, remark = {}, ""
+            for symbol, place in columns.items():
+                background[symbol], said = background_rate(
+                    molecules.of(symbol, place),
+                    molecules.exposure,
+                    without,
+                    alpha[symbol],
+                    settings,
+                )
+                remark = said if symbol == antigen else remark
+            rates = {
+                name: {
+                    symbol: rate_of(
+                        molecules.of(symbol, place)[name_of_cell == name],
+                        molecules.exposure[name_of_cell == name],
+                        alpha[symbol],
+                    )
+                    for symbol, place in columns.items()
+                }
+                for name in part["population"]
+            }
+            compared, level = _compare_compartment(
+                antigen, identity, rates, background, alpha[antigen],
+                outside=_outside_references(identity, antigen, levels, earlier, settings),
+                thresholds=thresholds, settings=settings, minimum_cells=minimum_cells, tests=tests,
+                remark=remark,
+            )  # fmt: skip
+            done += compared
+            if level is not None:
+                levels.append((identity, level))
+    return done, levels
+
+
+def _outside_references(
+    identity: str,
+    antigen: str,
+    levels: list[tuple[str, Reference]],
+    earlier: list[EarlierLevel],
+    settings: dict,
+) -> list[Reference]:
+    """Return references outside the compartment, the best first.
+
+    Leukemic cells of the latest earlier specimen; then normal B cells of this specimen, which are
+    more mature than blasts and so prove a loss but no reduction.
+    """
+    if identity not in LEUKEMIC:
+        return []
+    before = sorted(
+        (level for level in earlier if level.identity == identity and level.antigen == antigen),
+        key=lambda level: (-level.day, level.sample_id),
+    )
+    found = [
+        Reference(
+            f"{level.reference.name} of {level.sample_id} (day {level.day})",
+            widened(level.reference.level, settings["between_library_cv"]),
+            {
+                gene: widened(value, settings["between_library_cv"])
+                for gene, value in level.reference.controls.items()
+            },
+            True,
+            level.reference.count,
+        )
+        for level in before
+    ]
+    found += [
+        Reference(reference.name, reference.level, reference.controls, False, reference.count)
+        for name, reference in levels
+        if name == "normal_b" and identity == "leukemic_b"
+    ]
+    return found
+
+
+def _compare_compartment(
+    antigen: str,
+    identity: str,
+    rates: dict[str, dict[str, Rate]],
+    background: dict[str, Interval],
+    alpha: float,
+    *,
+    outside: list[Reference],
+    thresholds: Thresholds,
+    settings: dict,
+    minimum_cells: int,
+    tests: int,
+    remark: str,
+) -> tuple[list[Compared], Reference | None]:
+    ambient = background[antigen]
+    half = thresholds.retained_above
+    positive = antigen_positive(
+        {name: genes[antigen] for name, genes in rates.items()}, ambient, half, settings
+    )
+    external = next((r for r in outside if is_expressed(r.level, ambient, settings)), None)
+    flags = [remark] if remark else []
+    own = _reference(rates, positive, antigen, background) if positive else None
+    if own is not None and external is not None and _is_below(
+        _joined_genes(rates, positive), external, antigen, background, thresholds, settings
+    ):  # fmt: skip
+        flags.append(f"all cells of this kind are below {external.name}")
+        own, positive = None, []
+    cells = sum(genes[antigen].cells for genes in rates.values())
+    exposure = sum(genes[antigen].exposure for genes in rates.values())
+    base = own or external
+    enough = None
+    if base is not None and cells:
+        enough = detectable_cells(
+            cells, exposure / cells, alpha, base.level, ambient,
+            lost_below=thresholds.lost_below, retained_above=half,
+            p_value=thresholds.false_discovery_rate / max(tests, 1),
+            minimum_cells=minimum_cells, sensitivity=settings["sensitivity"],
+            reference_within=own is not None,
+        )  # fmt: skip
+    if own is not None and external is None and identity in LEUKEMIC:
+        flags.append(
+            "compared with other leukemic cells of this specimen: a loss that all of them share "
+            "would not show"
+        )
+    result = []
+    for name, genes in rates.items():
+        others = [other for other in positive if other != name]
+        reference = _reference(rates, others, antigen, background) if others else external
+        if reference is None:
+            found = _without_reference(genes[antigen], ambient, name in positive)
+        else:
+            found = compare(
+                genes[antigen],
+                {gene: rate for gene, rate in genes.items() if gene != antigen},
+                reference, ambient, background,
+                retained_above=half, settings=settings,
+            )  # fmt: skip
+        result.append(Compared(name, antigen, "", found, np.nan, enough, tuple(flags)))
+    return result, own
+
+
+def _joined_genes(rates: dict[str, dict[str, Rate]], names: list[str]) -> dict[str, Rate]:
+    genes = rates[names[0]]
+    return {gene: joined([rates[name][gene] for name in names]) for gene in genes}
+
+
+def _reference(
+    rates: dict[str, dict[str, Rate]],
+    names: list[str],
+    antigen: str,
+    background: dict[str, Interval],
+) -> Reference:
+    together = _joined_genes(rates, names)
+    levels = {gene: above_background(rate, background[gene]) for gene, rate in together.items()}
+    controls = {gene: level for gene, level in levels.items() if gene != antigen}
+    return Reference(", ".join(names), levels[antigen], controls, True, together[antigen].count)
+
+
+def _is_below(
+    genes: dict[str, Rate],
+    external: Reference,
+    antigen: str,
+    background: dict[str, Interval],
+    thresholds: Thresholds,
+    settings: dict,
+) -> bool:
+    """Tell whether even the antigen-positive cells are below an outside reference."""
+    found = compare(
+        genes[antigen],
+        {gene: rate for gene, rate in genes.items() if gene != antigen},
+        external, background[antigen], background,
+        retained_above=thresholds.retained_above, settings=settings,
+    )  # fmt: skip
+    status, _ = judge(
+        found, found.p_value, lost_below=thresholds.lost_below,
+        retained_above=thresholds.retained_above,
+        false_discovery_rate=thresholds.false_discovery_rate, settings=settings,
+    )  # fmt: skip
+    return status in ("LOST", "REDUCED")
+
+
+def _without_reference(rate: Rate, ambient: Interval, is_positive: bool) -> Finding:
+    expected = ambient[0] * rate.exposure
+    if is_positive:
+        reason = (
+            f"the only antigen-positive cells of their kind: {rate.count} molecules where ambient "
+            f"RNA explains {expected:.3g}, but nothing to compare the level with"
+        )
+    else:
+        reason = (
+            f"no antigen-positive reference cells: {rate.count} molecules where ambient RNA "
+            f"explains {expected:.3g}"
+        )
+    return Finding(
+        rate.count, float("nan"), NOT_NUMBER, float("nan"), float("nan"), "", True, reason
+    )
+
+
+def with_status(compared: list[Compared], thresholds: Thresholds, settings: dict) -> list[Compared]:
+    """Return the comparisons of a specimen with q-values (over all of them) and statuses."""
+    tested = [
+        index
+        for index, one in enumerate(compared)
+        if one.finding is not None and np.isfinite(one.finding.p_value)
+    ]
+    findings = [one.finding for one in compared]
+    p_values = [finding.p_value for index in tested if (finding := findings[index]) is not None]
+    q_values = dict(zip(tested, benjamini_hochberg(p_values), strict=True))
+    result = []
+    for index, one in enumerate(compared):
+        if one.finding is None:
+            result.append(one)
+            continue
+        q_value = q_values.get(index, float("nan"))
+        status, reason = judge(
+            one.finding, q_value, lost_below=thresholds.lost_below,
+            retained_above=thresholds.retained_above,
+            false_discovery_rate=thresholds.false_discovery_rate, settings=settings,
+        )  # fmt: skip
+        flags = ((reason,) if reason else ()) + one.flags
+        result.append(
+            Compared(
+                one.population,
+                one.antigen,
+                status,
+                one.finding,
+                q_value,
+                one.detectable_cells,
+                flags,
+            )
+        )
+    return result

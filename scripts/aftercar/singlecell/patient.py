@@ -1,0 +1,218 @@
+"""All single-cell specimens of one patient, in order of time: earlier ones may be references."""
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+
+from aftercar.contracts.expression import ExpressionMatrix
+from aftercar.contracts.singlecell import ANTIGEN_LOSS, CELL_POPULATIONS
+from aftercar.contracts.specimen import QUALITY
+from aftercar.singlecell.comparison import EarlierLevel
+from aftercar.singlecell.rows import (
+    Row,
+    antigen_rows,
+    cell_quality_rows,
+    cell_rows,
+    observations,
+    population_rows,
+    quality_row,
+    quality_rows,
+    unmeasured_rows,
+)
+from aftercar.singlecell.specimen import (
+    Assessed,
+    CellKnowledge,
+    Panels,
+    TooFewCells,
+    assess_specimen,
+    known_cells,
+)
+
+
+@dataclass(frozen=True, eq=False)
+class SpecimenTables:
+    """Rows of one specimen for each table; `assessed` is None for one that could not be used."""
+
+    loss: list[Row]
+    populations: list[Row]
+    cells: list[Row]
+    quality: list[Row]
+    assessed: Assessed | None
+    levels: list[EarlierLevel]
+
+    def summary(self) -> str:
+        """Return one line for the log: pseudonym, cells, calls."""
+        calls = Counter(row["status"] for row in self.loss)
+        sample = (self.loss or self.populations)[0]["sample_id"]
+        return f"{sample}: {len(self.cells)} cells; antigens " + ", ".join(
+            f"{status} {number}" for status, number in sorted(calls.items(), key=str)
+        )
+
+    @property
+    def kept_genes(self) -> np.ndarray:
+        """Return the columns of the genes in use."""
+        return self._found.kept_genes
+
+    def observations(self) -> pd.DataFrame:
+        """Return what is known of each cell, indexed by barcode."""
+        return observations(self._found)
+
+    def points(self) -> dict[str, np.ndarray]:
+        """Return principal components and the map."""
+        return {"X_pca": self._found.components, "X_map": self._found.places}
+
+    def facts(self) -> dict[str, pd.DataFrame | str | float]:
+        """Return the calls of the specimen, for uns."""
+        return {
+            "antigen_loss": ANTIGEN_LOSS.frame(self.loss),
+            "cell_populations": CELL_POPULATIONS.frame(self.populations),
+            "quality": QUALITY.frame(self.quality),
+        }
+
+    @property
+    def _found(self) -> Assessed:
+        if self.assessed is None:
+            raise ValueError("a specimen that was not analysed has no annotated matrix")
+        return self.assessed
+
+
+def failed_specimen(
+    sample: dict[str, str], antigens: list[str], message: str, *, quality: list[Row] | None = None
+) -> SpecimenTables:
+    """Return the rows of a specimen that cannot be used, with the reason."""
+    loss, populations = unmeasured_rows(sample, antigens, "FAILED", message)
+    checks = [*(quality or []), quality_row(sample, "matrix", None, "", "FAIL", message)]
+    return SpecimenTables(loss, populations, [], checks, None, [])
+
+
+def unmeasured_specimen(sample: dict[str, str], antigens: list[str]) -> SpecimenTables:
+    """Return the rows of a specimen without a matrix."""
+    loss, populations = unmeasured_rows(
+        sample, antigens, "NOT_ASSESSED", "no count matrix was given"
+    )
+    return SpecimenTables(loss, populations, [], [], None, [])
+
+
+def in_order(samples: list[dict[str, str]]) -> list[dict[str, str]]:
+    """Return specimens by day and name; those without a day last."""
+    return sorted(
+        samples,
+        key=lambda row: (row["day"] == "", int(row["day"] or 0), row["sample_id"]),
+    )
+
+
+def carriers_of_losses(
+    genotypes: pd.DataFrame, clones: pd.DataFrame, sample: dict[str, str]
+) -> dict[str, set[str]]:
+    """Return the cells that carry each variant, by name of the variant.
+
+    Only variants that were known on the day of the specimen: one found at relapse must not change
+    what an older specimen says.
+    """
+    if not sample["day"]:
+        return {}
+    mine = clones[
+        (clones["sample_id"] == sample["sample_id"])
+        & (clones["known_from_day"].fillna(10**6) <= int(sample["day"]))
+    ]
+    known = set(mine["clone"])
+    cells = genotypes[
+        (genotypes["sample_id"] == sample["sample_id"]) & (genotypes["state"] == "MUTANT")
+    ]
+    named = cells["gene"] + " " + cells["hgvs_c"]
+    return {
+        str(name): set(cells.loc[named == name, "barcode"])
+        for name in sorted(set(named))
+        if name in known or str(name).split(" ", 1)[-1] in known
+    }
+
+
+def measure_specimen(
+    sample: dict[str, str],
+    matrix: ExpressionMatrix,
+    labels: pd.DataFrame | None,
+    mutants: dict[str, set[str]],
+    *,
+    settings: dict,
+    panels: Panels,
+    earlier: list[EarlierLevel],
+    disease: str,
+) -> SpecimenTables:
+    """Return all rows of one specimen; one with too few usable cells is FAILED."""
+    antigens = settings["antigens"]
+    known: CellKnowledge = known_cells(matrix.barcode, labels, mutants)
+    if known.label is not None and known.labels_matched == 0:
+        return failed_specimen(
+            sample, antigens,
+            "found no labelled barcode in the matrix, expected barcodes as in the matrix. "
+            "To mend it: give the labels of this very library",
+        )  # fmt: skip
+    day = int(sample["day"]) if sample["day"] else 10**6
+    try:
+        found = assess_specimen(
+            matrix, known, specimen=sample["specimen"], sample_id=sample["sample_id"], day=day,
+            settings=settings, panels=panels,
+            earlier=[level for level in earlier if level.day < day and sample["day"]],
+        )  # fmt: skip
+    except TooFewCells as error:
+        return failed_specimen(
+            sample, antigens, str(error), quality=cell_quality_rows(sample, error.quality)
+        )
+    minimum = panels.methods["clustering"]["minimum_cells"]
+    return SpecimenTables(
+        loss=antigen_rows(sample, found),
+        populations=population_rows(
+            sample, found, disease=disease, labelled=known.label is not None, minimum_cells=minimum
+        ),
+        cells=cell_rows(sample, found),
+        quality=quality_rows(sample, found, known, panels.methods),
+        assessed=found,
+        levels=found.levels,
+    )
+
+
+Reader = Callable[[dict[str, str]], tuple[ExpressionMatrix, pd.DataFrame | None]]
+
+
+def measure_patient(
+    samples: list[dict[str, str]],
+    read: Reader,
+    unreadable: tuple[type[ValueError], ...],
+    genotypes: pd.DataFrame,
+    clones: pd.DataFrame,
+    *,
+    settings: dict,
+    panels: Panels,
+    disease: str,
+    keep: Callable[[dict[str, str], ExpressionMatrix, SpecimenTables], None],
+) -> list[SpecimenTables]:
+    """Return the tables of every specimen, in order of time.
+
+    `read` gives the counts and labels of a row of samples.tsv or raises one of `unreadable`, which
+    makes the specimen FAILED; `keep` is called with each result while its counts are still at hand.
+    """
+    earlier: list[EarlierLevel] = []
+    results = []
+    for sample in in_order(samples):
+        if not sample["path"] or sample["path"].endswith(".bam"):
+            results.append(unmeasured_specimen(sample, settings["antigens"]))
+            continue
+        try:
+            matrix, labels = read(sample)
+        except unreadable as error:
+            results.append(failed_specimen(sample, settings["antigens"], str(error)))
+            continue
+        mutants = carriers_of_losses(genotypes, clones, sample)
+        result = measure_specimen(
+            sample, matrix, labels, mutants, settings=settings, panels=panels, earlier=earlier,
+            disease=disease,
+        )  # fmt: skip
+        if result.assessed is not None:
+            keep(sample, matrix, result)
+        earlier += result.levels
+        # the counts need not stay in memory
+        results.append(replace(result, assessed=None))
+    return results

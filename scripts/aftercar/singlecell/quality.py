@@ -1,0 +1,91 @@
+"""Which barcodes are usable cells, and how much ambient RNA a specimen carries."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from aftercar.contracts.expression import ExpressionMatrix
+from aftercar.singlecell.embedding import column_sums, row_sums
+
+
+@dataclass(frozen=True, eq=False)
+class CellQuality:
+    """Depth, genes and mitochondrial share of each barcode, and which barcodes are used."""
+
+    depth: np.ndarray
+    genes: np.ndarray
+    mitochondrial_fraction: np.ndarray
+    usable: np.ndarray
+    min_genes: int
+    has_mitochondrial_genes: bool
+
+
+def judge_cells(
+    matrix: ExpressionMatrix,
+    mitochondrial: np.ndarray,
+    *,
+    min_genes: int,
+    max_mitochondrial_fraction: float,
+    panel_share: float,
+) -> CellQuality:
+    """Return the usable barcodes: enough genes, not too many mitochondrial molecules.
+
+    A targeted panel cannot show `min_genes`: there the threshold is `panel_share` of its genes.
+    Without mitochondrial genes in the file that share is NaN and not judged.
+    """
+    depth = row_sums(matrix.counts)
+    genes = np.diff(matrix.counts.indptr).astype(np.int64)
+    threshold = min(min_genes, max(1, int(panel_share * matrix.counts.shape[1])))
+    if len(mitochondrial):
+        own = row_sums(matrix.counts[:, mitochondrial])
+        share = np.divide(own, depth, out=np.zeros_like(own), where=depth > 0)
+        clean = share <= max_mitochondrial_fraction
+    else:
+        share = np.full(len(depth), np.nan)
+        clean = np.full(len(depth), True)
+    usable = clean & (genes >= threshold)
+    return CellQuality(depth, genes, share, usable, threshold, len(mitochondrial) > 0)
+
+
+def ambient_share(
+    matrix: ExpressionMatrix,
+    depth: np.ndarray,
+    lineage_of_cell: np.ndarray,
+    markers: dict[str, list[int]],
+    carriers: dict[str, tuple[str, ...]],
+) -> tuple[float, int]:
+    """Return the ambient share of a cell's molecules, and how many molecules it rests on.
+
+    A marker of one lineage found in cells of another is ambient or a trace of own expression, and
+    ambient RNA is a diluted copy of the specimen (Young & Behjati 2020,
+    10.1093/gigascience/giaa151): the share is (level in foreign cells) / (level of the specimen),
+    the lower quartile over markers with at least 100 molecules. `carriers` names the lineages that
+    may carry the markers of a lineage. NaN where no marker allows it.
+    """
+    shares, molecules = [], []
+    for lineage, columns in markers.items():
+        foreign = ~np.isin(lineage_of_cell, carriers[lineage])
+        if not columns or foreign.sum() < 20:
+            continue
+        part = matrix.counts[:, columns]
+        everywhere, outside = column_sums(part), column_sums(part[foreign])
+        for total, found in zip(everywhere, outside, strict=True):
+            if total >= 100:
+                shares.append(found / depth[foreign].sum() / (total / depth.sum()))
+                molecules.append(found)
+    if not shares:
+        return float("nan"), 0
+    return float(np.quantile(shares, 0.25)), int(sum(molecules))
+
+
+def ambient_profile(matrix: ExpressionMatrix, usable: np.ndarray) -> np.ndarray:
+    """Return each gene's share of the ambient RNA.
+
+    Barcodes with few molecules stand for empty droplets where the file holds at least 100 of
+    them; else the whole specimen stands for its own soup.
+    """
+    depth = row_sums(matrix.counts)
+    empty = ~usable & (depth > 0) & (depth < 100)
+    chosen = matrix.counts[empty] if empty.sum() >= 100 else matrix.counts
+    sums = column_sums(chosen)
+    return sums / sums.sum()

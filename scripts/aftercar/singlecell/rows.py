@@ -1,0 +1,385 @@
+"""What was found in a specimen, as rows of the stream's tables."""
+
+import math
+
+import numpy as np
+import pandas as pd
+
+from aftercar.singlecell.comparison import LEUKEMIC, Compared
+from aftercar.singlecell.quality import CellQuality
+from aftercar.singlecell.specimen import Assessed, CellKnowledge
+from aftercar.stats.intervals import wilson_interval
+
+Row = dict[str, object]
+
+
+def who_when(sample: dict[str, str]) -> Row:
+    """Return the columns that name a specimen from its row of samples.tsv."""
+    return {
+        "sample_id": sample["sample_id"],
+        "patient_id": sample["patient_id"],
+        "day": int(sample["day"]) if sample["day"] else None,
+        "specimen": sample["specimen"],
+    }
+
+
+def quality_row(
+    sample: dict[str, str],
+    check: str,
+    value: float | None,
+    unit: str,
+    verdict: str,
+    message: str,
+) -> Row:
+    """Return a row of QUALITY."""
+    who = who_when(sample)
+    del who["specimen"]
+    return who | {
+        "assay": sample["assay"],
+        "batch": sample["batch"],
+        "check": check,
+        "value": value,
+        "unit": unit,
+        "verdict": verdict,
+        "message": message,
+    }
+
+
+def unmeasured_rows(
+    sample: dict[str, str], antigens: list[str], status: str, reason: str
+) -> tuple[list[Row], list[Row]]:
+    """Return rows of ANTIGEN_LOSS and CELL_POPULATIONS of a specimen without usable counts.
+
+    `status` is FAILED or NOT_ASSESSED; an antigen of such a specimen is NOT_EVALUABLE.
+    """
+    who = who_when(sample)
+    common = {"population": "all cells", "identity": "other", "identity_evidence": "none"}
+    loss = [
+        who
+        | common
+        | {
+            "antigen": antigen,
+            "basis": "none",
+            "cells": 0,
+            "status": "NOT_EVALUABLE",
+            "flags": reason,
+        }
+        for antigen in antigens
+    ]
+    return loss, [who | common | {"status": status, "flags": reason}]
+
+
+def antigen_rows(sample: dict[str, str], found: Assessed) -> list[Row]:
+    """Return the rows of ANTIGEN_LOSS of a specimen."""
+    table = found.populations
+    leukemic = int(table.loc[table["identity"].isin(LEUKEMIC), "cells"].sum())
+    cells = {str(about["population"]): about for about in table.to_dict("records")}
+    rows = []
+    for one in found.compared:
+        about = cells[one.population]
+        number = int(about["cells"])
+        share: Row = {}
+        if about["identity"] in LEUKEMIC:
+            low, high = wilson_interval(number, leukemic)
+            share = {
+                "fraction_of_leukemic": number / leukemic,
+                "fraction_of_leukemic_low": low,
+                "fraction_of_leukemic_high": high,
+            }
+            if one.detectable_cells is not None:
+                share["detectable_fraction"] = one.detectable_cells / leukemic
+        rows.append(
+            who_when(sample)
+            | {
+                "population": one.population,
+                "identity": about["identity"],
+                "identity_evidence": about["evidence"],
+                "antigen": one.antigen,
+                "cells": number,
+                "status": one.status,
+            }
+            | _figures(one)
+            | share
+            | {"flags": _remarks(one, found, str(about["identity"]))}
+        )
+    return rows
+
+
+def _figures(one: Compared) -> Row:
+    finding = one.finding
+    if finding is None:
+        return {"basis": "none"}
+    ratio, low, high = finding.ratio
+    return {
+        "basis": one.basis,
+        "reference": finding.reference,
+        "umis": finding.umis,
+        "expected_umis": _finite(finding.expected),
+        "relative_expression": _finite(ratio),
+        "relative_expression_low": _finite(low),
+        "relative_expression_high": _finite(high),
+        "control_expression": _finite(finding.control),
+        "p_value": _finite(finding.p_value),
+        "q_value": _finite(one.q_value),
+    }
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None
+
+
+def _remarks(one: Compared, found: Assessed, identity: str) -> str:
+    remarks = [*one.flags, *_carriers(found, one.population)]
+    if one.status != "NOT_APPLICABLE" and identity in found.identities.flags:
+        remarks.append(found.identities.flags[identity])
+    if one.status != "NOT_APPLICABLE" and not found.molecules.matrix.has_ensembl:
+        remarks.append("genes found by symbol alone")
+    if (
+        identity in LEUKEMIC
+        and one.finding is not None
+        and math.isfinite(one.finding.p_value)
+        and one.detectable_cells is None
+    ):
+        remarks.append("too few molecules: no share of the cells would have been called LOST")
+    return "; ".join(remarks)
+
+
+def _carriers(found: Assessed, population: str) -> list[str]:
+    """Say how many cells of a sub-population show each variant."""
+    inside = found.population == population
+    return [
+        f"{int(mask[inside].sum())} cells show {name}"
+        for name, mask in found.mutant.items()
+        if mask[inside].any()
+    ]
+
+
+def population_rows(
+    sample: dict[str, str], found: Assessed, *, disease: str, labelled: bool, minimum_cells: int
+) -> list[Row]:
+    """Return the rows of CELL_POPULATIONS; sub-populations are disjoint, so shares may be added.
+
+    Without any leukemic cell a row says so: NOT_DETECTED where labels cover the cells, or where a
+    B-cell disease leaves no unresolved B cell; else INDETERMINATE.
+    """
+    who = who_when(sample)
+    total = len(found.rows)
+    rows = []
+    for about in found.populations.to_dict("records"):
+        low, high = wilson_interval(int(about["cells"]), total)
+        enough = about["cells"] >= minimum_cells
+        flags = [found.identities.flags.get(about["identity"], "")]
+        flags += _carriers(found, about["population"])
+        if about["stage"] == "precursor" and about["identity"] == "b_unresolved":
+            flags.append("precursor programme: normal precursors or leukemia")
+        rows.append(
+            who
+            | {
+                "population": about["population"],
+                "identity": about["identity"],
+                "identity_evidence": about["evidence"],
+                "cells": int(about["cells"]),
+                "total_cells": total,
+                "fraction": about["cells"] / total,
+                "fraction_low": low,
+                "fraction_high": high,
+                "status": "QUANTIFIED" if enough else "DETECTED_BELOW_LLOQ",
+                "flags": "; ".join(flag for flag in flags if flag),
+            }
+        )
+    poor = len(found.quality.usable) - total
+    if poor:
+        rows.append(
+            who
+            | {
+                "population": "low quality",
+                "identity": "low_quality",
+                "identity_evidence": "none",
+                "cells": poor,
+                "total_cells": total,
+                "status": "NOT_APPLICABLE",
+                "flags": "left out: too few genes or too many mitochondrial molecules",
+            }
+        )
+    if not found.populations["identity"].isin(LEUKEMIC).any():
+        rows.append(who | _no_leukemic(found, total, disease, labelled))
+    return rows
+
+
+def _no_leukemic(found: Assessed, total: int, disease: str, labelled: bool) -> Row:
+    identity = {"T-ALL": "leukemic_t", "AML": "leukemic_myeloid"}.get(disease, "leukemic_b")
+    unresolved = int((found.identities.identity == "b_unresolved").sum())
+    limit = wilson_interval(0, total)[1]
+    if labelled:
+        unlabelled = int((found.identities.evidence != "label").sum())
+        sure = unlabelled == 0
+        flag = "" if sure else f"{unlabelled} cells have no label"
+    elif identity == "leukemic_b" and disease in ("B-ALL", "B-NHL"):
+        sure = unresolved == 0
+        flag = "" if sure else f"{unresolved} B cells may be normal or leukemic: give labels"
+    else:
+        sure, flag = False, "without labels leukemic cells of this lineage look like normal ones"
+    remark = f"no leukemic cell among {total}: a share below {3 / total:.2g} can be missed"
+    return {
+        "population": "leukemic cells",
+        "identity": identity,
+        "identity_evidence": "label" if labelled else "marker_score",
+        "cells": 0,
+        "total_cells": total,
+        "fraction": 0.0,
+        "fraction_low": 0.0,
+        "fraction_high": limit,
+        "status": "NOT_DETECTED" if sure else "INDETERMINATE",
+        "flags": "; ".join(text for text in (flag, remark) if text),
+    }
+
+
+def cell_rows(sample: dict[str, str], found: Assessed) -> list[Row]:
+    """Return the rows of CELLS: usable cells with their place on the map."""
+    table = pd.DataFrame(
+        {
+            "sample_id": sample["sample_id"],
+            "barcode": found.molecules.matrix.barcode.astype(str),
+            "x": np.round(found.places[:, 0], 4),
+            "y": np.round(found.places[:, 1], 4),
+            "population": found.population.astype(str),
+            "identity": found.identities.identity.astype(str),
+            "umis": found.quality.depth[found.rows].astype(np.int64),
+        }
+    )
+    return [{str(name): value for name, value in row.items()} for row in table.to_dict("records")]
+
+
+def observations(found: Assessed) -> pd.DataFrame:
+    """Return what is known of each usable cell, indexed by barcode, for the annotated matrix."""
+    quality, rows = found.quality, found.rows
+    return pd.DataFrame(
+        {
+            "population": found.population,
+            "identity": found.identities.identity,
+            "identity_evidence": found.identities.evidence,
+            "stage": found.identities.stage,
+            "umis": quality.depth[rows].astype(np.int64),
+            "genes": quality.genes[rows],
+            "mitochondrial_fraction": quality.mitochondrial_fraction[rows],
+        },
+        index=pd.Index(found.molecules.matrix.barcode.astype(str), name="barcode"),
+    )
+
+
+def quality_rows(
+    sample: dict[str, str], found: Assessed, known: CellKnowledge, methods: dict
+) -> list[Row]:
+    """Return the rows of QUALITY of a specimen that could be analysed."""
+    quality = found.quality
+    share = 1 - len(found.rows) / len(quality.usable)
+    limit = methods["quality"]["flag_low_quality_fraction"]
+    rows = cell_quality_rows(sample, quality)
+    rows.append(
+        quality_row(
+            sample,
+            "low_quality_fraction",
+            share,
+            "fraction",
+            "FLAG" if share > limit else "PASS",
+            f"{len(quality.usable) - len(found.rows)} of {len(quality.usable)} barcodes are left "
+            f"out (flagged above {limit:g})",
+        )
+    )
+    ambient, molecules = found.ambient
+    if math.isnan(ambient):
+        rows.append(
+            quality_row(
+                sample,
+                "ambient_share",
+                None,
+                "fraction",
+                "NOT_POSSIBLE",
+                "no lineage has enough marker molecules to estimate ambient RNA",
+            )
+        )
+    else:
+        bar = methods["quality"]["ambient_flag"]
+        rows.append(
+            quality_row(
+                sample,
+                "ambient_share",
+                ambient,
+                "fraction",
+                "FLAG" if ambient > bar else "PASS",
+                f"from {molecules} molecules of lineage markers in cells of other lineages "
+                f"(flagged above {bar:g})",
+            )
+        )
+    by_symbol = found.markers_by_symbol
+    if not found.molecules.matrix.has_ensembl:
+        verdict, text = "FLAG", "no Ensembl identifiers: genes were found by symbol alone"
+    elif by_symbol:
+        verdict = "FLAG"
+        text = f"{len(by_symbol)} marker genes were found by symbol: their identifier differs"
+    else:
+        verdict, text = "PASS", "genes were found by Ensembl identifier"
+    rows.append(quality_row(sample, "gene_identifiers", None, "", verdict, text))
+    if found.notes:
+        rows.append(
+            quality_row(
+                sample,
+                "file_content",
+                None,
+                "",
+                "FLAG",
+                "; ".join(found.notes),
+            )
+        )
+    if known.label is not None:
+        rows.append(label_row(sample, known))
+    return rows
+
+
+def cell_quality_rows(sample: dict[str, str], quality: CellQuality) -> list[Row]:
+    """Return the rows about depth and mitochondrial share, also of a specimen that FAILED."""
+    kept = quality.usable
+    depth = float(np.median(quality.depth[kept])) if kept.any() else None
+    rows = [
+        quality_row(
+            sample, "usable_cells", int(kept.sum()), "cells", "PASS",
+            f"at least {quality.min_genes} genes each; {len(kept)} barcodes in the file",
+        ),
+        quality_row(
+            sample, "median_molecules", depth, "molecules per cell", "PASS",
+            "of usable cells" if depth is not None else "no usable cell",
+        ),
+    ]  # fmt: skip
+    if quality.has_mitochondrial_genes:
+        middle = float(np.median(quality.mitochondrial_fraction))
+        rows.append(
+            quality_row(
+                sample,
+                "mitochondrial_fraction",
+                middle,
+                "fraction",
+                "PASS",
+                "median of all barcodes",
+            )
+        )
+    else:
+        rows.append(
+            quality_row(
+                sample,
+                "mitochondrial_fraction",
+                None,
+                "fraction",
+                "NOT_POSSIBLE",
+                "the file has no mitochondrial genes: damaged cells cannot be told by them",
+            )
+        )
+    return rows
+
+
+def label_row(sample: dict[str, str], known: CellKnowledge) -> Row:
+    """Return how many of the labels belong to cells of the matrix."""
+    share = known.labels_matched / max(known.labels_listed, 1)
+    return quality_row(
+        sample, "labels_matched", share, "fraction", "PASS" if share > 0.99 else "FLAG",
+        f"{known.labels_matched} of {known.labels_listed} labelled barcodes are in the matrix",
+    )  # fmt: skip

@@ -1,0 +1,58 @@
+"""Find what the single cells of one patient are and which antigens they have lost."""
+
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from aftercar.contracts.sequencing import CLONES, GENOTYPES
+from aftercar.contracts.singlecell import ANTIGEN_LOSS, CELL_POPULATIONS, CELLS
+from aftercar.contracts.specimen import INPUT_FILES, QUALITY
+from aftercar.io.cell_tables import (
+    UnreadableLabels,
+    read_matrix_and_labels,
+    read_panels,
+    write_annotated_specimen,
+)
+from aftercar.io.joblog import start_log
+from aftercar.io.matrices import UnreadableMatrix
+from aftercar.io.provenance import input_row
+from aftercar.io.tables import concatenate_tables, write_table
+from aftercar.singlecell.patient import measure_patient
+from aftercar.singlecell.specimen import Panels
+
+if TYPE_CHECKING:
+    from snakemake.iocontainers import snakemake
+
+if __name__ == "__main__":
+    log = start_log(snakemake.log[0])
+    given, files = snakemake.params, snakemake.output
+    genotypes, clones = (snakemake.input.get(name) or [] for name in ("genotypes", "clones"))
+    Path(files.h5ad).mkdir(parents=True, exist_ok=True)
+    found = measure_patient(
+        given.samples,
+        read_matrix_and_labels,
+        (UnreadableMatrix, UnreadableLabels),
+        concatenate_tables(GENOTYPES, genotypes),
+        concatenate_tables(CLONES, clones),
+        settings=given.settings,
+        panels=Panels(**read_panels(given.panels)),
+        disease=given.disease,
+        keep=partial(write_annotated_specimen, files.h5ad),
+    )
+    for specimen in found:
+        log.info("%s", specimen.summary())
+    inputs = [
+        input_row(row["sample_id"], row["patient_id"], role, row[column])
+        for row in given.samples
+        for column, role in (("path", "data"), ("labels", "labels"))
+        if row[column]
+    ]
+    tables = (
+        (ANTIGEN_LOSS, [row for s in found for row in s.loss], files.antigen_loss),
+        (CELL_POPULATIONS, [row for s in found for row in s.populations], files.populations),
+        (CELLS, [row for s in found for row in s.cells], files.cells),
+        (QUALITY, [row for s in found for row in s.quality], files.quality),
+        (INPUT_FILES, inputs, files.inputs),
+    )
+    for contract, rows, path in tables:
+        write_table(contract, contract.frame(rows), path)

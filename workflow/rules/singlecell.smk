@@ -1,0 +1,66 @@
+"""
+What single cells are, and which antigens their sub-populations have lost.
+
+REQUIRED INPUTS:  samples.tsv rows scrna (path; labels where given)
+OUTPUTS:          <results>/singlecell/patients/{patient}.antigen_loss.tsv  contract: ANTIGEN_LOSS
+                  <results>/singlecell/patients/{patient}.populations.tsv   contract: CELL_POPULATIONS
+                  <results>/singlecell/patients/{patient}.cells.parquet     contract: CELLS
+                  .quality.tsv and .inputs.tsv beside them    contracts: QUALITY, INPUT_FILES
+                  <results>/singlecell/h5ad/{patient}/{sample_id}.h5ad      opens in scanpy
+CONFIG:           singlecell/*
+"""
+
+
+def matrix_rows(patient):
+    """Rows of samples.tsv that stand for a count matrix, also those not yet measured."""
+    return [row for row in specimens(patient, "scrna") if row["path"] or not row["bam"]]
+
+
+def cell_genotypes(ending):
+    """Input function: the genotypes of the patient's cells, where a matrix has a BAM."""
+
+    def tables(wildcards):
+        if any(row["path"] and row["bam"] for row in matrix_rows(wildcards.patient)):
+            return [f"<results>/singlecell/genotypes/{{patient}}.{ending}"]
+        return []
+
+    return tables
+
+
+def disease_of(wildcards):
+    """The patient's disease, as in patients.tsv."""
+    return sheet_rows(wildcards.patient, "patients")["patients"][0]["disease"]
+
+
+rule test_antigen_loss:
+    input:
+        matrices=lambda wildcards: files_of(
+            matrix_rows(wildcards.patient), "path", "labels"
+        ),
+        genotypes=cell_genotypes("genotypes.parquet"),
+        clones=cell_genotypes("clones.tsv"),
+        checked=ancient("<results>/quality/input_checks.tsv"),
+    output:
+        antigen_loss="<results>/singlecell/patients/{patient}.antigen_loss.tsv",
+        populations="<results>/singlecell/patients/{patient}.populations.tsv",
+        cells="<results>/singlecell/patients/{patient}.cells.parquet",
+        quality="<results>/singlecell/patients/{patient}.quality.tsv",
+        inputs="<results>/singlecell/patients/{patient}.inputs.tsv",
+        h5ad=directory("<results>/singlecell/h5ad/{patient}"),
+    log:
+        "<logs>/test_antigen_loss/{patient}.log",
+    benchmark:
+        "<benchmarks>/test_antigen_loss/{patient}.tsv"
+    conda:
+        "../../envs/singlecell.yaml"
+    resources:
+        mem_mb=lambda wildcards, input, attempt: max(2000, 20 * input.size_mb) * attempt,
+        runtime="60m",
+    params:
+        code=digest("test_antigen_loss", "resources/singlecell"),
+        samples=lambda wildcards: matrix_rows(wildcards.patient),
+        disease=disease_of,
+        panels=resource("resources/singlecell"),
+        settings=lookup("singlecell", within=config),
+    script:
+        "../../scripts/test_antigen_loss.py"
