@@ -3,11 +3,10 @@
 from collections.abc import Callable
 from pathlib import Path
 
-import yaml
-
 from aftercar.io.alignments import alignment_problems
 from aftercar.io.fcs import UnreadableFile, read_fcs_header
 from aftercar.io.matrices import matrix_problems
+from aftercar.io.templates import read_template
 
 # Names and remedies of problems that several readers share.
 Finding = tuple[str, str, str]
@@ -25,9 +24,10 @@ def header_problems(
     """Return a row of INPUT_CHECKS for each problem in each file that samples.tsv names.
 
     `samples` are all rows in the order of the sheet; `panels` are the paths of the gating templates
-    by name; `panel_problems` tells for the channels of a file and a template which markers are missing.
+    by name; `panel_problems` tells for the channels of a file and a template which markers the
+    file lacks.
     """
-    templates = {name: yaml.safe_load(Path(path).read_text()) for name, path in panels.items()}
+    templates = {name: read_template(path) for name, path in panels.items()}
     rows: list[dict[str, object]] = []
     for number, sample in enumerate(samples, start=1):
         if not sample["path"] or not Path(sample["path"]).exists():
