@@ -50,8 +50,20 @@ class Reference:
 
 
 def spread_upwards(shape: Population) -> float:
-    """Spread towards the positives; a few positives must not widen it beyond reason."""
-    return max(shape.left, min(shape.right, 1.6 * shape.left))
+    """Spread towards the positives, within reason of the other side's.
+
+    Near zero the arcsinh scale is linear, so the noise of negatives is narrower above their centre
+    than below it; a few positives must not widen it.
+    """
+    return float(np.clip(shape.right, 0.5 * shape.left, 1.6 * shape.left))
+
+
+def background_above(reference: "Reference", place: float) -> float:
+    """Return the share of reference negatives above a cut, without what is clearly positive."""
+    shape = reference.shape
+    limit = max(place, shape.centre + 5 * spread_upwards(shape))
+    clean = reference.events[reference.events < limit]
+    return float((clean >= place).mean()) if len(clean) else 0.0
 
 
 def normal_spreads(quantile: float) -> float:
@@ -85,6 +97,9 @@ def choose_reference(
         limit = placement["compensated_offset_share"] * full_scale
         if rule.method == "above_negatives" and not scale.linear and full_scale and centre > limit:
             told.append(f"{gate}: too bright to be negative")
+            continue
+        if max(shape.left, shape.right) > placement["maximum_reference_spread"]:
+            told.append(f"{gate}: too wide to be one population")
             continue
         return Reference(gate, events, shape), told
     return None, told
@@ -190,17 +205,24 @@ def place_cut(
         source = "CONTROL" if not move else "REFINED"
         background = control.background
     reference, skipped = choose_reference(rule, populations, scale, full_scale, placement)
-    if place is not None and reference is not None and control and not control.reference:
+    if place is not None and reference is not None and control:
+        # the specimen's own negatives may spread further than the control's
+        background = max(background or 0.0, background_above(reference, place), 1 - control_quantile)
         # an unstained tube lacks the spread that other stains add: never below the negatives
         own = reference_cut(rule, reference, control_quantile)
-        if own > place:
+        if own > place and not control.reference:
             place = None
             flags.append("the unstained control lies within the specimen's negatives: not used")
     if place is None and reference is not None:
         place, source = reference_cut(rule, reference, control_quantile), "INTERNAL"
+        limit = placement["maximum_cut_share"] * full_scale
+        if rule.method == "above_negatives" and not scale.linear and scale.back(place) > limit:
+            place, told = None, f"{reference.gate}: its border lies too high for negatives"
+            skipped = [*skipped, told]
+    if place is not None and source == "INTERNAL" and reference is not None:
         flags.append(f"cut beside {reference.gate} of the specimen itself ({reference.shape.events})")
         # by construction of the cut, this share of a normal population lies above it
-        background = max(float((reference.events >= place).mean()), 1 - control_quantile)
+        background = max(background_above(reference, place), 1 - control_quantile)
     if place is None:
         return _from_data(rule, unplaced, within, scale, placement, skipped)
     moved, was_moved = refined(place, rule, within, placement)
@@ -208,7 +230,7 @@ def place_cut(
         flags.append(f"moved by {(moved - place) / np.log(10):+.2f} decades to the valley beside it")
         place, source = moved, "REFINED"
         if reference is not None:
-            background = float((reference.events >= place).mean())
+            background = background_above(reference, place)
     if rule.method != "above_negatives":
         background = None
     return replace(

@@ -5,6 +5,9 @@ from typing import NamedTuple
 import numpy as np
 
 STEP = 0.02  # e-folds of a bin
+# Two peaks are one population unless the density between them falls below this share of the
+# smaller one, by more than this many Poisson standard errors: ripples are no populations.
+DISTINCT_DEPTH, DISTINCT_ERRORS = 0.7, 3.0
 
 
 class Density(NamedTuple):
@@ -51,23 +54,49 @@ def _peaks(curve: Density, peak_height: float) -> np.ndarray:
     height = np.concatenate([[-1.0], curve.height, [-1.0]])
     tops = np.flatnonzero((height[1:-1] > height[:-2]) & (height[1:-1] >= height[2:]))
     tall = tops[curve.height[tops] >= peak_height * curve.height.max()]
-    return tall if len(tall) else np.array([int(curve.height.argmax())])
+    if not len(tall):
+        return np.array([int(curve.height.argmax())])
+    distinct = [int(tall[0])]
+    for top in tall[1:].tolist():
+        last = distinct[-1]
+        floor = float(curve.height[last : top + 1].min())
+        smaller = float(min(curve.height[last], curve.height[top]))
+        if floor < DISTINCT_DEPTH * smaller and not _chance(curve, smaller, floor, DISTINCT_ERRORS):
+            distinct.append(top)
+        elif curve.height[top] > curve.height[last]:
+            distinct[-1] = top
+    return np.array(distinct)
+
+
+def _chance(curve: Density, peak: float, floor: float, standard_errors: float) -> bool:
+    """Whether peak and floor (events per bin) could differ by chance alone (Poisson)."""
+    bins = curve.width * np.sqrt(2 * np.pi) / (curve.at[1] - curve.at[0])
+    return (peak - floor) * bins < standard_errors * np.sqrt((peak + floor) * bins)
 
 
 def population(values: np.ndarray, *, peak_height: float, highest: bool = False) -> Population:
     """Return centre and spreads of the lowest (or highest) peak of `values` (e-folds).
 
-    The spread of each side is 1.4826 x the median distance from the centre on that side, within
-    four spreads of the other: events of another population there do not widen it.
+    The spread of each side is 1.4826 x the median distance from the centre on that side, among
+    the events before the next peak: another population there does not widen it.
     """
     curve = density(values)
-    centre = float(curve.at[_peaks(curve, peak_height)[-1 if highest else 0]])
-    below, above = centre - values[values < centre], values[values >= centre] - centre
-    first, second = (above, below) if highest else (below, above)
-    inner = _half_spread(first)
-    outer = _half_spread(second[second < 4 * inner]) if inner else _half_spread(second)
-    left, right = (outer, inner) if highest else (inner, outer)
+    tops = _peaks(curve, peak_height)
+    centre = float(curve.at[tops[-1 if highest else 0]])
+    low, high = _own_range(curve, tops, highest)
+    own = values[(values >= low) & (values <= high)]
+    left = _half_spread(centre - own[own < centre])
+    right = _half_spread(own[own >= centre] - centre)
     return Population(centre, left, right, len(values))
+
+
+def _own_range(curve: Density, tops: np.ndarray, highest: bool) -> tuple[float, float]:
+    """Where the peak's own events lie: up to the lowest point before the next peak."""
+    if len(tops) < 2:
+        return -np.inf, np.inf
+    first, second = (tops[-2], tops[-1]) if highest else (tops[0], tops[1])
+    border = float(curve.at[first + int(curve.height[first : second + 1].argmin())])
+    return (border, np.inf) if highest else (-np.inf, border)
 
 
 def _half_spread(distance: np.ndarray) -> float:
@@ -110,12 +139,10 @@ def guarded_valley(
     smaller, lowest = float(peak[bottom]), float(curve.height[bottom])
     if smaller <= 0 or lowest >= depth * smaller:
         return None, "no valley deep enough near the reference cut"
-    window = curve.width * np.sqrt(2 * np.pi) / (curve.at[1] - curve.at[0])
-    count, floor = smaller * window, lowest * window
     above = values >= curve.at[bottom]
     side = values[above if right[bottom] < left[bottom] else ~above]
     if len(side) < events:
         return None, f"only {len(side)} events on the smaller side"
-    if count - floor < standard_errors * np.sqrt(count + floor):
+    if _chance(curve, smaller, lowest, standard_errors):
         return None, "the valley could be chance"
     return float(curve.at[bottom]), ""

@@ -221,7 +221,8 @@ def cut_rows(gating: Gating, specimen: Specimen) -> list[dict[str, object]]:
         marker = {"time": "Time", "cells": "FSC-A", "viable": "Viability"}.get(gate.name, "")
         over = "" if bound.over is None else f"/{gating.ready.names[bound.over][0]}"
         name = gating.ready.names[bound.channel][0]
-        value = None if gate.name == "time" else (bound.low if bound.low is not None else bound.high)
+        value = bound.high if gate.name in ("singlets", "viable") else bound.low
+        value = None if gate.name == "time" else value
         rows[gate.name, marker or name + over] = {
             "gate": gate.name,
             "marker": marker or name + over,

@@ -43,7 +43,7 @@ class Bound:
         if self.over is not None:
             below = values[:, self.over]
             with np.errstate(divide="ignore", invalid="ignore"):
-                column = np.where(below > 0, column / below, np.inf)
+                column = column / below
         return within_intervals(column, ((self.low, self.high),))
 
 
@@ -229,7 +229,7 @@ def _clean(ready: Prepared, placement: dict, max_time_anomaly: float) -> None:
         else:
             width = values[inside, area]
             limit = doublet_limit(width, np.ones_like(width), placement)
-        add("singlets", ((Bound(area, high=limit, over=over),),))
+        add("singlets", ((Bound(area, low=0.0, high=limit, over=over),),))
         told("doublets", before, "{share:.1%} of cells are doublets by " + f"FSC-A and {other}")
     else:
         ready.checks.append(

@@ -9,6 +9,7 @@ import numpy as np
 
 GATING = "http://www.isac-net.org/std/Gating-ML/v2.0/gating"
 TRANSFORMS = "http://www.isac-net.org/std/Gating-ML/v2.0/transformations"
+UNLIMITED = 1e30
 DATATYPE = "http://www.isac-net.org/std/Gating-ML/v2.0/datatypes"
 
 
@@ -222,10 +223,13 @@ def _write_bound(node, bound, names, compensated, ratios, scale) -> None:
     dimension = ElementTree.SubElement(node, f"{{{GATING}}}dimension")
     used = "Spill" if bound.over is None and bound.channel in compensated else "uncompensated"
     dimension.set(f"{{{GATING}}}compensation-ref", used)
-    if bound.low is not None:
-        dimension.set(f"{{{GATING}}}min", repr(float(bound.low * scale)))
-    if bound.high is not None:
-        dimension.set(f"{{{GATING}}}max", repr(float(bound.high * scale)))
+    low, high = bound.low, bound.high
+    if bound.over is not None:  # FlowKit needs both limits of a ratio
+        low, high = (UNLIMITED * -1 if low is None else low), (UNLIMITED if high is None else high)
+    if low is not None:
+        dimension.set(f"{{{GATING}}}min", repr(float(low * scale)))
+    if high is not None:
+        dimension.set(f"{{{GATING}}}max", repr(float(high * scale)))
     if bound.over is None:
         name = ElementTree.SubElement(dimension, f"{{{DATATYPE}}}fcs-dimension")
         name.set(f"{{{DATATYPE}}}name", names[bound.channel])
