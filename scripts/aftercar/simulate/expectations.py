@@ -77,9 +77,11 @@ STATED = {
         Stated((28,), "M1", "NOT_ASSESSABLE", NO_B),
         Stated((28,), "M2", "SIGNAL", "64 % blasts before lymphodepletion"),
         Stated(
-            (28,), "M3", "NOT_ASSESSABLE",
+            (28,),
+            "M3",
+            "NOT_ASSESSABLE",
             "KMT2A is rearranged, which is what makes M3 due; its myeloid gate was not done",
-        ),  # fmt: skip
+        ),
     ),
     "P06": (
         Stated((28, 63, 90), "M4", "NOT_ASSESSABLE", "no T-blast gate free of CD7 was done"),
