@@ -66,6 +66,14 @@ def background_above(reference: "Reference", place: float) -> float:
     return float((clean >= place).mean()) if len(clean) else 0.0
 
 
+def upper_tail(shape: Population, place: float) -> float:
+    """Share of a normal population with this centre and upward spread that lies above `place`."""
+    from scipy.special import ndtr
+
+    spread = max(spread_upwards(shape), 1e-9)
+    return float(ndtr((shape.centre - place) / spread))
+
+
 def normal_spreads(quantile: float) -> float:
     """Spreads above the centre of a normal distribution that leave 1 - quantile above them."""
     from scipy.special import ndtri

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from aftercar.cytometry.counts import AbsoluteCount, Limits, dual_platform, judge
+from aftercar.cytometry.cuts import Cut, upper_tail
+from aftercar.cytometry.density import population
 from aftercar.cytometry.gates import Gated, Gating
 from aftercar.cytometry.ratios import Quadrants, Ratio, cd7_to_cd5, positive_to_negative
 from aftercar.cytometry.template import ReportRule, Template
@@ -105,16 +107,33 @@ def background_events(gating: Gating, rule: ReportRule) -> float | None:
         inside = gating.gate(asked.parent).mask
         if inside is None:
             return None
-        inside = inside & (gating.ready.values[:, cut.channel] < cut.value)
         for other, side in {**asked.where, **asked.if_present}.items():
             bound = gating.cut(other)
             if other == rule.background or bound is None or bound.value is None:
                 continue
             column = gating.ready.values[:, bound.channel]
             inside = inside & (column >= bound.value if side == "above" else column < bound.value)
-        share = min(cut.background, 0.5)
-        return float(inside.sum()) * share / (1 - share)
+        return _expected(gating, cut, cut.background, inside)
     return None
+
+
+def _expected(gating: Gating, cut: Cut, background: float, inside: np.ndarray) -> float:
+    """Negatives expected above a cut: by the reference, or by the candidates' own spread if more.
+
+    Other cells than the reference may be negative too, and wider: the normal tail of the lowest
+    peak of the candidates themselves is a second opinion. The larger one counts.
+    """
+    placement = gating.template.source["placement"]
+    folds = gating.ready.folds(cut.channel)
+    place = float(gating.ready.scales[cut.channel].forward(cut.value or 0.0))
+    below = inside & (gating.ready.values[:, cut.channel] < (cut.value or 0.0))
+    share = min(background, 0.5)
+    expected = float(below.sum()) * share / (1 - share)
+    if int(below.sum()) >= placement["minimum_reference_events"]:
+        shape = population(folds[inside], peak_height=placement["peak_height"])
+        if shape.centre < place:
+            expected = max(expected, float(below.sum()) * upper_tail(shape, place))
+    return expected
 
 
 def population_rows(gating: Gating, specimen: Specimen, limits: Limits) -> list[dict[str, object]]:

@@ -102,8 +102,8 @@ def prepare(
     share = template["placement"]["cofactor_share"]
     scales = {
         n: scale_of(
-            full_scale[n], float(values[:, n].max()), share=share,
-            transformed=transformed and n in stained,
+            full_scale[n], largest if n in stained and transformed else float(values[:, n].max()),
+            share=share, transformed=transformed and n in stained,
         )
         for n in range(len(full_scale))
     }  # fmt: skip

@@ -4,6 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+DECADE_UNIT = 1 / np.log(10)  # an e-fold in decades
+CHANNEL_UNIT = 4096 / (4.5 * np.log(10))  # an e-fold in channels of a 4.5-decade display
+
 
 @dataclass(frozen=True)
 class Scale:
@@ -31,9 +34,10 @@ class Scale:
 def scale_of(full_scale: float, largest: float, *, share: float, transformed: bool) -> Scale:
     """Return the scale of a channel from its range and largest value.
 
-    `share` of the range is the arcsinh cofactor. Data on a display scale of some 4.5 decades or
-    4,100 channels get the unit that makes an e-fold of it.
+    `share` of the range is the arcsinh cofactor. Values on a display scale are decades (up to some
+    4.5) or channels (up to some 4,100, 4.5 decades): the unit makes an e-fold of either, whatever
+    the brightest event of the file is.
     """
     if transformed:
-        return Scale(max(largest, 1e-6) / 10.4, linear=True)
+        return Scale(DECADE_UNIT if largest < 20 else CHANNEL_UNIT, linear=True)
     return Scale(max(full_scale, largest, 1.0) * share)
