@@ -66,7 +66,8 @@ def bounds(row: dict) -> str:
         return ""
     if low == high:
         return f"whatever the missing tests said: {BOUND_WORDS[low]}"
-    return f"{BOUND_WORDS[low]} if all missing tests were negative, {BOUND_WORDS[high]} if all were positive"
+    negative, positive = BOUND_WORDS[low], BOUND_WORDS[high]
+    return f"{negative} if all missing tests were negative, {positive} if all were positive"
 
 
 def not_applicable(risk: list[dict], landmark: str) -> list[dict[str, str]]:

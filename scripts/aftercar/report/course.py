@@ -1,6 +1,8 @@
 """The course of a patient over days: measured values with their limits, therapy, events."""
 
-from aftercar.report.numbers import number, percent
+from typing import Any
+
+from aftercar.report.numbers import MINUS, TIMES, number, percent
 from aftercar.report.svg import (
     GREY,
     INK,
@@ -16,6 +18,7 @@ from aftercar.report.svg import (
     text,
     text_width,
 )
+from aftercar.report.tabulate import NOTHING
 from aftercar.report.words import event_title
 
 WIDTH, GUTTER, EDGE = 760.0, 168.0, 34.0
@@ -30,7 +33,7 @@ TURNING_POINTS = {
     "death": "death",
 }
 NOT_DRAWN = ("last_contact",)
-UNKNOWN_GLYPH = {"FAILED": "×", "INDETERMINATE": "?", "NOT_ASSESSED": "–"}
+UNKNOWN_GLYPH = {"FAILED": TIMES, "INDETERMINATE": "?", "NOT_ASSESSED": NOTHING}
 
 
 def course_chart(
@@ -54,8 +57,8 @@ def course_chart(
     days += [e[k] for e in events for k in ("day", "end_day") if e[k] is not None]
     days += [i["day"] for i in infusions if i["day"] is not None]
     axis = DayAxis(
-        min([d for d in days if d is not None], default=-7) - 2,
-        max([d for d in days if d is not None], default=30) + 4,
+        min([-3, *(d for d in days if d is not None)]) - 2,
+        max([30, *(d for d in days if d is not None)]) + 4,
         GUTTER,
         WIDTH - EDGE,
     )
@@ -73,7 +76,7 @@ def course_chart(
         text(
             axis(d),
             y + 17,
-            str(d).replace("-", "−"),
+            str(d).replace("-", MINUS),
             text_anchor="middle",
             font_size=SMALL,
             fill=GREY,
@@ -238,12 +241,14 @@ def _lloq_line(points: list[dict], axis: DayAxis, scale: LogAxis) -> list[str]:
                 stroke="#f6f8fa", stroke_width=3, paint_order="stroke",
             ),
         ]  # fmt: skip
-    return [
-        line(axis(p["day"]) - 7, scale(p["lloq"]), axis(p["day"]) + 7, scale(p["lloq"]), stroke=GREY,
-             stroke_width=1, stroke_dasharray="2 1.5")
-        for p in points
-        if p["lloq"] is not None and p["day"] is not None and _is_drawn(p)
-    ]  # fmt: skip
+    dashes = []
+    for point in points:
+        if point["lloq"] is not None and point["day"] is not None and _is_drawn(point):
+            x, y = axis(point["day"]), scale(point["lloq"])
+            dashes.append(
+                line(x - 7, y, x + 7, y, stroke=GREY, stroke_width=1, stroke_dasharray="2 1.5")
+            )
+    return dashes
 
 
 def _series(
@@ -303,7 +308,11 @@ def _series(
 
 
 def _glyph(x: float, y: float, shape: int, colour: str, *, filled: bool) -> str:
-    look = {"fill": colour if filled else "#fff", "stroke": colour, "stroke_width": 1.5}
+    look: dict[str, Any] = {
+        "fill": colour if filled else "#fff",
+        "stroke": colour,
+        "stroke_width": 1.5,
+    }
     if shape % 3 == 1:
         return element("rect", x=x - 3.2, y=y - 3.2, width=6.4, height=6.4, **look)
     if shape % 3 == 2:

@@ -9,7 +9,7 @@ from aftercar.report.numbers import (
     percent,
     quantity,
 )
-from aftercar.report.tabulate import dash, table
+from aftercar.report.tabulate import NOTHING, dash, table
 from aftercar.report.words import (
     COURSE_GROUPS,
     MEASURE_TITLES,
@@ -207,14 +207,15 @@ def _limits(row: dict) -> str:
 
 def _counted(row: dict) -> str:
     if row["count"] is None and row["total"] is None:
-        return "–"
+        return NOTHING
     return f"{count_text(row['count'])} of {count_text(row['total'])}"
 
 
 def kinetics_table(kinetics: list[dict]) -> dict:
     """Return what the curves say of each infusion; what sparse sampling cannot give is left out."""
     return table(
-        "CAR-T kinetics per infusion, antigen and unit. Days count from that infusion. The observed "
+        "CAR-T kinetics per infusion, antigen and unit. Days count from that infusion. The "
+        "observed "
         "maximum is not the peak: weekly sampling misses about half of it (grade B or C).",
         (
             "Infusion",
@@ -231,7 +232,7 @@ def kinetics_table(kinetics: list[dict]) -> dict:
             (
                 f"{r['infusion_no']} ({day_text(r['infusion_day'])})",
                 measure_title(r["measure"], r["target"]),
-                f"grade {r['sampling_grade']}, {r['samples']} specimen{'' if r['samples'] == 1 else 's'}",
+                f"grade {r['sampling_grade']}, specimens: {r['samples']}",
                 _maximum(r),
                 _area(r),
                 "not quantified" if r["tlast_day"] is None else f"day {r['tlast_day']}",

@@ -1,6 +1,7 @@
 """Pages of each stream: cytometry, sequencing, single cells, in the words of their readers."""
 
 from aftercar.report.numbers import (
+    MINUS,
     count_text,
     day_text,
     fraction_text,
@@ -12,7 +13,7 @@ from aftercar.report.numbers import (
     with_interval,
 )
 from aftercar.report.statements import readable
-from aftercar.report.tabulate import dash, table
+from aftercar.report.tabulate import NOTHING, dash, table
 from aftercar.report.words import LINEAGE_WORDS, SPECIMEN_WORDS, chip
 
 CUT_WORDS = {
@@ -34,7 +35,8 @@ def specimen_title(row: dict) -> str:
 def recovery_table(recovery: list[dict]) -> dict:
     """Return recovery by every named rule; rules that disagree stand side by side."""
     return table(
-        "Recovery by each named rule. Days are an interval: after the last specimen without, by the "
+        "Recovery by each named rule. Days are an interval: after the last specimen without, "
+        "by the "
         "first confirmed with recovery.",
         (
             "Rule",
@@ -53,7 +55,7 @@ def recovery_table(recovery: list[dict]) -> dict:
                 chip("rule", r["status"]),
                 interval_of_days(r["recovered_after_day"], r["recovered_until_day"]),
                 readable(r["attribution"]) or "not asked",
-                [readable(value) for value in parts(r["values"], ";")] or "–",
+                [readable(value) for value in parts(r["values"], ";")] or NOTHING,
             )
             for r in sorted(recovery, key=lambda r: (r["lineage"], r["rule_id"]))
         ],
@@ -80,7 +82,7 @@ def population_table(populations: list[dict]) -> dict:
         [
             (
                 specimen_title(r),
-                f"{r['population'].replace('_', ' ')}{' (' + r['target'] + ')' if r['target'] else ''}",
+                r["population"].replace("_", " ") + (f" ({r['target']})" if r["target"] else ""),
                 f"{count_text(r['count'])} of {count_text(r['denominator_count'])}",
                 f"{fraction_text(r)} of {r['denominator'].replace('_', ' ')}",
                 _absolute(r),
@@ -115,7 +117,8 @@ def _population_limits(row: dict) -> str:
 def ratio_table(ratios: list[dict]) -> dict:
     """Return the CD7 and CD5 ratios with the counts they come from."""
     return table(
-        "CD7 and CD5 on T cells. There is no published standard for these ratios: the definition is this "
+        "CD7 and CD5 on T cells. There is no published standard for these ratios: the "
+        "definition is this "
         "project's. A CD7 CAR can hide CD7 on its own cells: read the row of CAR-negative T cells.",
         (
             "Specimen",
@@ -123,7 +126,7 @@ def ratio_table(ratios: list[dict]) -> dict:
             "Among",
             "#Counts",
             "Ratio (95 %)",
-            "CD7+5+ / 7+5− / 7−5+ / 7−5−",
+            f"CD7+5+ / 7+5{MINUS} / 7{MINUS}5+ / 7{MINUS}5{MINUS}",
             "Status",
             "Remarks",
         ),
@@ -152,7 +155,7 @@ def ratio_table(ratios: list[dict]) -> dict:
 
 
 def concordance_table(concordance: list[dict]) -> dict | None:
-    """Return how the automated gates agree with the lab's own; without a workspace there is none."""
+    """Return how the automated gates agree with the lab's own, if there is a workspace."""
     if not concordance:
         return None
     return table(
@@ -183,7 +186,7 @@ def concordance_table(concordance: list[dict]) -> dict | None:
 
 
 def variant_table(variants: list[dict], *, tested: bool) -> dict:
-    """Return variants by tier; what a filter set aside is counted in the note, loss is always shown."""
+    """Return variants by tier; what a filter set aside is counted in the note."""
     shown = [v for v in variants if v["filter"] == "PASS" or v["tier"] in ("T1", "T2")]
     hidden = len(variants) - len(shown)
     note = (
@@ -192,7 +195,8 @@ def variant_table(variants: list[dict], *, tested: bool) -> dict:
         else ""
     )
     return table(
-        "Variants. T1 truncating or canonical splice, T2 start loss, exon or in-frame loss, T3 epitope region or "
+        "Variants. T1 truncating or canonical splice, T2 start loss, exon or in-frame loss, "
+        "T3 epitope region or "
         "known hotspot, T4 elsewhere. VAF with 95 % interval.",
         (
             "Specimen",
@@ -245,7 +249,8 @@ def _effect(row: dict) -> str:
 def callability_table(callability: list[dict]) -> dict:
     """Return per gene and exon which VAF would have been seen; too shallow is not clean."""
     return table(
-        "What the reads could show: the smallest VAF detectable (95 %) on at least 95 % of the coding bases",
+        "What the reads could show: the smallest VAF detectable (95 %) on at least 95 % of "
+        "the coding bases",
         (
             "Specimen",
             "Gene, exon",
@@ -287,7 +292,7 @@ def splicing_table(splicing: list[dict]) -> dict:
                 specimen_title(r),
                 r["gene"],
                 r["event"].replace("_", " "),
-                f"{count_text(r['event_fragments'])} against {'not counted' if r['canonical_fragments'] is None else number(r['canonical_fragments'])}",
+                f"{count_text(r['event_fragments'])} against {_number(r['canonical_fragments'])}",
                 fraction_text(r, "event_fraction"),
                 chip("measurement", r["status"]),
                 dash(r["flags"]),
@@ -332,7 +337,8 @@ def loh_table(loh: list[dict]) -> dict:
 def antigen_table(antigen_loss: list[dict]) -> dict:
     """Return antigen loss by sub-population; never a statement on one cell."""
     return table(
-        "Antigen on sub-populations of single cells, against reference cells of the same specimen. Lost and "
+        "Antigen on sub-populations of single cells, against reference cells of the same "
+        "specimen. Lost and "
         "reduced are said of sub-populations, never of a single cell.",
         (
             "Specimen",
@@ -349,10 +355,12 @@ def antigen_table(antigen_loss: list[dict]) -> dict:
         [
             (
                 specimen_title(r),
-                f"{r['population'].replace('_', ' ')} ({r['identity'].replace('_', ' ')}, by {r['identity_evidence'].replace('_', ' ')})",
+                f"{r['population']} ({r['identity']}, by {r['identity_evidence']})".replace(
+                    "_", " "
+                ),
                 f"{r['antigen']}, {r['basis']}",
                 count_text(r["cells"]),
-                f"{count_text(r['umis'])} / {'not known' if r['expected_umis'] is None else number(r['expected_umis'])}",
+                f"{count_text(r['umis'])} / {_number(r['expected_umis'])}",
                 _relative(r),
                 chip("antigen", r["status"]),
                 fraction_text(r, "fraction_of_leukemic"),
@@ -375,6 +383,10 @@ def antigen_table(antigen_loss: list[dict]) -> dict:
         ],
         empty="antigen loss in single cells: not tested",
     )
+
+
+def _number(value: float | None) -> str:
+    return "not known" if value is None else number(value)
 
 
 def _relative(row: dict) -> str:
@@ -413,7 +425,8 @@ def cell_population_table(populations: list[dict]) -> dict:
 def clone_table(clones: list[dict]) -> dict:
     """Return clones marked by a variant, counted in cells."""
     return table(
-        "Clones by genotype of single cells. A cell without the variant's molecules is not wild type.",
+        "Clones by genotype of single cells. A cell without the variant's molecules is not "
+        "wild type.",
         (
             "Specimen",
             "Clone",

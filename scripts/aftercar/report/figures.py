@@ -133,8 +133,10 @@ def _genes(content: dict, genes: dict[str, dict]) -> list[dict[str, str]]:
             if v["gene"] == symbol and v["sample_id"] == sample and v["filter"] == "PASS"
         ]
         caption = (
-            f"{symbol} in {sample} ({day_text(latest['day'])}), the latest specimen. Filled exons could be "
-            "called at the target VAF; dashed exons could not, so nothing is known of them. Heads stand at "
+            f"{symbol} in {sample} ({day_text(latest['day'])}), the latest specimen. Filled "
+            f"exons could be "
+            "called at the target VAF; dashed exons could not, so nothing is known of them. "
+            "Heads stand at "
             "the VAF; filled: tier T1 or T2."
         )
         svg = gene_chart(
@@ -156,7 +158,9 @@ def _cells(content: dict, cells: pd.DataFrame) -> list[dict[str, object]]:
     for sample_id, mine in cells.groupby("sample_id", sort=True):
         day = where[sample_id]["day"] if sample_id in where else None
         counts = mine["identity"].value_counts()
-        caption = f"{sample_id}, {day_text(day)}: {len(mine):,} cells, each point a cell. Distances have no unit."
+        caption = (
+            f"{sample_id}, {day_text(day)}: {len(mine):,} cells, a point each; no axis has a unit."
+        )
         svg = embedding(mine, title=f"Single cells of {sample_id}", description=caption)
         if used + len(svg) > CELL_BYTES:
             break
@@ -166,7 +170,7 @@ def _cells(content: dict, cells: pd.DataFrame) -> list[dict[str, object]]:
                 "colour": IDENTITY_COLOURS[identity],
                 "label": f"{identity.replace('_', ' ')} {count:,}",
             }
-            for identity, count in counts.items()
+            for identity, count in zip(map(str, counts.index), counts.tolist(), strict=True)
         ]
         plots.append({"svg": svg, "caption": caption, "key": key})
     return plots

@@ -1,6 +1,8 @@
 """The picture of a gene: its coding exons, domains, callability and variants."""
 
 import re
+from collections.abc import Callable
+from typing import Any
 
 from aftercar.report.numbers import percent
 from aftercar.report.svg import (
@@ -142,9 +144,9 @@ def _exon(number: str, left: float, right: float, top: float, row: dict | None) 
     return body
 
 
-def _lollipops(variants: list[dict], length: int, x) -> tuple[str, float]:  # noqa: ANN001
+def _lollipops(variants: list[dict], length: int, x: Callable[[float], float]) -> tuple[str, float]:
     """Draw each variant as a stalk whose head stands at its VAF; names above, in free rows."""
-    heads = []
+    heads: list[dict[str, Any]] = []
     for row in variants:
         base = coding_position(row["hgvs_c"], length)
         if base is not None and row["vaf"] is not None:
@@ -168,10 +170,10 @@ def _lollipops(variants: list[dict], length: int, x) -> tuple[str, float]:  # no
             text(LEFT - 6, y + 3.5, percent(share), text_anchor="end", font_size=10.0, fill=GREY)
         )
     body.append(text(0, bottom - 32, "VAF", font_size=11.0, fill=INK))
-    for head, row in zip(heads, rows, strict=True):
+    for head, label_row in zip(heads, rows, strict=True):
         colour = TIER_LOOK.get(head["row"]["tier"], GREY)
         y = bottom - 70 * head["row"]["vaf"]
-        label_y = 12 + 13.0 * row
+        label_y = 12 + 13.0 * label_row
         body.append(line(head["x"], bottom, head["x"], label_y + 3, stroke=PALE, stroke_width=1))
         body.append(line(head["x"], bottom, head["x"], y, stroke=colour, stroke_width=1.6))
         if head["row"]["tier"] in ("T1", "T2"):

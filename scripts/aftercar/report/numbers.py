@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterable
+from typing import Any
 
 import pandas as pd
 
@@ -15,10 +16,11 @@ UNIT_WORDS = {
     "yes=1": "",
     "score": "",
 }
+MINUS, TIMES = "\N{MINUS SIGN}", "\N{MULTIPLICATION SIGN}"
 SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
-def plain_rows(frame: pd.DataFrame) -> list[dict[str, object]]:
+def plain_rows(frame: pd.DataFrame) -> list[dict[str, Any]]:
     """Return the rows with Python's own numbers; what is missing is None."""
     columns = {
         name: [None if pd.isna(value) else value for value in frame[name].tolist()]
@@ -46,7 +48,7 @@ def _power_of_ten(value: float, magnitude: int, digits: int) -> str:
     mantissa = round(value / 10.0**magnitude, digits - 1)
     if abs(mantissa) >= 10:
         mantissa, magnitude = mantissa / 10, magnitude + 1
-    front = "" if mantissa == 1 else f"{mantissa:g} × "
+    front = "" if mantissa == 1 else f"{mantissa:g} {TIMES} "
     return f"{front}10{str(magnitude).translate(SUPERSCRIPTS)}"
 
 
@@ -118,8 +120,8 @@ def count_text(value: float | None) -> str:
 
 
 def day_text(day: float | None) -> str:
-    """Write day 28 as D28 and 5 days before the infusion as D−5."""
-    return "day not stated" if day is None else f"D{int(day)}".replace("-", "−")
+    """Write day 28 as D28 and 5 days before the infusion as D-5, with a minus sign."""
+    return "day not stated" if day is None else f"D{int(day)}".replace("-", MINUS)
 
 
 def interval_of_days(after: float | None, until: float | None) -> str:

@@ -1,4 +1,4 @@
-"""Content and drawings to one HTML file that loads nothing and runs nothing that it does not hold."""
+"""Content and drawings to one HTML file that loads nothing from elsewhere."""
 
 import base64
 import hashlib
@@ -32,7 +32,7 @@ def render_patient(content: dict, figures: Mapping[str, object]) -> str:
 
 
 def render_cohort(content: dict, figures: Mapping[str, object]) -> str:
-    """Return the cohort page; without its script it is the same table, neither sorted nor filtered."""
+    """Return the cohort page; without its script the table is neither sorted nor filtered."""
     return _render("cohort.html.j2", script="cohort.js", c=content, charts=figures)
 
 
@@ -54,7 +54,8 @@ def _render(template: str, *, script: str = "", **variables: object) -> str:
     )
     environment.filters["inert"] = inert
     style = _source(environment, "page.css")
-    policy = f"default-src 'none'; img-src data:; style-src '{_hash(style)}'; base-uri 'none'; form-action 'none'"
+    policy = f"default-src 'none'; img-src data:; style-src '{_hash(style)}'; base-uri 'none'"
+    policy += "; form-action 'none'"
     if script:
         variables["script"] = Markup(_source(environment, script))
         policy += f"; script-src '{_hash(str(variables['script']))}'"
@@ -63,7 +64,7 @@ def _render(template: str, *, script: str = "", **variables: object) -> str:
 
 
 def _source(environment: Any, name: str) -> str:
-    """Return a file of the templates as it stands: it is hashed, so it must not change on the way."""
+    """Return a file of the templates as it stands, as its hash needs."""
     return environment.loader.get_source(environment, name)[0]
 
 

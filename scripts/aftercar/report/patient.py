@@ -41,7 +41,7 @@ from aftercar.report.limits import METHODS, limits_of
 from aftercar.report.numbers import day_text, percent, plain_rows
 from aftercar.report.specimens import quality_table, specimen_rows, specimen_table
 from aftercar.report.statements import readable
-from aftercar.report.tabulate import dash, table
+from aftercar.report.tabulate import NOTHING, dash, table
 from aftercar.report.words import event_title
 
 SCHEMA = "aftercar-patient-report/1"
@@ -257,13 +257,14 @@ def _infusions(rows: list[dict[str, str]]) -> list[dict]:
             for k in PRODUCT
             if row.get(k) not in ("", None, "unknown", "none")
         ]
+        targets = row["targets"].replace(";", " and ")
         when = "day unknown" if day is None else day_text(day)
         infusions.append(
             {
                 "infusion_no": int(row["infusion_no"]),
                 "day": day,
                 "targets": row["targets"],
-                "title": f"CAR-T {row['infusion_no']} against {row['targets'].replace(';', ' and ')}, {when}"
+                "title": f"CAR-T {row['infusion_no']} against {targets}, {when}"
                 + (f" ({', '.join(known)})" if known else ""),
             }
         )
@@ -295,9 +296,9 @@ def _event_table(events: list[dict]) -> dict:
             (
                 event_title(e["event"]),
                 day_text(e["day"]),
-                "–" if e["end_day"] is None else day_text(e["end_day"]),
-                f"{e['grade']} {e['grading_system']}".strip() if e["grade"] else "–",
-                ", ".join(e[k] for k in ("phenotype", "antigen", "site") if e[k]) or "–",
+                NOTHING if e["end_day"] is None else day_text(e["end_day"]),
+                f"{e['grade']} {e['grading_system']}".strip() if e["grade"] else NOTHING,
+                ", ".join(e[k] for k in ("phenotype", "antigen", "site") if e[k]) or NOTHING,
                 dash(e["detail"]),
             )
             for e in events

@@ -27,7 +27,7 @@ IDENTITY_COLOURS = {
 
 
 def gate_plot(view: pd.DataFrame, *, title: str, description: str) -> str:
-    """Return one plot of GATE_VIEWS: events (blue inside the gate, grey outside) and its outline."""
+    """Return one plot of GATE_VIEWS: events, blue inside the gate, and its outline."""
     events = view[view["kind"] == "event"]
     outlines = view[view["kind"] == "outline"]
     x_range, y_range = _span(view["x"]), _span(view["y"])

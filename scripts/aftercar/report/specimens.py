@@ -1,7 +1,7 @@
 """The specimens of a patient and what became of each: used, used with flags, FAILED, not tested."""
 
 from aftercar.report.numbers import number
-from aftercar.report.tabulate import dash, table
+from aftercar.report.tabulate import NOTHING, dash, table
 from aftercar.report.words import ASSAY_WORDS, SPECIMEN_WORDS, chip
 
 UNUSED = {"status": "NOT_ASSESSED", "text": "Not tested", "kind": "unknown"}
@@ -80,7 +80,7 @@ def specimen_table(rows: list[dict]) -> dict:
                 dash(r["panel"].replace("_", " ")),
                 dash(r["batch"]),
                 r["fate"],
-                [*r["failed"], *r["flagged"]] or "–",
+                [*r["failed"], *r["flagged"]] or NOTHING,
             )
             for r in rows
         ],

@@ -17,11 +17,14 @@ from aftercar.report.words import (
 _NUMBER = r"-?\d+(?:\.\d+)?(?:e[-+]?\d+)?"
 _UNITS = sorted({re.escape(unit) for unit, _ in MEASURES.values() if unit}, key=len, reverse=True)
 # A value as rules print it: measure (target)=value [low, high] unit STATUS item, PB sample, day 88
+_MEASURE = "|".join(sorted(MEASURES, key=len, reverse=True))
+_UNIT = "|".join(_UNITS)
 VALUE = re.compile(
-    rf"\b(?P<measure>{'|'.join(sorted(MEASURES, key=len, reverse=True))})(?: \((?P<target>[^()]*)\))?"
-    rf"(?:=(?P<value>{_NUMBER})(?: \[(?P<low>{_NUMBER}), (?P<high>{_NUMBER})\])?(?: (?P<unit>{'|'.join(_UNITS)}))?)?"
+    rf"\b(?P<measure>{_MEASURE})(?: \((?P<target>[^()]*)\))?"
+    rf"(?:=(?P<value>{_NUMBER})(?: \[(?P<low>{_NUMBER}), (?P<high>{_NUMBER})\])?"
+    rf"(?: (?P<unit>{_UNIT}))?)?"
     rf"(?: (?P<status>{'|'.join(MEASUREMENT_STATUS)}))?"
-    rf"(?: \(limit (?P<limit>{_NUMBER}|unknown)(?: (?P<limit_unit>{'|'.join(_UNITS)}))?\))?"
+    rf"(?: \(limit (?P<limit>{_NUMBER}|unknown)(?: (?P<limit_unit>{_UNIT}))?\))?"
     rf"(?: (?P<item>[^,;|]*?))?"
     rf", (?P<specimen>{'|'.join(SPECIMENS)}|) ?(?P<sample>[A-Za-z0-9][\w.:-]*), day (?P<day>-?\d+)"
 )

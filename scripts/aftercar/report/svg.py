@@ -15,7 +15,7 @@ PURPLE, SKY, INK, GREY, PALE = "#CC79A7", "#56B4E9", "#1b1f24", "#6b7480", "#d5d
 SERIES = (BLUE, VERMILLION, GREEN, PURPLE, ORANGE, SKY)
 
 
-def element(name: str, content: str = "", **attributes: object) -> str:
+def element(name: str, content: str = "", /, **attributes: object) -> str:
     """Return one element; `content` is markup, attribute values are escaped, x_y becomes x-y."""
     written = "".join(
         f' {key.rstrip("_").replace("_", "-")}="{escape(_short(value))}"'
@@ -35,7 +35,8 @@ def drawing(width: float, height: float, body: str, *, title: str, description: 
     `body` is made by the functions of this module, which escape every text.
     """
     return Markup(
-        f'<svg viewBox="0 0 {_short(float(width))} {_short(float(height))}" role="img" class="plot">'
+        f'<svg viewBox="0 0 {_short(float(width))} {_short(float(height))}" role="img" '
+        'class="plot">'
         f"<title>{escape(title)}</title><desc>{escape(description)}</desc>{body}</svg>"
     )
 
@@ -72,7 +73,8 @@ class DayAxis:
     """Days on a square-root scale around day 0: early weeks keep room beside later months."""
 
     def __init__(self, first: float, last: float, left: float, right: float) -> None:
-        self.first, self.last = min(first, -3), max(last, 30)
+        """Span the days `first` to `last` over the positions `left` to `right`."""
+        self.first, self.last = first, max(last, first + 1)
         self.left, self.right = left, right
         self._low, self._high = _signed_root(self.first), _signed_root(self.last)
 
@@ -103,6 +105,7 @@ class LogAxis:
     """Positive values on a logarithmic scale that ends at whole decades."""
 
     def __init__(self, values: Sequence[float], bottom: float, top: float) -> None:
+        """Span the decades that hold all positive values; without any, 0.1 to 10."""
         positive = [value for value in values if value > 0]
         low = math.floor(math.log10(min(positive))) if positive else -1
         high = math.ceil(math.log10(max(positive))) if positive else 1

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 # A cell is text, a list of texts (one line each), or a status with its sign (words.chip).
+NOTHING = "\N{EN DASH}"  # what a cell shows that has nothing to say
 # Columns that are left out where no row has anything to say in them.
 OPTIONAL = ("Remarks", "Counted", "Control", "Detail", "Batch", "Panel", "What is known", "Grade")
 
@@ -26,7 +27,7 @@ def table(
         if len(row) != len(columns):
             raise ValueError(f"table {caption!r} has {len(columns)} columns, a row has {len(row)}")
     said = [
-        not (name.removeprefix("#") in OPTIONAL and all(row[place] == "–" for row in rows))
+        not (name.removeprefix("#") in OPTIONAL and all(row[place] == NOTHING for row in rows))
         for place, name in enumerate(columns)
     ]
     if rows:
@@ -43,4 +44,4 @@ def table(
 
 def dash(text: str | None) -> str:
     """Return text, or a dash where a cell has nothing to say."""
-    return text or "–"
+    return text or NOTHING

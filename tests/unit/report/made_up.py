@@ -4,20 +4,32 @@ import numpy as np
 import pandas as pd
 
 from aftercar.contracts.cytometry import (
+    BATCH_CUTS,
     CONCORDANCE,
     CUTS,
     GATE_VIEWS,
     POPULATIONS,
     RATIOS,
 )
-from aftercar.contracts.evidence import EVIDENCE, KINETICS, PATIENTS, RECOVERY, RISK, RULE_RESULTS
+from aftercar.contracts.evidence import (
+    EVIDENCE,
+    INCIDENCE,
+    KINETICS,
+    PATIENTS,
+    RECOVERY,
+    RISK,
+    RULE_RESULTS,
+    SURVIVAL,
+)
 from aftercar.contracts.sequencing import CALLABILITY, CLONES, LOH, SPLICING, VARIANTS
 from aftercar.contracts.singlecell import ANTIGEN_LOSS, CELL_POPULATIONS, CELLS
-from aftercar.contracts.specimen import INPUT_FILES, QUALITY
+from aftercar.contracts.specimen import INPUT_CHECKS, INPUT_FILES, QUALITY
 from aftercar.contracts.vocabulary import MECHANISMS
+from aftercar.report.cohort import cohort_content, cohort_figures
 from aftercar.report.figures import patient_figures
-from aftercar.report.pages import render_patient
+from aftercar.report.pages import render_cohort, render_patient, render_quality
 from aftercar.report.patient import patient_content
+from aftercar.report.quality import quality_content, quality_figures
 
 LANDMARKS = (28, 63, 90, 180, 270, 365)
 HOSTILE = "P1\"><script>alert(1)</script> =HYPERLINK(\"http://x\",\"y\") <img src=x onerror=alert(1)>"
@@ -435,3 +447,64 @@ def page_of(make, **more):
     """The page of a made-up patient."""
     content, views, cells = content_of(make, **more)
     return render_patient(content, patient_figures(content, views, cells, {"CD19": CD19}))
+
+
+def outcome_steps(patients, endpoints=True):
+    """Steps of curves that end with nobody at risk; one event every tenth patient."""
+    rows = []
+    for step in range(patients):
+        at_risk, share = patients - step, 1 - 0.5 * step / patients
+        rows.append({"day": 6 * step, "at_risk": at_risk, "events": int(step % 10 == 0 and step > 0), "share": share})
+    if endpoints:
+        return SURVIVAL.frame([
+            {"endpoint": e, "estimand": k, "day": r["day"], "at_risk": r["at_risk"], "events": r["events"], "censored": 0,
+             "survival": r["share"], "survival_low": max(r["share"] - 0.1, 0), "survival_high": min(r["share"] + 0.1, 1)}
+            for e in ("OS", "EFS", "RFS") for k in ("treatment_policy", "censored_at_hct") for r in rows])  # fmt: skip
+    return INCIDENCE.frame([
+        {"cause": c, "day": r["day"], "at_risk": r["at_risk"], "events": r["events"], "incidence": (1 - r["share"]) / 2,
+         "incidence_low": (1 - r["share"]) / 3, "incidence_high": (1 - r["share"]) / 1.5}
+        for c in ("antigen_positive_relapse", "antigen_negative_relapse", "unknown_phenotype", "non_relapse_death") for r in rows])  # fmt: skip
+
+
+def cohort_of(patients):
+    """The tables of a cohort page: copies of the made-up patients under other names."""
+    made = [make()[0] for make in PATIENTS_MADE_UP.values()]
+    tables = {"summary": [], "risk": [], "evidence": []}
+    for index in range(patients):
+        source = made[index % len(made)]
+        for name, frames in tables.items():
+            patient = f"S{index + 1:02}"
+            frames.append(source[name].assign(patient_id=pd.array([patient] * len(source[name]), dtype="string")))
+    joined = {name: pd.concat(frames, ignore_index=True) for name, frames in tables.items()}
+    return (
+        joined["summary"], joined["risk"], joined["evidence"], outcome_steps(patients), outcome_steps(patients, False),
+    )  # fmt: skip
+
+
+def cohort_page(patients=4, suppress_below=5):
+    """The page of a made-up cohort."""
+    content = cohort_content(
+        *cohort_of(patients), versions=MADE_WITH["versions"], code="abcdef012345", cohort="synthetic test cohort",
+        suppress_below=suppress_below,
+    )  # fmt: skip
+    return render_cohort(content, cohort_figures(content))
+
+
+def quality_tables():
+    """The tables of a quality page: checks, input problems, cuts of two batches, specimens."""
+    tables, rows, _, _ = typical()
+    samples = rows["samples"] + [dict(rows["samples"][0], sample_id="ctl-b1", patient_id="", day="", specimen="control")]
+    checks = INPUT_CHECKS.frame([{"sample_id": "S01-d28-c", "row": 2, "problem": "a file that ends too early", "expected": "20,000 events", "remedy": "send the file again"}])
+    cuts = [
+        {"sample_id": f"S{i:02}-x", "patient_id": f"S{i:02}", "batch": f"b{1 + i % 3}", "panel": "b_cell_recovery", "gate": "b_cells",
+         "marker": marker, "channel": "PE-A", "cut": 1000.0 * (3 if i % 3 == 2 else 1) + 10 * i, "source": "CONTROL", "control_sample_id": "ctl-b1"}
+        for i in range(9) for marker in ("CD19", "CD20", "CD45")
+    ]  # fmt: skip
+    batch_cuts = BATCH_CUTS.frame([{"batch": "b1", "panel": "b_cell_recovery", "marker": "CD19", "cut": 1000.0, "source": "CONTROL", "control_sample_id": "ctl-b1", "control_events": 9000, "background_events": 9, "background_fraction": 0.001}])
+    return tables["quality"], checks, CUTS.frame(cuts), batch_cuts, samples
+
+
+def quality_page():
+    """The quality page of a made-up cohort."""
+    content = quality_content(*quality_tables(), versions=MADE_WITH["versions"], code="abcdef012345", cohort="synthetic test cohort")
+    return render_quality(content, quality_figures(content))

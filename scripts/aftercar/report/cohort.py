@@ -1,0 +1,269 @@
+"""The page of the cohort: patients by mechanism, completeness of tests, outcomes, small numbers."""
+
+import pandas as pd
+
+from aftercar.contracts.vocabulary import MECHANISMS, RISK_CATEGORY
+from aftercar.report.course import sparkline
+from aftercar.report.numbers import day_text, percent, plain_rows
+from aftercar.report.outcomes import Step, shown_part, step_chart
+from aftercar.report.patient import RESEARCH_USE
+from aftercar.report.statements import readable
+from aftercar.report.tabulate import NOTHING, table
+from aftercar.report.words import RISK_SHORT
+
+# The curve of a measure stands for the CAR or the B cells: the first that has two values.
+SPARK_MEASURES = {
+    "car": ("car_copies", "car_copies_per_genome", "car_t_per_ul", "car_t_fraction"),
+    "b_cells": ("b_cells_per_ul", "b_cells_fraction", "b_cells_of_leukocytes_fraction"),
+}
+POINT = ("day", "value", "low", "high", "limit", "lloq", "status")
+# One letter per category keeps a page of 2,000 patients small.
+LETTER = dict(zip(RISK_CATEGORY, "scoun", strict=True))
+AT_RISK_DAYS = (0, 90, 180, 365, 730)
+LEAST_AT_RISK = 10
+ENDPOINTS = {
+    "OS": "Overall survival",
+    "EFS": "Event-free survival",
+    "RFS": "Relapse-free survival",
+}
+ESTIMANDS = {"treatment_policy": "HCT not censored", "censored_at_hct": "censored at HCT"}
+
+
+def cohort_content(
+    patients: pd.DataFrame,
+    risk: pd.DataFrame,
+    evidence: pd.DataFrame,
+    survival: pd.DataFrame,
+    incidence: pd.DataFrame,
+    *,
+    versions: dict[str, str],
+    code: str,
+    cohort: str,
+    suppress_below: int,
+) -> dict:
+    """Return what the cohort page shows, from PATIENTS, RISK, EVIDENCE, SURVIVAL and INCIDENCE.
+
+    Counts of patients from 1 to `suppress_below` - 1 are written `< suppress_below`.
+    """
+    curves = _curves(evidence)
+    tests = _tests_at_latest(patients, risk)
+    rows = [_patient_row(row, curves, tests) for row in plain_rows(patients)]
+    return {
+        "cohort": cohort,
+        "intended_use": RESEARCH_USE,
+        "mechanisms": dict(MECHANISMS),
+        "patients": rows,
+        "specimens": int(patients["specimens"].sum()),
+        "specimens_failed": int(patients["specimens_failed"].sum()),
+        "diseases": sorted(set(patients["disease"])),
+        "categories": [
+            {"letter": LETTER[word], "text": RISK_SHORT[word]} for word in RISK_CATEGORY
+        ],
+        "counts": _category_counts(patients, suppress_below),
+        "completeness": _completeness(patients, risk, suppress_below),
+        "survival": _outcome(survival, "endpoint", "estimand", "survival"),
+        "incidence": _outcome(incidence.assign(all="all"), "all", "cause", "incidence"),
+        "at_risk": _at_risk_tables(survival, incidence, suppress_below),
+        "suppress_below": suppress_below,
+        "versions": versions,
+        "code": code,
+    }
+
+
+def shown_count(count: int, suppress_below: int) -> str:
+    """Return a count of patients; a small one only as smaller than the limit."""
+    return f"< {suppress_below}" if 0 < count < suppress_below else str(count)
+
+
+def _curves(evidence: pd.DataFrame) -> dict[str, dict[str, str]]:
+    """Return per patient the path of the CAR and of the B-cell curve."""
+    wanted = {measure for measures in SPARK_MEASURES.values() for measure in measures}
+    rows = evidence[evidence["measure"].isin(wanted)]
+    columns = ["patient_id", "measure", "target", *POINT]
+    series: dict[tuple[str, str], dict[str, list[dict]]] = {}
+    for row in plain_rows(rows[columns].sort_values(["patient_id", "day"], kind="stable")):
+        mine = series.setdefault((str(row["patient_id"]), str(row["measure"])), {})
+        mine.setdefault(str(row["target"]), []).append(row)
+    curves: dict[str, dict[str, str]] = {}
+    for patient in {name for name, _ in series}:
+        curves[patient] = {
+            kind: next(
+                (
+                    path
+                    for measure in measures
+                    for _, points in sorted(series.get((patient, measure), {}).items())
+                    if (path := sparkline(points))
+                ),
+                "",
+            )
+            for kind, measures in SPARK_MEASURES.items()
+        }
+    return curves
+
+
+def _tests_at_latest(patients: pd.DataFrame, risk: pd.DataFrame) -> dict[str, tuple[int, int]]:
+    """Return per patient the tests done and due at the latest landmark, over all mechanisms."""
+    latest = patients[["patient_id", "landmark"]].merge(risk, on=["patient_id", "landmark"])
+    sums = latest.groupby("patient_id")[["tests_done", "tests_due"]].sum()
+    return {
+        str(name): (int(done), int(due))
+        for name, done, due in zip(sums.index, sums["tests_done"], sums["tests_due"], strict=True)
+    }
+
+
+def _patient_row(
+    row: dict, curves: dict[str, dict[str, str]], tests: dict[str, tuple[int, int]]
+) -> dict[str, object]:
+    done, due = tests.get(row["patient_id"], (0, 0))
+    drawn = curves.get(row["patient_id"], {})
+    return {
+        "patient_id": row["patient_id"],
+        "disease": row["disease"],
+        "targets": row["targets"].replace(";", " "),
+        "landmark": row["landmark"] or "no data",
+        "last_day": "no day" if row["last_day"] is None else day_text(row["last_day"]),
+        "categories": [{"letter": LETTER[row[m]], "text": RISK_SHORT[row[m]]} for m in MECHANISMS],
+        "car": drawn.get("car", ""),
+        "car_last": readable(row["car_t_last"]) or "not assessed",
+        "b_cells": drawn.get("b_cells", ""),
+        "b_cells_last": readable(row["b_cells_last"]) or "not assessed",
+        "tests": f"{done} of {due}" if due else "no landmark",
+        "outcome": readable(row["outcome"]) or NOTHING,
+        "specimens": row["specimens"],
+        "failed": row["specimens_failed"],
+    }
+
+
+def _category_counts(patients: pd.DataFrame, suppress_below: int) -> dict:
+    """Return how many patients have each category at their latest landmark, by mechanism."""
+    rows = [
+        (
+            f"{mechanism} {title}",
+            *(
+                shown_count(int((patients[mechanism] == word).sum()), suppress_below)
+                for word in RISK_CATEGORY
+            ),
+        )
+        for mechanism, title in MECHANISMS.items()
+    ]
+    return table(
+        "Patients by category at their latest landmark",
+        ("Mechanism", *(f"#{RISK_SHORT[word]}" for word in RISK_CATEGORY)),
+        rows,
+        empty="no patient",
+    )
+
+
+def _completeness(patients: pd.DataFrame, risk: pd.DataFrame, suppress_below: int) -> dict:
+    """Return the share of due tests that were done, over patients who reached the landmark."""
+    last = patients.set_index("patient_id")["last_day"].astype("float64")
+    reached = risk[
+        (risk["patient_id"].map(last) >= risk["landmark_day"])
+        & (risk["category"] != "NOT_APPLICABLE")
+    ]
+    landmarks = sorted(set(zip(risk["landmark_day"], risk["landmark"], strict=True)))
+    rows = []
+    for mechanism, title in MECHANISMS.items():
+        cells = []
+        for _, name in landmarks:
+            mine = reached[(reached["mechanism"] == mechanism) & (reached["landmark"] == name)]
+            known = mine["patient_id"].nunique()
+            done, due = int(mine["tests_done"].sum()), int(mine["tests_due"].sum())
+            if not known:
+                cells.append("no patient")
+            elif known < suppress_below:
+                cells.append(f"fewer than {suppress_below} patients")
+            else:
+                share = f"{percent(done / due)} ({done} of {due})" if due else "no test due"
+                cells.append(f"{share}, {known} patients")
+        rows.append((f"{mechanism} {title}", *cells))
+    return table(
+        "Tests done of tests due, over patients with data up to the landmark. Who is tested "
+        "more often "
+        "is often who looks ill: a share below 100 % is not missing at random.",
+        ("Mechanism", *(name for _, name in landmarks)),
+        rows,
+        empty="no patient",
+    )
+
+
+def _outcome(curves: pd.DataFrame, panel: str, line: str, estimate: str) -> list[dict]:
+    """Return per panel the curves as far as enough patients are at risk."""
+    panels = []
+    for name, mine in curves.groupby(panel, sort=False):
+        lines = []
+        for label, steps in mine.groupby(line, sort=False):
+            points = plain_rows(
+                steps[["day", "at_risk", estimate, f"{estimate}_low", f"{estimate}_high"]]
+            )
+            kept = shown_part(
+                [_step(point, estimate) for point in points], least_at_risk=LEAST_AT_RISK
+            )
+            lines.append(
+                {"label": ESTIMANDS.get(str(label), str(label).replace("_", " ")), "points": kept}
+            )
+        panels.append({"title": ENDPOINTS.get(str(name), "Cumulative incidence"), "lines": lines})
+    return panels
+
+
+def _step(point: dict, estimate: str) -> Step:
+    limits = point[f"{estimate}_low"], point[f"{estimate}_high"]
+    return point["day"], point["at_risk"], point[estimate], *limits
+
+
+def _at_risk_tables(
+    survival: pd.DataFrame, incidence: pd.DataFrame, suppress_below: int
+) -> list[dict]:
+    """Return numbers at risk and events so far under each curve."""
+    tables = []
+    for caption, frame, names in (
+        ("Survival: patients at risk / events so far", survival, ("endpoint", "estimand")),
+        ("Competing events: patients at risk / events so far", incidence, ("cause",)),
+    ):
+        rows = []
+        for _, steps in frame.groupby(list(names), sort=False):
+            first = steps.iloc[0]
+            label = " ".join(
+                ESTIMANDS.get(str(first[n]), str(first[n]).replace("_", " ")) for n in names
+            )
+            rows.append((label, *(_at_risk(steps, day, suppress_below) for day in AT_RISK_DAYS)))
+        tables.append(
+            table(
+                caption,
+                ("Curve", *(f"#D{day}" for day in AT_RISK_DAYS)),
+                rows,
+                empty="no outcome is known",
+            )
+        )
+    return tables
+
+
+def _at_risk(steps: pd.DataFrame, day: int, suppress_below: int) -> str:
+    later = steps[steps["day"] >= day]
+    at_risk = int(later.iloc[0]["at_risk"]) if len(later) else 0
+    events = int(steps.loc[steps["day"] <= day, "events"].sum())
+    return f"{shown_count(at_risk, suppress_below)} / {shown_count(events, suppress_below)}"
+
+
+def cohort_figures(content: dict) -> dict[str, list[dict]]:
+    """Return the outcome plots; where too few are at risk there are words instead of a curve."""
+    plots = []
+    for panel in [*content["survival"], *content["incidence"]]:
+        drawn = [line for line in panel["lines"] if len(line["points"]) > 1]
+        plots.append(
+            {
+                "title": panel["title"],
+                "svg": step_chart(
+                    drawn,
+                    title=panel["title"],
+                    description="Estimate with 95 % limits over days; the "
+                    "numbers at risk and events stand in the table below.",
+                )
+                if drawn
+                else "",
+                "missing": f"Not drawn: fewer than {LEAST_AT_RISK} patients at risk."
+                if not drawn
+                else "",
+            }
+        )
+    return {"outcomes": plots}

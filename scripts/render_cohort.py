@@ -1,0 +1,32 @@
+"""Render the page of the cohort: every patient by mechanism, completeness, outcomes."""
+
+from typing import TYPE_CHECKING
+
+from aftercar.contracts.evidence import EVIDENCE, INCIDENCE, PATIENTS, RISK, SURVIVAL
+from aftercar.io.joblog import start_log
+from aftercar.io.pages import write_page
+from aftercar.io.provenance import versions
+from aftercar.io.tables import read_table
+from aftercar.report.cohort import cohort_content, cohort_figures
+from aftercar.report.pages import render_cohort
+
+if TYPE_CHECKING:
+    from snakemake.iocontainers import snakemake
+
+if __name__ == "__main__":
+    log = start_log(snakemake.log[0])
+    given, found = snakemake.params, snakemake.input
+    content = cohort_content(
+        read_table(PATIENTS, found.patients),
+        read_table(RISK, found.risk),
+        read_table(EVIDENCE, found.evidence),
+        read_table(SURVIVAL, found.survival),
+        read_table(INCIDENCE, found.incidence),
+        versions=versions(),
+        code=given.code,
+        cohort=given.cohort,
+        suppress_below=given.suppress_below,
+    )
+    page = render_cohort(content, cohort_figures(content))
+    log.info("%d patients, %d bytes", len(content["patients"]), len(page.encode()))
+    write_page(snakemake.output.page, page)
