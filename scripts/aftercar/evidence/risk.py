@@ -11,6 +11,8 @@ from aftercar.evidence.verdicts import NOT_ATTRIBUTABLE, Verdict, agreement
 
 SIGNS = ("PRESENT", "CONFLICTING")
 OPEN = ("NOT_ASSESSED", "INDETERMINATE")
+TEXTS = ("drivers", "conflicts", "evidence_grade", "missing_tests", "stale_tests", "evidence_ids")
+EMPTY = dict.fromkeys(TEXTS, "")
 
 
 class DueTest(NamedTuple):
@@ -43,6 +45,7 @@ def risk_rows(
                     "mechanism": mechanism.name,
                     "target": target,
                 }
+                | EMPTY
                 | row
             )
     return rows
@@ -132,6 +135,10 @@ def _signal_row(
     more = any(r.verdict.status in OPEN for r in results if r.rule.role == "driver")
     grade = min((r.grade for r in shown), default="")
     groups = len({r.rule.information_group for r in signs})
+    told = (
+        f"{groups} independent sign{'s' if groups > 1 else ''} of {len(signs)} rule"
+        f"{'s' if len(signs) > 1 else ''}{'' if clean else ', all of them contested'}"
+    )
     return _test_columns(tests, results) | {
         "category": category,
         "drivers": _drivers(shown),
@@ -139,10 +146,7 @@ def _signal_row(
         "evidence_grade": grade,
         "if_missing_negative": category,
         "if_missing_positive": "SIGNAL" if more else category,
-        "reason": (
-            f"{groups} independent sign{'s' if groups > 1 else ''} of {len(signs)} rule"
-            f"{'s' if len(signs) > 1 else ''}{'' if clean else ', all of them contested'}"
-        ),
+        "reason": "; ".join([told, *_predisposed(results)]),
         "evidence_ids": _evidence(signs),
     }
 
@@ -168,16 +172,11 @@ def _row_without_signal(
         for r in drivers
         if r.verdict.status == "INDETERMINATE"
     ]
-    predisposed = [
-        f"predisposition: {r.rule.raw['title']}"
-        for r in results
-        if r.rule.role == "predisposition" and r.verdict.status == "PRESENT"
-    ]
     return _test_columns(tests, results) | {
         "category": category,
         "if_missing_negative": negative,
         "if_missing_positive": "SIGNAL" if positive else category,
-        "reason": "; ".join(dict.fromkeys([reason, *unclear, *predisposed])),
+        "reason": "; ".join(dict.fromkeys([reason, *unclear, *_predisposed(results)])),
         "evidence_ids": _evidence(
             [
                 r
@@ -186,6 +185,14 @@ def _row_without_signal(
             ]
         ),
     }
+
+
+def _predisposed(results: list[Result]) -> list[str]:
+    return [
+        f"predisposition: {r.rule.raw['title']}"
+        for r in results
+        if r.rule.role == "predisposition" and r.verdict.status == "PRESENT"
+    ]
 
 
 def _drivers(signs: list[Result]) -> str:

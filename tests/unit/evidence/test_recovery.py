@@ -1,0 +1,166 @@
+import pytest
+from tests.unit.evidence.patients import (
+    absent,
+    aplasia,
+    b_cells,
+    event,
+    infusion,
+    judged,
+    patient,
+    recovered,
+    rule_at,
+    value,
+)
+
+from aftercar.contracts.evidence import RECOVERY
+
+
+def rows(evidence, **history):
+    found = judged(evidence, landmarks=[90], **history).recovery
+    RECOVERY.frame(found)
+    return {row["rule_id"]: row for row in found}
+
+
+def test_all_enabled_rules_answer_side_by_side():
+    found = rows([*aplasia(28), *recovered(63), *recovered(90)])
+    for rule in ("BCA-CCHMC", "BCA-FELIX20", "BCA-ABS50", "BCA-ELIANA"):
+        assert found[rule]["status"] == "PRESENT"
+        assert (found[rule]["recovered_after_day"], found[rule]["recovered_until_day"]) == (28, 63)
+        assert found[rule]["attribution"] == "attributable"
+
+
+def test_a_rule_without_a_local_threshold_is_not_computed():
+    found = rows(recovered(63))
+    assert found["BCA-PRWCC"]["status"] == "NOT_APPLICABLE"
+    assert "not enabled" in found["BCA-PRWCC"]["attribution"]
+
+
+def test_the_lymphoma_rule_is_for_lymphoma():
+    evidence = [*recovered(200), *recovered(230)]
+    assert rows(evidence)["BCA-MOFFITT"]["status"] == "NOT_APPLICABLE"
+    assert rows(evidence, facts=patient("B-NHL"))["BCA-MOFFITT"]["status"] == "PRESENT"
+
+
+def test_the_first_recovered_specimen_waits_for_the_second():
+    found = rows([*aplasia(28), *recovered(63)])
+    assert found["BCA-FELIX20"]["status"] == "INDETERMINATE"
+    assert "not yet confirmed" in found["BCA-FELIX20"]["values"]
+
+
+def test_aplasia_between_two_recovered_specimens_confirms_nothing():
+    found = rows([*recovered(40), *aplasia(63), *recovered(88)])
+    assert found["BCA-FELIX20"]["status"] == "INDETERMINATE"
+
+
+def test_rules_differ_where_definitions_differ():
+    found = rows([*b_cells(63, 0.02, 30), *b_cells(88, 0.02, 30)])
+    assert {name: row["status"] for name, row in found.items() if name.startswith("BCA")} == {
+        "BCA-CCHMC": "PRESENT", "BCA-MOFFITT": "NOT_APPLICABLE", "BCA-PRWCC": "NOT_APPLICABLE",
+        "BCA-FELIX20": "PRESENT", "BCA-ABS50": "ABSENT", "BCA-ELIANA": "ABSENT",
+    }  # fmt: skip
+
+
+def test_no_b_cells_among_too_few_cells_is_not_aplasia():
+    """0 of 900 cells: the upper limit is 0.3 %, yet the test could not have found 20 per uL."""
+    few = value(
+        63,
+        "b_cells_fraction",
+        0.0,
+        status="INDETERMINATE",
+        low=0.0,
+        high=0.0042,
+        count=0,
+        total=900,
+    )
+    found = rows([few, {**few, "day": 88, "known_from_day": 88, "sample_id": "S88"}])
+    assert found["BCA-CCHMC"]["status"] == "INDETERMINATE"
+
+
+def test_a_limit_above_the_threshold_cannot_show_aplasia():
+    found = rows([absent(63, "b_cells_per_ul", 40), absent(88, "b_cells_per_ul", 40)])
+    assert found["BCA-FELIX20"]["status"] == "INDETERMINATE"
+    assert found["BCA-ABS50"]["status"] == "ABSENT"
+
+
+def test_b_cells_before_the_infusion_are_no_recovery():
+    assert rows([*recovered(-5), *recovered(-3)])["BCA-FELIX20"]["status"] == "NOT_ASSESSED"
+
+
+def test_two_specimens_of_one_day_do_not_confirm_each_other():
+    again = [row | {"sample_id": "other"} for row in recovered(63)]
+    assert rows([*recovered(63), *again])["BCA-FELIX20"]["status"] == "INDETERMINATE"
+
+
+def test_two_values_of_one_day_that_disagree_decide_nothing():
+    other = value(63, "b_cells_per_ul", 5, sample_id="other", stream="lab")
+    found = rows([*aplasia(28), value(63, "b_cells_per_ul", 60), other])
+    assert found["BCA-FELIX20"]["status"] == "ABSENT"
+    assert found["BCA-FELIX20"]["recovered_after_day"] is None
+
+
+GATES = {
+    "transplant": ({"events": [event(50, "hct")]}, [], "hct on day 50"),
+    "rituximab": ({"events": [event(40, "rituximab", end_day=50)]}, [], "rituximab"),
+    "blinatumomab": ({"events": [event(30, "blinatumomab", end_day=58)]}, [], "blinatumomab"),
+    "inotuzumab still given": ({"events": [event(30, "inotuzumab")]}, [], "inotuzumab"),
+    "chemotherapy": ({"events": [event(60, "chemotherapy", end_day=64)]}, [], "chemotherapy"),
+    "another CAR on B cells": (
+        {"infusions": [infusion(), infusion(20, "CD22", 2)]}, [], "also removes B cells",
+    ),
+    "blasts": ({}, [value(85, "flow_mrd_fraction", 0.2, "BM")], "blasts"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("gate", GATES)
+@pytest.mark.parametrize("course", ["recovery", "aplasia"])
+def test_a_failed_gate_makes_the_answer_indeterminate_and_is_named(gate, course):
+    history, more, name = GATES[gate]
+    evidence = [*aplasia(28), *recovered(63), *recovered(88)]
+    if course == "aplasia":
+        evidence = [*aplasia(28), *aplasia(63), *aplasia(88)]
+    found = rule_at(judged([*evidence, *more], **history), "BCR_CONFIRMED", 90)
+    assert found["status"] == "INDETERMINATE"
+    assert name in found["reason"]
+
+
+@pytest.mark.parametrize(
+    "history",
+    [
+        {"events": [event(-30, "rituximab", end_day=-20)]},
+        {"events": [event(-30, "blinatumomab")]},
+        {"events": [event(5, "chemotherapy", end_day=6)]},
+        {"events": [event(-200, "hct")]},
+        {"infusions": [infusion(targets="CD19;CD22")]},
+    ],
+    ids=["before the infusion", "bridging", "long ended", "old transplant", "one dual product"],
+)
+def test_what_lies_outside_the_window_does_not_fail_the_gates(history):
+    found = rule_at(
+        judged([*aplasia(28), *recovered(63), *recovered(88)], **history), "BCR_CONFIRMED", 90
+    )
+    assert found["status"] == "PRESENT", found["reason"]
+
+
+def test_recovery_before_a_second_infusion_does_not_count_after_it():
+    evidence = [*recovered(40), *recovered(60), *aplasia(88)]
+    found = rows(evidence, infusions=[infusion(), infusion(70, "CD19", 2)])
+    assert found["BCA-FELIX20"]["status"] == "ABSENT"
+
+
+@pytest.mark.parametrize(
+    ("rule", "measure", "low", "high"),
+    [
+        ("CD4-200", "cd4_t_per_ul", 200, 201),
+        ("ANC-500", "anc", 499, 500),
+        ("PLT-20000", "platelets", 19999, 20000),
+    ],
+)
+def test_other_lineages_recover_at_their_thresholds(rule, measure, low, high):
+    evidence = [value(20, measure, low), value(40, measure, high), value(60, measure, high)]
+    row = rows(evidence)[rule]
+    assert (row["status"], row["recovered_after_day"], row["recovered_until_day"]) == (
+        "PRESENT",
+        20,
+        40,
+    )
+    assert rows([value(20, measure, low), value(40, measure, low)])[rule]["status"] == "ABSENT"
