@@ -14,13 +14,26 @@ from aftercar.io.tables import read_table
 
 ROOT = Path(__file__).parents[3]
 LANDMARKS = [28, 63, 90, 180, 270, 365]
-FACTS = (
-    "age_group kmt2a_rearranged tp53_status extramedullary cns_status baseline_burden baseline_mrd "
-    "prior_blinatumomab prior_inotuzumab prior_hct note"
-).split()
-INFUSION = dict.fromkeys("transgene scfv_origin costimulation source antigen_blockade".split(), "")
-EVENT = dict.fromkeys("end_day grade grading_system phenotype antigen site detail".split(), "")
-LAB = dict.fromkeys("transgene value lloq lod status".split(), "")
+FACTS = [
+    "age_group",
+    "kmt2a_rearranged",
+    "tp53_status",
+    "extramedullary",
+    "cns_status",
+    "baseline_burden",
+    "baseline_mrd",
+    "prior_blinatumomab",
+    "prior_inotuzumab",
+    "prior_hct",
+    "note",
+]
+INFUSION = dict.fromkeys(
+    ["transgene", "scfv_origin", "costimulation", "source", "antigen_blockade"], ""
+)
+EVENT = dict.fromkeys(
+    ["end_day", "grade", "grading_system", "phenotype", "antigen", "site", "detail"], ""
+)
+LAB = dict.fromkeys(["transgene", "value", "lloq", "lod", "status"], "")
 
 
 @cache

@@ -1,0 +1,412 @@
+import pandas as pd
+import pytest
+from tests.unit.evidence.patients import infusion, lab, patient, sheets
+
+from aftercar.contracts.cytometry import POPULATIONS, RATIOS
+from aftercar.contracts.evidence import EVIDENCE
+from aftercar.contracts.sequencing import CALLABILITY, CLONES, LOH, SPLICING, VARIANTS
+from aftercar.contracts.singlecell import ANTIGEN_LOSS, CELL_POPULATIONS
+from aftercar.contracts.specimen import QUALITY
+from aftercar.contracts.table import ContractError
+from aftercar.evidence.collect import StreamTables, collect_evidence
+from aftercar.evidence.collect_laboratory import MEASURE_OF_ANALYTE, measurement_status
+from aftercar.evidence.merge import joined_table
+
+WHO = {"sample_id": "S1", "patient_id": "P1", "day": 28, "specimen": "BM"}
+
+
+def collected(tables=None, **history):
+    rows = collect_evidence(sheets(**history), StreamTables(**(tables or {})))
+    return EVIDENCE.frame(rows)
+
+
+def one(tables=None, **history):
+    frame = collected(tables, **history)
+    assert len(frame) == 1, frame[["measure", "target", "item"]].to_string()
+    return frame.iloc[0]
+
+
+def population(**columns):
+    row = {
+        "panel": "b_cell_recovery", "population": "b cells", "role": "b_cells", "gate_path": "root/b",
+        "count": 60, "denominator": "lymphocytes", "denominator_count": 10_000, "fraction": 0.006,
+        "fraction_low": 0.0047, "fraction_high": 0.0077, "lod_fraction": 0.002, "lloq_fraction": 0.005,
+        "status": "QUANTIFIED", "cut_source": "CONTROL",
+    }  # fmt: skip
+    return WHO | row | columns
+
+
+def variant(**columns):
+    row = {
+        "assay": "dna", "gene": "CD19", "chrom": "16", "pos": 28932700, "ref": "A", "alt": "AT",
+        "hgvs_c": "c.300dup", "hgvs_p": "p.R100fs", "consequence": "frameshift", "tier": "T1",
+        "alt_fragments": 20, "depth": 100, "vaf": 0.2, "vaf_low": 0.13, "vaf_high": 0.29,
+        "detectable_vaf": 0.03, "known_from_day": 28, "status": "QUANTIFIED", "filter": "PASS",
+    }  # fmt: skip
+    return WHO | row | columns
+
+
+@pytest.mark.parametrize(
+    ("role", "denominator", "measure"),
+    [
+        ("b_cells", "lymphocytes", "b_cells_fraction"),
+        ("b_cells", "leukocytes", "b_cells_of_leukocytes_fraction"),
+        ("hematogones", "leukocytes", "hematogones_fraction"),
+        ("blasts", "leukocytes", "flow_mrd_fraction"),
+        ("antigen_negative_blasts", "blasts", "antigen_negative_blast_fraction"),
+        ("myeloid_blasts", "leukocytes", "myeloid_blast_fraction"),
+        ("cd7_positive_t", "t_cells", "cd7_positive_t_fraction"),
+        ("car_t", "t_cells", "car_t_fraction"),
+    ],
+)
+def test_a_role_and_its_denominator_name_the_measure(role, denominator, measure):
+    frame = POPULATIONS.frame([population(role=role, denominator=denominator)])
+    row = one({"populations": frame})
+    assert (row["measure"], row["value"], row["limit"], row["count"], row["total"]) == (
+        measure, 0.006, 0.002, 60, 10_000,
+    )  # fmt: skip
+
+
+def test_a_role_of_another_denominator_is_no_measure():
+    frame = POPULATIONS.frame([population(role="car_t", denominator="leukocytes")])
+    assert collected({"populations": frame}).empty
+
+
+def test_absolute_counts_carry_the_limit_on_their_own_scale():
+    frame = POPULATIONS.frame(
+        [
+            population(
+                cells_per_ul=12.0, cells_per_ul_low=9, cells_per_ul_high=16, count_basis="beads"
+            )
+        ]
+    )
+    row = collected({"populations": frame}).set_index("measure").loc["b_cells_per_ul"]
+    assert (row["value"], row["limit"]) == (12.0, pytest.approx(4.0))
+
+
+def test_an_absolute_count_of_two_denominators_is_one_row():
+    rows = [population(denominator=d, cells_per_ul=12.0) for d in ("lymphocytes", "leukocytes")]
+    frame = collected({"populations": POPULATIONS.frame(rows)})
+    assert (frame["measure"] == "b_cells_per_ul").sum() == 1
+
+
+def test_a_car_without_a_target_binds_what_the_infusion_in_force_binds():
+    def row(day):
+        return population(
+            role="car_t", denominator="t_cells", target="", day=day, sample_id=f"S{day}"
+        )
+
+    infusions = [infusion(targets="CD7"), infusion(100, "CD5", 2)]
+    frame = collected(
+        {"populations": POPULATIONS.frame([row(-3), row(28), row(120)])}, infusions=infusions
+    )
+    assert list(frame["target"]) == ["", "CD7", "CD5"]
+
+
+def test_a_failed_specimen_stays_as_a_row():
+    failed = population(status="FAILED", count=None, fraction=None, denominator_count=None,
+                        fraction_low=None, fraction_high=None, flags="clog")  # fmt: skip
+    row = one({"populations": POPULATIONS.frame([failed])})
+    assert (row["status"], row["flags"]) == ("FAILED", "clog")
+    assert pd.isna(row["value"])
+
+
+def test_a_specimen_without_any_row_is_not_lost():
+    sample = {
+        "sample_id": "S9",
+        "patient_id": "P1",
+        "day": "28",
+        "specimen": "PB",
+        "assay": "flow",
+        "control_for": "",
+    }
+    assert one(samples=[sample])["status"] == "NOT_ASSESSED"
+    check = {"sample_id": "S9", "patient_id": "P1", "day": 28, "assay": "flow", "check": "readable",
+             "verdict": "FAIL", "message": "truncated file"}  # fmt: skip
+    row = one({"quality": QUALITY.frame([check])}, samples=[sample])
+    assert (row["measure"], row["status"], row["flags"]) == ("specimen", "FAILED", "truncated file")
+
+
+def test_a_control_is_no_specimen_of_the_patient():
+    sample = {
+        "sample_id": "C1",
+        "patient_id": "P1",
+        "day": "",
+        "specimen": "control",
+        "assay": "flow",
+        "control_for": "unstained",
+    }
+    assert collected(samples=[sample]).empty
+
+
+@pytest.mark.parametrize(
+    ("gene", "tier", "measure"),
+    [
+        ("CD19", "T1", "lof_variant_vaf"), ("CD19", "T2", "lof_variant_vaf"),
+        ("CD19", "T3", "uncertain_variant_vaf"), ("CD19", "T4", "uncertain_variant_vaf"),
+        ("TP53", "T1", "tp53_pathogenic_vaf"), ("TP53", "T3", "tp53_pathogenic_vaf"),
+        ("TP53", "T4", "uncertain_variant_vaf"), ("TP53", "POLYMORPHISM", None), ("CD19", "NONE", None),
+    ],
+)  # fmt: skip
+def test_only_truncating_variants_are_a_loss_of_function(gene, tier, measure):
+    frame = collected({"variants": VARIANTS.frame([variant(gene=gene, tier=tier)])})
+    assert list(frame["measure"]) == ([measure] if measure else [])
+
+
+def test_a_variant_keeps_the_day_from_which_it_was_known():
+    row = one({"variants": VARIANTS.frame([variant(day=-5, known_from_day=200)])})
+    assert (row["day"], row["known_from_day"]) == (-5, 200)
+    assert "p.R100fs" in row["item"]
+
+
+def test_callability_is_the_row_of_all_exons_with_its_detectable_vaf():
+    rows = [
+        WHO | {"assay": "dna", "gene": "CD19", "exon": exon, "cds_bases": 1671, "detectable_vaf": vaf,
+               "target_vaf": 0.02, "callable_fraction": 0.97, "status": "NOT_DETECTED"}
+        for exon, vaf in (("2", 0.01), ("all", 0.019))
+    ]  # fmt: skip
+    row = one({"callability": CALLABILITY.frame(rows)})
+    assert (row["measure"], row["value"], row["limit"]) == ("gene_callability", 0.97, 0.019)
+
+
+def test_not_informative_is_not_the_absence_of_loss():
+    def row(state, status="QUANTIFIED"):
+        return one({"loh": LOH.frame([WHO | {"gene": "CD19", "state": state, "status": status}])})
+
+    assert row("NOT_INFORMATIVE")["status"] == "INDETERMINATE"
+    assert (row("NO_LOH")["value"], row("LOH")["value"]) == (0.0, 1.0)
+    assert row("NOT_INFORMATIVE", "FAILED")["status"] == "FAILED"
+
+
+def test_splicing_without_an_event_has_its_upper_limit_as_limit():
+    event = WHO | {"gene": "CD19", "event": "exon2_skipping", "event_fragments": 0, "canonical_fragments": 60.0,
+                   "event_fraction": 0.0, "event_fraction_low": 0.0, "event_fraction_high": 0.06, "status": "NOT_DETECTED"}  # fmt: skip
+    row = one({"splicing": SPLICING.frame([event])})
+    assert (row["measure"], row["limit"], row["total"]) == ("exon2_skipping_fraction", 0.06, 60)
+
+
+def clone(name, **columns):
+    row = {"clone": name, "gene": "CD19", "basis": "genotype", "cells_listed": 500, "cells_covered": 200,
+           "cells_mutant": 20, "fraction": 0.1, "fraction_low": 0.07, "fraction_high": 0.15,
+           "detectable_fraction": 0.015, "known_from_day": 28, "status": "QUANTIFIED"}  # fmt: skip
+    return WHO | row | columns
+
+
+@pytest.mark.parametrize(
+    "name", ["c.300dup", "CD19:c.300dup", "CD19 p.R100fs", "16:28932700:A>AT", "16:28932700A>AT"]
+)
+def test_a_clone_counts_if_its_variant_is_a_loss_of_function(name):
+    tables = {"clones": CLONES.frame([clone(name)]), "variants": VARIANTS.frame([variant()])}
+    frame = collected(tables).set_index("measure")
+    assert frame.at["mutant_cell_fraction", "status"] == "QUANTIFIED"
+    missense = {
+        "clones": tables["clones"],
+        "variants": VARIANTS.frame([variant(tier="T4", consequence="missense")]),
+    }
+    assert "mutant_cell_fraction" not in set(collected(missense)["measure"])
+
+
+def test_a_clone_of_unknown_effect_is_no_loss():
+    row = one({"clones": CLONES.frame([clone("c.999A>T")])})
+    assert row["status"] == "INDETERMINATE"
+    assert "effect of the variant is not known" in row["flags"]
+
+
+def population_of_cells(
+    name, status, cells, share, identity="leukemic_b", detectable=0.03, **columns
+):
+    row = {"population": name, "identity": identity, "identity_evidence": "label", "antigen": "CD19", "basis": "rna",
+           "reference": "normal_b", "cells": cells, "status": status, "fraction_of_leukemic": share,
+           "fraction_of_leukemic_low": share * 0.8, "fraction_of_leukemic_high": min(1.0, share * 1.2),
+           "detectable_fraction": detectable}  # fmt: skip
+    return WHO | row | columns
+
+
+def test_lost_and_reduced_sub_populations_add_up():
+    rows = [
+        population_of_cells("c1", "LOST", 30, 0.1),
+        population_of_cells("c2", "REDUCED", 60, 0.2),
+        population_of_cells("c3", "RETAINED", 210, 0.7),
+    ]
+    row = one({"antigen_loss": ANTIGEN_LOSS.frame(rows)})
+    assert (row["value"], row["count"], row["total"], row["status"]) == (0.3, 90, 300, "QUANTIFIED")
+    assert row["low"] < 0.3 < row["high"]
+
+
+def test_normal_cells_without_the_antigen_are_no_antigen_loss():
+    rows = [
+        population_of_cells("n", "LOST", 300, 0.0, identity="normal_t"),
+        population_of_cells("c3", "RETAINED", 210, 1.0),
+    ]
+    row = one({"antigen_loss": ANTIGEN_LOSS.frame(rows)})
+    assert (row["status"], row["limit"]) == ("NOT_DETECTED", 0.03)
+
+
+def test_without_an_evaluable_leukemic_population_nothing_is_said():
+    rows = [population_of_cells("c", "NOT_EVALUABLE", 10, 1.0)]
+    assert one({"antigen_loss": ANTIGEN_LOSS.frame(rows)})["status"] == "INDETERMINATE"
+    rows = [population_of_cells("n", "RETAINED", 100, 0.0, identity="normal_b")]
+    row = one({"antigen_loss": ANTIGEN_LOSS.frame(rows)})
+    assert row["status"] == "INDETERMINATE"
+    assert "no leukemic cells" in row["flags"]
+
+
+def test_the_gene_of_cd20_becomes_the_antigen():
+    rows = [population_of_cells("c", "LOST", 50, 1.0, antigen="MS4A1")]
+    assert one({"antigen_loss": ANTIGEN_LOSS.frame(rows)})["target"] == "CD20"
+
+
+def test_leukemic_and_myeloid_shares_of_the_cells():
+    def cells(name, identity, number):
+        return WHO | {"population": name, "identity": identity, "identity_evidence": "genotype", "cells": number,
+                      "total_cells": 1000, "fraction": number / 1000, "status": "QUANTIFIED"}  # fmt: skip
+
+    frame = CELL_POPULATIONS.frame(
+        [
+            cells("a", "leukemic_b", 100),
+            cells("b", "leukemic_myeloid", 50),
+            cells("c", "normal_t", 850),
+        ]
+    )
+    found = collected({"cell_populations": frame}).set_index("measure")["value"]
+    assert dict(found) == {"leukemic_cell_fraction": 0.15, "myeloid_leukemic_cell_fraction": 0.05}
+
+
+def test_ratios_are_those_of_cd7_and_cd5():
+    def ratio(name, scope):
+        return WHO | {"ratio_name": name, "scope": scope, "numerator": "CD7+", "denominator": "CD5+", "ratio": 0.2,
+                      "numerator_count": 20, "denominator_count": 100, "status": "QUANTIFIED"}  # fmt: skip
+
+    rows = [
+        ratio("CD7+/CD5+", "all_t"),
+        ratio("CD7+/CD5+", "car_negative_t"),
+        ratio("CD7+/CD7-", "all_t"),
+    ]
+    assert set(collected({"ratios": RATIOS.frame(rows)})["measure"]) == {
+        "cd7_cd5_ratio_all_t",
+        "cd7_cd5_ratio_car_negative_t",
+    }
+
+
+@pytest.mark.parametrize(
+    ("value", "lod", "lloq", "stated", "status"),
+    [
+        (900.0, 10.0, 50.0, "", "QUANTIFIED"),
+        (50.0, 10.0, 50.0, "", "QUANTIFIED"),
+        (30.0, 10.0, 50.0, "", "DETECTED_BELOW_LLOQ"),
+        (10.0, 10.0, 50.0, "", "DETECTED_BELOW_LLOQ"),
+        (5.0, 10.0, 50.0, "", "NOT_DETECTED"),
+        (0.0, 10.0, None, "", "NOT_DETECTED"),
+        (0.0, None, None, "", "INDETERMINATE"),
+        (0.0, None, 50.0, "", "INDETERMINATE"),
+        (7.0, None, None, "", "QUANTIFIED"),
+        (None, 10.0, None, "NOT_DET", "NOT_DETECTED"),
+        (None, None, None, "NOT_DET", "INDETERMINATE"),
+        (None, None, None, "NOT_TESTED", "NOT_ASSESSED"),
+        (None, None, None, "FAILED", "FAILED"),
+        (5.0, 10.0, 50.0, "QUANT", "QUANTIFIED"),
+        (30.0, None, None, "DET_BLQ", "DETECTED_BELOW_LLOQ"),
+    ],
+)
+def test_the_status_of_a_laboratory_value_follows_from_its_limits(value, lod, lloq, stated, status):
+    assert measurement_status(value, lod, lloq, stated, plain=False)[0] == status
+
+
+def test_zero_neutrophils_are_an_answer():
+    assert measurement_status(0.0, None, None, "", plain=True)[0] == "QUANTIFIED"
+
+
+def test_a_value_in_another_unit_is_refused_and_not_converted():
+    row = one(labs=[lab(28, "car_copies", 0.4, "copies/genome", lod=0.001)])
+    assert row["status"] == "FAILED"
+    assert pd.isna(row["value"])
+    assert "copies/genome refused" in row["flags"]
+    assert row["unit"] == "copies/ug"
+
+
+def test_both_units_of_one_day_stay_as_rows():
+    labs = [lab(28, "car_copies", 0.4, "copies/genome"), lab(28, "car_copies", 900, "copies/ug")]
+    assert set(collected(labs=labs)["status"]) == {"FAILED", "QUANTIFIED"}
+
+
+def test_a_transgene_becomes_the_antigens_of_its_infusion():
+    infusions = [infusion(transgene="tisa"), infusion(60, "CD22", 2, transgene="m971")]
+    labs = [
+        lab(90, "car_copies", 10, "copies/ug", transgene=name)
+        for name in ("tisa", "m971", "CD5", "")
+    ]
+    found = collected(labs=labs, infusions=infusions).set_index("sample_id")["target"]
+    assert dict(found) == {
+        "labs:d90:PB:car_copies:tisa": "CD19", "labs:d90:PB:car_copies:m971": "CD22",
+        "labs:d90:PB:car_copies:CD5": "CD5", "labs:d90:PB:car_copies": "CD22",
+    }  # fmt: skip
+
+
+def test_a_laboratory_row_keeps_its_name_when_other_rows_are_removed():
+    labs = [lab(90, "alc", 900, "cells/uL"), lab(28, "alc", 400, "cells/uL")]
+    both, cut = collected(labs=labs), collected(labs=labs[1:])
+    assert cut["sample_id"].iloc[0] in set(both["sample_id"])
+
+
+def test_viruses_are_told_apart():
+    labs = [lab(28, name, 900, "copies/mL") for name in ("ebv", "cmv")]
+    assert set(collected(labs=labs)["target"]) == {"EBV", "CMV"}
+
+
+def test_a_missing_ice_component_is_said():
+    row = one(labs=[lab(7, "ice_score", 4, "score")])
+    assert "ICANS grade 2 or higher" in row["flags"]
+
+
+def test_every_analyte_of_the_sheet_has_a_measure(root):
+    import yaml
+
+    from aftercar.contracts.evidence import MEASURES
+
+    schema = yaml.safe_load((root / "workflow/schemas/labs.schema.yaml").read_text())
+    for analyte in schema["properties"]["analyte"]["enum"]:
+        assert MEASURE_OF_ANALYTE.get(analyte, analyte) in MEASURES, analyte
+
+
+def test_two_streams_that_report_one_file_share_the_row():
+    row = {
+        "sample_id": "S1",
+        "patient_id": "P1",
+        "day": 28,
+        "assay": "scrna",
+        "check": "readable",
+        "verdict": "PASS",
+    }
+    one_table = QUALITY.frame([row])
+    assert len(joined_table(QUALITY, [one_table, one_table.copy(), QUALITY.empty()])) == 1
+    other = QUALITY.frame([row | {"verdict": "FAIL"}])
+    with pytest.raises(ContractError, match="not unique"):
+        joined_table(QUALITY, [one_table, other])
+    assert joined_table(QUALITY, []).empty
+
+
+def test_free_text_of_events_and_patients_reaches_no_table():
+    hostile = "<script>alert(1)</script>"
+    history = {
+        "facts": patient(note=hostile),
+        "events": [
+            {
+                **dict.fromkeys(
+                    (
+                        "patient_id",
+                        "end_day",
+                        "grade",
+                        "grading_system",
+                        "phenotype",
+                        "antigen",
+                        "site",
+                    ),
+                    "",
+                ),
+                "day": "5",
+                "event": "other",
+                "detail": hostile,
+            }
+        ],
+    }
+    assert collected(**history).empty

@@ -1,0 +1,232 @@
+"""Survival and incidence by hand, against scikit-survival, and without immortal time."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tests.unit.evidence.patients import event, infusion
+
+from aftercar.contracts.evidence import INCIDENCE, SURVIVAL
+from aftercar.evidence.outcomes import (
+    CAUSES,
+    CENSORED,
+    aalen_johansen,
+    course_of,
+    first_event,
+    incidence_rows,
+    kaplan_meier,
+    survival_rows,
+)
+from aftercar.evidence.timeline import event_of, infusion_of
+
+NAMES = {0: CENSORED, 1: "a", 2: "b"}
+TIMES = st.lists(st.tuples(st.integers(0, 12), st.integers(0, 2)), min_size=1, max_size=40)
+
+
+def course(*events, infusions=None, days=(0,)):
+    given_infusions = [infusion()] if infusions is None else infusions
+    return course_of(
+        list(map(infusion_of, given_infusions)), list(map(event_of, events)), list(days)
+    )
+
+
+def last(steps):
+    return steps[-1].estimate
+
+
+def test_a_fixture_by_hand_gives_each_cause_two_fifths():
+    """T = 1..6, E = 0, 1, 1, 2, 2, 0: the case in which a known library returns nonsense."""
+    times = list(zip(range(1, 7), (NAMES[e] for e in (0, 1, 1, 2, 2, 0)), strict=True))
+    curves = aalen_johansen(times, ("a", "b"))
+    assert last(curves["a"]) == pytest.approx(0.4)
+    assert last(curves["b"]) == pytest.approx(0.4)
+    assert last(kaplan_meier(times)) == pytest.approx(0.2)
+
+
+def test_ties_by_hand():
+    """Five patients: on day 2 an a, a b and a censoring, on day 4 an a, on day 5 censored."""
+    times = [(2, "a"), (2, "b"), (2, CENSORED), (4, "a"), (5, CENSORED)]
+    curves = aalen_johansen(times, ("a", "b"))
+    assert [round(s.estimate, 6) for s in curves["a"]] == [0, 0.2, 0.5, 0.5]
+    assert [round(s.estimate, 6) for s in curves["b"]] == [0, 0.2, 0.2, 0.2]
+    assert [(s.day, s.at_risk, s.events, s.censored) for s in kaplan_meier(times)] == [
+        (0, 5, 0, 0), (2, 5, 2, 1), (4, 2, 1, 0), (5, 1, 0, 1),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "times",
+    [[(3, "a"), (5, CENSORED)], [(3, CENSORED), (5, CENSORED)], [(3, "b"), (5, "b")]],
+    ids=["only the first cause", "no event", "a cause that never occurs"],
+)
+def test_causes_without_events_have_a_curve_at_zero(times):
+    curves = aalen_johansen(times, ("a", "b"))
+    total = sum(last(steps) for steps in curves.values())
+    assert total == pytest.approx(1 - last(kaplan_meier(times)))
+    assert all(len(steps) == 3 for steps in curves.values())
+
+
+@settings(max_examples=60)
+@given(TIMES)
+def test_causes_and_survival_add_up_to_one_on_every_day(drawn):
+    times = [(day, NAMES[cause]) for day, cause in drawn]
+    survival = {step.day: step.estimate for step in kaplan_meier(times)}
+    curves = aalen_johansen(times, ("a", "b"))
+    for a, b in zip(curves["a"], curves["b"], strict=True):
+        assert a.estimate + b.estimate + survival[a.day] == pytest.approx(1)
+        for step in (a, b):
+            if step.low is not None:
+                assert 0 <= step.low <= step.estimate + 1e-12
+                assert step.estimate - 1e-12 <= step.high <= 1
+
+
+@settings(max_examples=40)
+@given(TIMES, st.randoms(use_true_random=False))
+def test_the_order_of_patients_does_not_matter(drawn, random):
+    times = [(day, NAMES[cause]) for day, cause in drawn]
+    shuffled = list(times)
+    random.shuffle(shuffled)
+    assert aalen_johansen(times, ("a", "b")) == aalen_johansen(shuffled, ("a", "b"))
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_estimates_and_limits_equal_those_of_scikit_survival(seed):
+    from sksurv.nonparametric import cumulative_incidence_competing_risks, kaplan_meier_estimator
+
+    rng = np.random.default_rng(seed)
+    days, causes = rng.integers(1, 30, 80), rng.integers(0, 3, 80)
+    times = [(int(d), NAMES[int(c)]) for d, c in zip(days, causes, strict=True)]
+    x, incidence, limits = cumulative_incidence_competing_risks(
+        causes, days, conf_type="log-log", var_type="Aalen"
+    )
+    curves = aalen_johansen(times, ("a", "b"))
+    for number in (1, 2):
+        mine = {step.day: step for step in curves[NAMES[number]]}
+        assert [mine[int(d)].estimate for d in x] == pytest.approx(incidence[number])
+        for day, low, high in zip(x, *limits[number], strict=True):
+            step = mine[int(day)]
+            if step.low is not None:
+                assert (step.low, step.high) == (pytest.approx(low), pytest.approx(high))
+    x, survival, limits = kaplan_meier_estimator(causes > 0, days, conf_type="log-log")
+    mine = {step.day: step for step in kaplan_meier(times)}
+    assert [mine[int(d)].estimate for d in x] == pytest.approx(survival)
+    for day, low, high in zip(x, *limits, strict=True):
+        step = mine[int(day)]
+        if step.low is not None:
+            assert (step.low, step.high) == (pytest.approx(low), pytest.approx(high))
+
+
+def test_the_complement_of_kaplan_meier_is_not_an_incidence():
+    """With a competing event, 1 - KM that censors it lies above the incidence."""
+    times = [(1, "b"), (2, "b"), (3, "a"), (4, CENSORED)]
+    naive = 1 - last(kaplan_meier([(d, CENSORED if c == "b" else c) for d, c in times]))
+    assert naive == pytest.approx(0.5)
+    assert last(aalen_johansen(times, ("a", "b"))["a"]) == pytest.approx(0.25)
+
+
+def test_a_relapse_of_unknown_phenotype_is_a_cause_of_its_own():
+    found = course(event(100, "relapse"))
+    assert first_event(found, "EFS", censor_at_hct=False) == (100, "unknown_phenotype")
+
+
+@pytest.mark.parametrize(
+    ("events", "cause"),
+    [
+        ([event(100, "relapse", phenotype="antigen_positive")], "antigen_positive"),
+        ([event(100, "relapse", phenotype="antigen_dim")], "antigen_negative"),
+        ([event(100, "relapse", phenotype="mixed")], "antigen_negative"),
+        ([event(100, "lineage_switch")], "lineage_switch"),
+        ([event(100, "relapse"), event(100, "lineage_switch")], "lineage_switch"),
+        ([event(100, "extramedullary_relapse", phenotype="antigen_positive")], "antigen_positive"),
+        ([event(90, "death")], "non_relapse_death"),
+        ([event(28, "no_remission"), event(90, "death")], "no_remission"),
+        (
+            [event(80, "relapse", phenotype="antigen_positive"), event(80, "death")],
+            "antigen_positive",
+        ),
+    ],
+    ids=lambda found: found if isinstance(found, str) else "",
+)
+def test_the_first_event_names_its_cause(events, cause):
+    assert first_event(course(*events), "EFS", censor_at_hct=False)[1] == cause
+
+
+def test_transplant_is_ignored_or_censored_but_never_an_event():
+    found = course(event(50, "hct"), event(100, "relapse", phenotype="antigen_positive"))
+    assert first_event(found, "EFS", censor_at_hct=False) == (100, "antigen_positive")
+    assert first_event(found, "EFS", censor_at_hct=True) == (50, CENSORED)
+
+
+def test_a_transplant_after_the_event_changes_nothing():
+    found = course(event(50, "relapse"), event(100, "hct"))
+    assert first_event(found, "EFS", censor_at_hct=True) == (50, "unknown_phenotype")
+
+
+def test_relapse_free_survival_starts_at_remission_and_needs_one():
+    found = course(event(28, "complete_remission"), event(128, "relapse"))
+    assert first_event(found, "RFS", censor_at_hct=False) == (100, "unknown_phenotype")
+    assert first_event(course(event(128, "relapse")), "RFS", censor_at_hct=False) is None
+
+
+def test_overall_survival_ignores_relapse():
+    found = course(event(50, "relapse"), event(200, "last_contact"))
+    assert first_event(found, "OS", censor_at_hct=False) == (200, CENSORED)
+
+
+def test_specimens_show_that_a_patient_was_alive():
+    assert first_event(course(days=(0, 28, 180)), "OS", censor_at_hct=False) == (180, CENSORED)
+
+
+def test_events_before_the_infusion_do_not_count():
+    assert first_event(course(event(-90, "relapse"), days=(60,)), "EFS", censor_at_hct=False) == (
+        60,
+        CENSORED,
+    )
+
+
+def test_without_a_dated_infusion_a_patient_is_left_out():
+    assert course(event(50, "relapse"), infusions=[infusion(None)]) is None
+    assert course(event(50, "relapse"), infusions=[]) is None
+
+
+def test_tables_keep_their_contracts_and_a_cohort_may_be_empty():
+    cohort = [
+        course(event(28, "complete_remission"), event(100, "relapse", phenotype="antigen_negative"), event(150, "death")),
+        course(event(28, "complete_remission"), event(60, "hct"), days=(400,)),
+        course(event(28, "no_remission"), event(90, "death")),
+    ]  # fmt: skip
+    survival = SURVIVAL.frame(survival_rows(cohort))
+    incidence = INCIDENCE.frame(incidence_rows(cohort))
+    assert set(incidence["cause"]) == set(CAUSES)
+    efs = survival.query("endpoint == 'EFS' and estimand == 'treatment_policy'").iloc[-1]
+    final = incidence.sort_values("day").groupby("cause")["incidence"].last().sum()
+    assert final + efs["survival"] == pytest.approx(1)
+    assert survival_rows([]) == []
+    assert incidence_rows([]) == []
+
+
+def test_ever_and_never_transplanted_are_not_compared_by_the_pipeline():
+    """Patients who live long enough to be transplanted seem to live longer (immortal time).
+
+    With no effect at all, a naive split by `ever transplanted` shows a large one; our estimates do not
+    split by what happens later, so the two groups of a coin known on day 0 agree.
+    """
+    rng = np.random.default_rng(7)
+    courses, coins, ever = [], [], []
+    for _ in range(600):
+        death, hct = int(rng.exponential(300)) + 1, int(rng.exponential(300)) + 1
+        events = [event(death, "death")] + ([event(hct, "hct")] if hct < death else [])
+        courses.append(course(*events))
+        coins.append(bool(rng.integers(0, 2)))
+        ever.append(hct < death)
+
+    def alive_at_year(flags, wanted):
+        times = [
+            first_event(c, "OS", censor_at_hct=False)
+            for c, f in zip(courses, flags, strict=True)
+            if f is wanted
+        ]
+        return [s.estimate for s in kaplan_meier(times) if s.day <= 365][-1]
+
+    assert alive_at_year(ever, True) - alive_at_year(ever, False) > 0.2
+    assert abs(alive_at_year(coins, True) - alive_at_year(coins, False)) < 0.1
