@@ -68,7 +68,8 @@ rule place_batch_cuts:
         code=digest("place_batch_cuts", *GATING_RESOURCES),
         controls=lambda wildcards: control_rows(wildcards.batch),
         panels={
-            name: resource(path) for name, path in config["cytometry"]["panels"].items()
+            name: resource(path)
+            for name, path in config["cytometry"]["panels"].items()
         },
         settings=lookup("cytometry", within=config),
     script:
@@ -104,7 +105,8 @@ rule gate_patient:
         specimens=lambda wildcards: specimens(wildcards.patient, "flow"),
         sheets=lambda wildcards: sheet_rows(wildcards.patient, "infusions", "labs"),
         panels={
-            name: resource(path) for name, path in config["cytometry"]["panels"].items()
+            name: resource(path)
+            for name, path in config["cytometry"]["panels"].items()
         },
         settings=lookup("cytometry", within=config),
     script:

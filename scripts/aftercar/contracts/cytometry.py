@@ -121,7 +121,9 @@ BATCH_CUTS = Table(
         "background_fraction": _FRACTION,
         "reference": Column("string", "gate of the negatives that tell a shift, or empty"),
         "reference_centre": Column("float64", "of those negatives, e-folds", nullable=True),
-        "reference_spread": Column("float64", "of those negatives, e-folds", minimum=0, nullable=True),
+        "reference_spread": Column(
+            "float64", "of those negatives, e-folds", minimum=0, nullable=True
+        ),
         "flags": _FLAGS,
     },
 )

@@ -43,9 +43,10 @@ class FlowEvents:
     checks: tuple[Check, ...] = field(default=())
 
     def __len__(self) -> int:
+        """Return the number of events."""
         return len(self.values)
 
     @property
     def names(self) -> list[tuple[str, str]]:
-        """Name and label of each channel."""
+        """Return name and label of each channel."""
         return [(channel.name, channel.label) for channel in self.channels]

@@ -37,11 +37,16 @@ def batch_cut_rows(
         control.sample_id: Gating(control.ready, template, {}, control_quantile=control_quantile)
         for control in controls
     }
-    rows = []
+    rows: list[dict[str, object]] = []
     for name, rule in template.cuts.items():
         if not rule.controls or rule.method != "above_negatives":
             continue
-        row = {"batch": batch, "panel": template.panel, "marker": name, "source": "NONE"}
+        row: dict[str, object] = {
+            "batch": batch,
+            "panel": template.panel,
+            "marker": name,
+            "source": "NONE",
+        }
         told = []
         for control in _in_order(controls, rule.marker):
             found, why = _one_cut(control, gatings[control.sample_id], rule, control_quantile)
@@ -99,7 +104,7 @@ def _one_cut(
 
 
 def _low_scatter(gating: Gating) -> np.ndarray | None:
-    """Cells of lowest side scatter: without stains nothing else tells lymphocytes."""
+    """Return cells of lowest side scatter: without stains nothing else tells lymphocytes."""
     mask, channel = gating.gates["viable"].mask, gating.ready.panel.channel["SSC-A"]
     if mask is None or not mask.any():
         return None
@@ -109,7 +114,7 @@ def _low_scatter(gating: Gating) -> np.ndarray | None:
 
 
 def _reference_of(control: Control, gating: Gating, rule: CutRule) -> dict[str, object]:
-    """The negatives by which a specimen tells whether it is shifted against the control."""
+    """Return the negatives by which a specimen tells whether it is shifted against the control."""
     ready = control.ready
     channel = ready.panel.channel[rule.marker]
     populations = []

@@ -73,7 +73,7 @@ def judge(count: int, total: int, background_events: float | None, limits: Limit
         )
     else:
         status = "NOT_DETECTED"
-        if lob is not None and 0 < count and not above_blank:
+        if lob is not None and count > 0 and not above_blank:
             flags.append(f"{count} events are not above the limit of blank ({lob})")
         elif count:
             flags.append(f"{count} events are under the limit of detection")

@@ -30,15 +30,15 @@ class LabGate(Protocol):
 
     @property
     def path(self) -> tuple[str, ...]:
-        """Names of the gates from the root to this one."""
+        """Return the names of the gates from the root to this one."""
 
     @property
     def mask(self) -> np.ndarray:
-        """Which events lie inside."""
+        """Return which events lie inside."""
 
     @property
     def stored_count(self) -> int | None:
-        """The count that the workspace stores."""
+        """Return the count that the workspace stores."""
 
 
 class Course:
@@ -47,6 +47,7 @@ class Course:
     def __init__(
         self, templates: dict[str, Template], batch_cuts: list[dict], settings: dict
     ) -> None:
+        """Start with the templates by panel, the rows of BATCH_CUTS and the cytometry settings."""
         self.templates = templates
         self.batch_cuts = batch_cuts
         self.thresholds = thresholds(settings)
@@ -63,10 +64,8 @@ class Course:
         """Add a specimen that cannot be used, with the reason."""
         fail(self.findings, self.templates.get(specimen.panel), specimen, message)
 
-    def add(
-        self, specimen: Specimen, events: FlowEvents, gates: Sequence[LabGate]
-    ) -> tuple | None:
-        """Gate a specimen; return the arguments of `write_gates`, None if there is nothing to write.
+    def add(self, specimen: Specimen, events: FlowEvents, gates: Sequence[LabGate]) -> tuple | None:
+        """Gate a specimen; return the arguments of `write_gates`, None without gates to write.
 
         With gates of the laboratory those give the populations; the template, if one is named,
         is only compared with them.
@@ -80,9 +79,7 @@ class Course:
             return None
         controls = control_cuts(self.batch_cuts, specimen.batch, specimen.panel)
         found = Findings() if manual else self.findings
-        export, gating = analyse(
-            events, specimen, template, controls, self.thresholds, found
-        )
+        export, gating = analyse(events, specimen, template, controls, self.thresholds, found)
         change = settings_change(specimen, events, template, self._last.get(specimen.panel))
         if change is not None:
             self.findings.quality.append(quality_row(specimen, change))

@@ -98,9 +98,7 @@ def choose_reference(
         if len(events) < placement["minimum_reference_events"]:
             told.append(f"{gate}: only {len(events)} events")
             continue
-        shape = population(
-            events, peak_height=placement["peak_height"], highest=rule.highest
-        )
+        shape = population(events, peak_height=placement["peak_height"], highest=rule.highest)
         centre = scale.back(shape.centre)
         limit = placement["compensated_offset_share"] * full_scale
         if rule.method == "above_negatives" and not scale.linear and full_scale and centre > limit:
@@ -143,8 +141,11 @@ def control_cut(
 
 
 def fit_control(
-    control: ControlCut, rule: CutRule, populations: list[tuple[str, np.ndarray]],
-    scale: Scale, placement: dict,
+    control: ControlCut,
+    rule: CutRule,
+    populations: list[tuple[str, np.ndarray]],
+    scale: Scale,
+    placement: dict,
 ) -> tuple[float | None, float, list[str]]:
     """Return the control's cut in e-folds fitted to the specimen, the move, and what to tell.
 
@@ -173,9 +174,7 @@ def fit_control(
     return fitted, move, told
 
 
-def refined(
-    place: float, rule: CutRule, within: np.ndarray, placement: dict
-) -> tuple[float, bool]:
+def refined(place: float, rule: CutRule, within: np.ndarray, placement: dict) -> tuple[float, bool]:
     """Return the cut moved to a valley near it, if one passes the tests; else the cut itself."""
     reach = rule.max_move if rule.max_move is not None else placement["max_move"]
     if not rule.refine or not len(within):
@@ -215,7 +214,9 @@ def place_cut(
     reference, skipped = choose_reference(rule, populations, scale, full_scale, placement)
     if place is not None and reference is not None and control:
         # the specimen's own negatives may spread further than the control's
-        background = max(background or 0.0, background_above(reference, place), 1 - control_quantile)
+        background = max(
+            background or 0.0, background_above(reference, place), 1 - control_quantile
+        )
         # an unstained tube lacks the spread that other stains add: never below the negatives
         own = reference_cut(rule, reference, control_quantile)
         if own > place and not control.reference:
@@ -225,17 +226,21 @@ def place_cut(
         place, source = reference_cut(rule, reference, control_quantile), "INTERNAL"
         limit = placement["maximum_cut_share"] * full_scale
         if rule.method == "above_negatives" and not scale.linear and scale.back(place) > limit:
-            place, told = None, f"{reference.gate}: its border lies too high for negatives"
-            skipped = [*skipped, told]
+            place = None
+            skipped = [*skipped, f"{reference.gate}: its border lies too high for negatives"]
     if place is not None and source == "INTERNAL" and reference is not None:
-        flags.append(f"cut beside {reference.gate} of the specimen itself ({reference.shape.events})")
+        flags.append(
+            f"cut beside {reference.gate} of the specimen itself ({reference.shape.events})"
+        )
         # by construction of the cut, this share of a normal population lies above it
         background = max(background_above(reference, place), 1 - control_quantile)
     if place is None:
         return _from_data(rule, unplaced, within, scale, placement, skipped)
     moved, was_moved = refined(place, rule, within, placement)
     if was_moved:
-        flags.append(f"moved by {(moved - place) / np.log(10):+.2f} decades to the valley beside it")
+        flags.append(
+            f"moved by {(moved - place) / np.log(10):+.2f} decades to the valley beside it"
+        )
         place, source = moved, "REFINED"
         if reference is not None:
             background = background_above(reference, place)
@@ -250,7 +255,7 @@ def place_cut(
 def _decades_below(
     rule: CutRule, unplaced: Cut, within: np.ndarray, scale: Scale, placement: dict
 ) -> Cut:
-    """A lower limit far below the bright cells, so that dim cells stay in; moved to a valley."""
+    """Place a lower limit far below the bright cells, so that dim cells stay in."""
     if len(within) < placement["minimum_reference_events"]:
         return replace(unplaced, flags=(f"only {len(within)} events to place the cut",))
     bright = float(np.quantile(within, 0.95))

@@ -26,7 +26,7 @@ class Gated:
 
     @property
     def count(self) -> int | None:
-        """Events inside, None if the gate could not be made."""
+        """Return the events inside, None if the gate could not be made."""
         return None if self.mask is None else int(self.mask.sum())
 
 
@@ -41,6 +41,7 @@ class Gating:
         *,
         control_quantile: float,
     ) -> None:
+        """Start with the cleaned events; `controls` are the cuts of the batch by cut name."""
         self.ready = ready
         self.template = template
         self.controls = controls
@@ -115,8 +116,11 @@ class Gating:
         return self.cuts[name]
 
     def _bounds(self, where: dict[str, str]) -> tuple[list[Bound], list[str], list[str], list[str]]:
-        """Bounds, stains that are missing, flags of cuts that could not be placed, cuts used."""
-        bounds, missing, unplaced, used = [], [], [], []
+        """Return bounds, missing stains, flags of cuts that could not be placed, and cuts used."""
+        bounds: list[Bound] = []
+        missing: list[str] = []
+        unplaced: list[str] = []
+        used: list[str] = []
         for name, side in where.items():
             cut = self.cut(name)
             if cut is None:
@@ -170,7 +174,7 @@ class Gating:
         return Gated(mask, path, (), tuple(dict.fromkeys([*flags, *own])), cuts, placed)
 
     def _told(self, name: str) -> list[str]:
-        """What readers of a count must know about a cut; how it was found stands in CUTS."""
+        """Return what readers of a count must know about a cut; how it was found stands in CUTS."""
         cut = self.cuts[name]
         loud = ("control moved", "LARGE SHIFT", "control is off", "no control and no reference")
         if cut is None:
@@ -178,7 +182,10 @@ class Gating:
         return [f"{name}: {flag}" for flag in cut.flags if flag.startswith(loud)]
 
     def _alternatives(self, rule: GateRule, shared: list[Bound]):
-        made, used, missing, unplaced = [], [], [], []
+        made: list[tuple[Bound, ...]] = []
+        used: list[str] = []
+        missing: list[str] = []
+        unplaced: list[str] = []
         for where in rule.any_of:
             bounds, lost, failed, also = self._bounds(where)
             missing += lost

@@ -29,7 +29,7 @@ class ManualGate:
 
     @property
     def name(self) -> str:
-        """Name of the gate without its parents."""
+        """Return the name of the gate without its parents."""
         return self.path[-1]
 
 
@@ -44,7 +44,9 @@ def manual_rows(
     role_of = {gate.path: _role(gate, roles) for gate in gates}
     by_path = {gate.path: gate for gate in gates}
     whole = {
-        role: gate for gate in gates if (role := role_of[gate.path]) in ("leukocytes", "lymphocytes")
+        role: gate
+        for gate in gates
+        if (role := role_of[gate.path]) in ("leukocytes", "lymphocytes")
     }
     totals = {role: int(gate.mask.sum()) for role, gate in whole.items()}
     rows = []
@@ -118,15 +120,16 @@ def concordance_rows(
 
     The automated gate of the same role is compared event by event (F1).
     """
-    automated = {}
+    automated: dict[str, np.ndarray] = {}
     if gating is not None:
         for rule in gating.template.report:
-            if rule.role and gating.gate(rule.gate).mask is not None:
-                automated.setdefault(rule.role, gating.gate(rule.gate).mask)
-    rows = []
+            mask = gating.gate(rule.gate).mask
+            if rule.role and mask is not None:
+                automated.setdefault(rule.role, mask)
+    rows: list[dict[str, object]] = []
     for gate in gates:
         count = int(gate.mask.sum())
-        row = {
+        row: dict[str, object] = {
             "sample_id": specimen.sample_id,
             "patient_id": specimen.patient_id,
             "population": gate.name,
@@ -139,12 +142,12 @@ def concordance_rows(
             flags.append("the workspace stores no count")
         elif abs(count - gate.stored_count) > max(3, 0.005 * gate.stored_count):
             flags.append("differs from the stored count by more than 3 events and 0.5 %")
-        mask = automated.get(_role(gate, roles))
-        if mask is not None:
-            both = int((mask & gate.mask).sum())
-            total = count + int(mask.sum())
+        found = automated.get(_role(gate, roles))
+        if found is not None:
+            both = int((found & gate.mask).sum())
+            total = count + int(found.sum())
             row |= {
-                "count_automated": int(mask.sum()),
+                "count_automated": int(found.sum()),
                 "f1": 2 * both / total if total else None,
             }
         rows.append(row | {"flags": "; ".join(flags)})

@@ -42,11 +42,11 @@ def map_panel(channels: list[tuple[str, str]], template: dict) -> PanelMap:
     channel, ambiguous = {}, {}
     for wanted in markers_of(template, "required", "expected", "optional"):
         if wanted in synonyms["scatter"]:
-            index = _scatter_of(wanted, channels, synonyms["scatter"])
-            if index is not None:
-                channel[wanted] = index
-                if channels[index][0] != wanted:
-                    changed.append(f"{_shown(channels[index][0])} is taken for {wanted}")
+            place = _scatter_of(wanted, channels, synonyms["scatter"])
+            if place is not None:
+                channel[wanted] = place
+                if channels[place][0] != wanted:
+                    changed.append(f"{_shown(channels[place][0])} is taken for {wanted}")
             continue
         candidates = found.get(wanted, [])
         areas = [n for n in candidates if re.search(r"-A$", channels[n][0], re.IGNORECASE)]
@@ -94,7 +94,7 @@ def panel_problems(channels: list[tuple[str, str]], template: dict) -> list[str]
 
 
 def _marker_of(text: str, synonyms: dict[str, list[str]]) -> str:
-    """The marker whose longest name stands in `text` as a whole word, or empty."""
+    """Return the marker whose longest name stands in `text` as a whole word, or empty."""
     best, length = "", 0
     for marker, names in synonyms.items():
         for name in names:

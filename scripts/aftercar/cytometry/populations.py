@@ -32,7 +32,7 @@ class Specimen:
 
     @property
     def who(self) -> dict[str, object]:
-        """The columns that name the specimen."""
+        """Return the columns that name the specimen."""
         return {
             "sample_id": self.sample_id,
             "patient_id": self.patient_id,
@@ -118,7 +118,7 @@ def background_events(gating: Gating, rule: ReportRule) -> float | None:
 
 
 def _expected(gating: Gating, cut: Cut, background: float, inside: np.ndarray) -> float:
-    """Negatives expected above a cut: by the reference, or by the candidates' own spread if more.
+    """Return the negatives expected above a cut, by the reference or the candidates' own spread.
 
     Other cells than the reference may be negative too, and wider: the normal tail of the lowest
     peak of the candidates themselves is a second opinion. The larger one counts.
@@ -208,7 +208,7 @@ def _population_row(
 
 
 def _weakest(gating: Gating, gated: Gated) -> str:
-    """The weakest source among the cuts of the gate and its ancestors that bear a marker."""
+    """Return the weakest source among the cuts of the gate and its ancestors that bear a marker."""
     sources = [
         cut.source
         for name in gated.cuts

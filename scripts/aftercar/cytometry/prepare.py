@@ -1,4 +1,4 @@
-"""One specimen made ready for gating: panel mapped, compensated, cleaned, each step accounted for."""
+"""One specimen made ready for gating: mapped, compensated, cleaned, each step accounted for."""
 
 from dataclasses import dataclass, field
 
@@ -117,7 +117,9 @@ def prepare(
         ready.flags.append("not compensated: the matrix of the file cannot be used")
     ready.checks += _panel_checks(panel, template)
     if not ready.problems:
-        ready.checks += margin_checks(events.values, panel.channel, full_scale, max_share=max_margin)
+        ready.checks += margin_checks(
+            events.values, panel.channel, full_scale, max_share=max_margin
+        )
         _clean(ready, template["placement"], max_time_anomaly)
     return ready
 
@@ -139,8 +141,8 @@ def _compensated(
         spill = parse_spill(events.spill, names)
     except CompensationError as error:
         message = (
-            f"{error}; values are not compensated and no count of this specimen is firm. Export the "
-            "file with a valid matrix"
+            f"{error}; values are not compensated and no count of this specimen is firm. "
+            "Export the file with a valid matrix"
         )
         return raw, None, False, [Check("compensation", None, "", "FLAG", message)]
     if is_identity(spill):
@@ -233,7 +235,9 @@ def _clean(ready: Prepared, placement: dict, max_time_anomaly: float) -> None:
         told("doublets", before, "{share:.1%} of cells are doublets by " + f"FSC-A and {other}")
     else:
         ready.checks.append(
-            Check("doublets", None, "fraction", "NOT_POSSIBLE", "no FSC-H or FSC-W: singlets not done")
+            Check(
+                "doublets", None, "fraction", "NOT_POSSIBLE", "no FSC-H or FSC-W: singlets not done"
+            )
         )
         ready.flags.append("doublets not removed")
 

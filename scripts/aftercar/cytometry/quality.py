@@ -52,10 +52,7 @@ def time_anomalies(
     intervals = _intervals(time, starts, bad)
     kept = within_intervals(time, intervals)
     share = 1 - float(kept.mean())
-    if share > max_share:
-        verdict = "FAIL"
-    else:
-        verdict = "FLAG" if share > 0 else "PASS"
+    verdict = "FAIL" if share > max_share else "FLAG" if share > 0 else "PASS"
     message = (
         f"{share:.1%} of events were acquired during a clog, burst or shift and were left out"
         if share
@@ -72,7 +69,7 @@ def _outlying(values: np.ndarray, spreads: float, least: float) -> np.ndarray:
 
 
 def _without_short_runs(bad: np.ndarray, shortest: int) -> np.ndarray:
-    """Good bins in runs shorter than `shortest` between bad ones are no island of safety."""
+    """Call good bins bad too in runs shorter than `shortest` between bad ones."""
     result, start = bad.copy(), 0
     while start < len(bad):
         end = start

@@ -112,7 +112,12 @@ def _blank(
     if template is None:
         findings.populations.append(
             specimen.who
-            | {"panel": "workspace", "population": "all", "gate_path": "root", "denominator": "root"}
+            | {
+                "panel": "workspace",
+                "population": "all",
+                "gate_path": "root",
+                "denominator": "root",
+            }
             | {"status": status, "cut_source": "NONE", "flags": message}
         )
         return
@@ -188,7 +193,7 @@ def _ready(events: FlowEvents, template: Template, settings: Thresholds) -> Prep
 
 
 def _cut_checks(gating: Gating) -> list[Check]:
-    """A quality row for each cut that could not be placed or whose control was shifted."""
+    """Return a check for each cut that could not be placed or whose control was shifted."""
     checks = []
     for name, cut in sorted(gating.cuts.items()):
         if cut is None:
@@ -230,7 +235,9 @@ def place_batch(
     settings: Thresholds,
 ) -> tuple[list[dict], list[dict]]:
     """Return rows of BATCH_CUTS and QUALITY for the readable controls of a batch."""
-    cuts, quality, ready = [], [], {}
+    cuts: list[dict] = []
+    quality: list[dict] = []
+    ready: dict[str, list[Control]] = {}
     for row, events in controls:
         template = templates[row["panel"]]
         specimen = control_specimen(row, batch)

@@ -48,7 +48,7 @@ class GateRule:
 
 @dataclass(frozen=True)
 class ReportRule:
-    """A population that is reported: its gate, role, denominator and the marker of its background."""
+    """A population that is reported: gate, role, denominator and the cut of its background."""
 
     gate: str
     of: str
@@ -59,7 +59,7 @@ class ReportRule:
 
 @dataclass(frozen=True)
 class Template:
-    """A parsed template; `source` is the dictionary it was made of (markers, synonyms, placement)."""
+    """A parsed template; `source` is what it was made of (markers, synonyms, placement)."""
 
     panel: str
     cuts: dict[str, CutRule]
@@ -116,7 +116,9 @@ def template_problems(source: dict, roles: tuple[str, ...]) -> list[str]:
     gates = [rule["name"] for rule in source["gates"]]
     known = {*gates, *CLEANED}
     markers = {name for tier in source["markers"].values() for name in tier}
-    problems = [f"gate {name} is named twice" for name in sorted({n for n in gates if gates.count(n) > 1})]
+    problems = [
+        f"gate {name} is named twice" for name in sorted({n for n in gates if gates.count(n) > 1})
+    ]
     synonyms = {*source["synonyms"]["markers"], *source["synonyms"]["scatter"]}
     problems += [
         f"marker {name} has no synonyms in markers.yaml" for name in sorted(markers - synonyms)
@@ -132,13 +134,16 @@ def template_problems(source: dict, roles: tuple[str, ...]) -> list[str]:
         used += rule.get("any_of", [])
         cuts = {cut for bounds in used for cut in bounds}
         problems += [
-            f"gate {rule['name']}: there is no cut {cut}" for cut in sorted(cuts - set(source["cuts"]))
+            f"gate {rule['name']}: there is no cut {cut}"
+            for cut in sorted(cuts - set(source["cuts"]))
         ]
         if rule["parent"] not in known:
             problems.append(f"gate {rule['name']}: there is no gate {rule['parent']}")
     for rule in source["report"]:
         problems += [
-            f"report: there is no gate {gate}" for gate in (rule["gate"], rule["of"]) if gate not in known
+            f"report: there is no gate {gate}"
+            for gate in (rule["gate"], rule["of"])
+            if gate not in known
         ]
         if rule.get("role", "") not in roles:
             problems.append(f"report of {rule['gate']}: {rule['role']} is not a role")

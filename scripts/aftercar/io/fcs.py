@@ -74,7 +74,10 @@ def read_fcs(path: str | Path) -> FlowEvents:
 def read_data_sets(path: str | Path) -> list[FlowEvents]:
     """Return each data set of the file, in order and unmerged."""
     with _mapped(path) as (content, size):
-        return [_events(content, size, segments, layout) for segments, layout in _data_sets(content, size)]
+        return [
+            _events(content, size, segments, layout)
+            for segments, layout in _data_sets(content, size)
+        ]
 
 
 @contextmanager
@@ -83,8 +86,8 @@ def _mapped(path: str | Path) -> Iterator[tuple[mmap.mmap, int]]:
         file = open(path, "rb")
     except OSError as error:
         raise UnreadableFile(
-            f"the file cannot be opened ({type(error).__name__}); check that it exists and that you "
-            "may read it"
+            f"the file cannot be opened ({type(error).__name__}); check that it exists and "
+            "that you may read it"
         ) from None
     with file:
         size = Path(path).stat().st_size
@@ -168,7 +171,7 @@ def _time_check(values: np.ndarray, layout: Layout) -> Check:
     if stuck > 0.05:
         return Check(
             "event_order", stuck, "fraction", "NOT_POSSIBLE",
-            f"time stands at its ceiling in {stuck:.1%} of events: only the part before was checked",
+            f"time stands at its ceiling in {stuck:.1%} of events: only the rest was checked",
         )  # fmt: skip
     return Check(
         "event_order", shares[layout.names[time[0]]], "fraction", "PASS", "time does not fall"
@@ -187,7 +190,7 @@ def _time_step(keywords: dict[str, str]) -> float | None:
 
 
 def _spill(keywords: dict[str, str], layout: Layout) -> str:
-    """The compensation of the file as text `n,names...,values...`; percentages become fractions."""
+    """Return the compensation as text `n,names...,values...`; percentages become fractions."""
     for key in SPILL_KEYS:
         if keywords.get(key):
             return keywords[key]
@@ -215,7 +218,7 @@ def _detector(name: str) -> str:
 
 
 def _chosen(layouts: list[Layout]) -> int:
-    """The data set with the largest range of values, the later one of equals."""
+    """Return the data set with the largest range of values, the later one of equals."""
     return max(range(len(layouts)), key=lambda n: (max(layouts[n].ranges), n))
 
 
@@ -255,9 +258,7 @@ def _merged(sets: list[FlowEvents]) -> FlowEvents:
         "the file holds the same events more than once; the set of highest resolution is used, "
         "labels and compensation come from the other",
     )  # fmt: skip
-    return replace(
-        chosen, channels=channels, spill=",".join(parts), checks=(*chosen.checks, told)
-    )
+    return replace(chosen, channels=channels, spill=",".join(parts), checks=(*chosen.checks, told))
 
 
 def is_time(name: str) -> bool:

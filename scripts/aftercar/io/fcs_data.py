@@ -29,7 +29,7 @@ class Layout:
 
     @property
     def record_bytes(self) -> int:
-        """Bytes of one event."""
+        """Return the bytes of one event."""
         return sum(self.widths)
 
 
@@ -59,7 +59,9 @@ def layout_of(segments: Segments) -> Layout:
     names = tuple(text.get(f"$P{n}N", "") for n in range(1, channels + 1))
     if "" in names:
         raise UnreadableFile(f"$P{names.index('') + 1}N is missing: a channel has no name")
-    declared = max(end - start + 1 for start, end in zip(segments.starts, segments.ends, strict=True))
+    declared = max(
+        end - start + 1 for start, end in zip(segments.starts, segments.ends, strict=True)
+    )
     events = segments.number("$TOT", default=-1 if segments.version == "FCS2.0" else None)
     widths = _widths(segments, kind, channels, events, declared)
     if events < 0:  # FCS 2.0 may leave $TOT out
@@ -89,8 +91,10 @@ def _widths(
             raise UnreadableFile(f"$P{n}B is {bits}; expected 1 to 64 bits")
         # Values of 10 or 12 bits are stored in 2 bytes; packed bits are told by the length below.
         widths.append(next(width for width in (1, 2, 3, 4, 8) if 8 * width >= bits))
-    if events > 0 and declared + 1 < events * sum(widths) and any(
-        segments.number(f"$P{n}B") % 8 for n in range(1, channels + 1)
+    if (
+        events > 0
+        and declared + 1 < events * sum(widths)
+        and any(segments.number(f"$P{n}B") % 8 for n in range(1, channels + 1))
     ):
         raise UnreadableFile("integers are packed in bits, not bytes ($PnB); export as FCS 3.1")
     return tuple(widths)
@@ -158,7 +162,7 @@ def decode(content: bytes | memoryview, layout: Layout) -> tuple[np.ndarray, flo
 
 
 def _cover(limit: float, bits: int) -> int:
-    """The power of two that covers a range; without a range, all bits of the value."""
+    """Return the power of two that covers a range; without a range, all bits of the value."""
     largest = 1 << min(bits, 63)
     if not 1 < limit < largest:
         return largest
@@ -231,7 +235,7 @@ def _amplification(text: str) -> tuple[float, float]:
 
 
 def _number(text: str) -> float:
-    """A positive number, or 0 where the text is none."""
+    """Return a positive number, or 0 where the text is none."""
     match = re.fullmatch(r"\s*\+?(\d+\.?\d*([eE][-+]?\d+)?|\.\d+)\s*", text)
     return float(match.group(1)) if match else 0.0
 
@@ -266,7 +270,7 @@ def reader_checks(values: np.ndarray, layout: Layout, share_above: float) -> lis
         checks.append(
             Check(
                 "constant_channels", float(len(constant)), "channels", "FLAG",
-                f"the same value in all events of {', '.join(constant)}: nothing was measured there",
+                f"the same value in all events of {', '.join(constant)}: nothing was measured",
             )
         )  # fmt: skip
     again = sorted({name for name in layout.names if layout.names.count(name) > 1})

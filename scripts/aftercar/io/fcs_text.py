@@ -60,7 +60,7 @@ def read_segments(content, base: int, size: int) -> Segments:
         )
     if len(head) < 58:
         raise UnreadableFile(
-            f"the file ends inside its HEADER: it has {size} bytes, a HEADER takes 58; copy it again"
+            f"the file ends inside its HEADER: it has {size} bytes, HEADER takes 58; copy it again"
         )
     text_start, text_end, data_start, data_end = (
         _offset(head[place : place + 8]) for place in (10, 18, 26, 34)
@@ -79,9 +79,7 @@ def read_segments(content, base: int, size: int) -> Segments:
     pairs.append((begin, end))
     known = list(dict.fromkeys((b, e) for b, e in pairs if b and e and e >= b))
     if not known:
-        raise UnreadableFile(
-            "neither HEADER nor TEXT says where DATA lies; export the file again"
-        )
+        raise UnreadableFile("neither HEADER nor TEXT says where DATA lies; export the file again")
     following = _offset(keywords.get("$NEXTDATA", "").encode()) or 0
     return Segments(
         version,

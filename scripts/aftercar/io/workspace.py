@@ -73,9 +73,9 @@ def _sample_of(file_name: str, names: list[str]) -> str:
     if len(names) == 1:
         return names[0]
     raise UnusableWorkspace(
-        f"the workspace holds {len(names)} samples and none has the name of the FCS file: looked for "
-        "the file name of column path, then for a workspace with one sample. Rename the file as in "
-        "FlowJo, or save a workspace with this specimen alone"
+        f"the workspace holds {len(names)} samples and none has the name of the FCS file: looked "
+        "for the file name of column path, then for a workspace with one sample. Rename the file "
+        "as in FlowJo, or save a workspace with this specimen alone"
     )
 
 
@@ -90,8 +90,8 @@ def _gatingml(fcs_path: Path, path: Path) -> list[WorkspaceGate]:
         ElementTree.ParseError, SyntaxError,
     ) as error:  # fmt: skip
         raise UnusableWorkspace(
-            f"the gate file is not valid GatingML 2.0 ({type(error).__name__}); export it again from "
-            "the program that drew the gates"
+            f"the gate file is not valid GatingML 2.0 ({type(error).__name__}); export it again "
+            "from the program that drew the gates"
         ) from None
     return _apply(strategy, _sample(fcs_path), {})
 
@@ -104,8 +104,8 @@ def _sample(fcs_path: Path):
         return Sample(str(fcs_path), sample_id="specimen", use_flowjo_labels=True)
     except (FlowIOException, ValueError, KeyError, TypeError) as error:
         raise UnusableWorkspace(
-            f"the FCS file cannot be opened for the workspace ({type(error).__name__}); export it as "
-            "FCS 3.1, or leave column workspace empty to use a template"
+            f"the FCS file cannot be opened for the workspace ({type(error).__name__}); export it "
+            "as FCS 3.1, or leave column workspace empty to use a template"
         ) from None
 
 
@@ -131,7 +131,7 @@ def _apply(strategy, sample, stored: dict[tuple[str, ...], int]) -> list[Workspa
 
 
 def _stored_counts(tree: ElementTree.Element, sample: str) -> dict[tuple[str, ...], int]:
-    """Counts that FlowJo wrote beside each population of a sample, by path."""
+    """Return the counts that FlowJo wrote beside each population of a sample, by path."""
     counts: dict[tuple[str, ...], int] = {}
 
     def walk(node: ElementTree.Element, path: tuple[str, ...]) -> None:
@@ -150,7 +150,9 @@ def _stored_counts(tree: ElementTree.Element, sample: str) -> dict[tuple[str, ..
     return counts
 
 
-def write_gates(path: str | Path, gates: list, names: list[str], spill, time_step: float | None) -> None:
+def write_gates(
+    path: str | Path, gates: list, names: list[str], spill, time_step: float | None
+) -> None:
     """Write placed gates as GatingML 2.0 that gives the same counts in FlowKit.
 
     `gates` have name, parent (empty: all events) and alternatives of bounds (channel, low, high,
@@ -196,7 +198,7 @@ def write_gates(path: str | Path, gates: list, names: list[str], spill, time_ste
 
 
 def _merged(bounds: tuple) -> list:
-    """One dimension per channel: a gate that asks twice for a channel keeps the tighter limits."""
+    """Return one dimension per channel, with the tighter limits where a gate asks twice."""
     from dataclasses import replace
 
     merged: dict[tuple[int, int | None], object] = {}
