@@ -19,6 +19,7 @@ from aftercar.report.words import LINEAGE_WORDS, SPECIMEN_WORDS, chip
 CUT_WORDS = {
     "WORKSPACE": "the lab's workspace",
     "CONTROL": "control of the batch",
+    "INTERNAL": "negative cells of the same tube",
     "REFERENCE": "reference population",
     "REFINED": "control, refined on the data",
     "DATA": "valley of the data",
