@@ -1,11 +1,10 @@
 """All sub-populations x antigens of one specimen, with the reference that each is compared with."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 
-from aftercar.contracts.expression import ExpressionMatrix
 from aftercar.singlecell.antigen_loss import (
     Finding,
     Interval,
@@ -13,18 +12,19 @@ from aftercar.singlecell.antigen_loss import (
     Reference,
     above_background,
     antigen_positive,
-    background_rate,
     compare,
     detectable_cells,
     is_expressed,
     joined,
     judge,
-    overdispersion_of_similar_genes,
-    rate_of,
     widened,
 )
-from aftercar.singlecell.embedding import row_sums
-from aftercar.singlecell.genes import GeneIndex
+from aftercar.singlecell.molecules import (
+    Measured,
+    Molecules,
+    measure_protein,
+    measure_rna,
+)
 from aftercar.stats.negative_binomial import benjamini_hochberg
 
 NOT_NUMBER: Interval = (float("nan"), float("nan"), float("nan"))
@@ -65,35 +65,6 @@ class EarlierLevel:
     reference: Reference
 
 
-@dataclass(eq=False)
-class Molecules:
-    """Molecules of single genes per cell, their exposure, and the overdispersion of each gene."""
-
-    matrix: ExpressionMatrix
-    genes: GeneIndex
-    exposure: np.ndarray
-    usable_genes: np.ndarray
-    settings: dict
-    _columns: dict[str, np.ndarray] = field(default_factory=dict)
-    _alpha: dict[tuple[str, str], float] = field(default_factory=dict)
-
-    def of(self, symbol: str, column: int) -> np.ndarray:
-        """Return the molecules of a gene in each cell."""
-        if symbol not in self._columns:
-            self._columns[symbol] = row_sums(self.matrix.counts[:, [column]])
-        return self._columns[symbol]
-
-    def overdispersion(self, symbol: str, column: int, inside: np.ndarray, key: str) -> float:
-        """Return the overdispersion for a gene's level within some cells (named by `key`)."""
-        if (symbol, key) not in self._alpha:
-            exposure = self.exposure[inside]
-            level = float(self.of(symbol, column)[inside].sum()) / max(float(exposure.sum()), 1e-9)
-            self._alpha[symbol, key] = overdispersion_of_similar_genes(
-                self.matrix.counts[inside], exposure, level, self.usable_genes, self.settings
-            )
-        return self._alpha[symbol, key]
-
-
 def compare_antigen(
     antigen: str,
     rule: dict,
@@ -123,13 +94,13 @@ def compare_antigen(
         for name, identity in populations.loc[~carried, ["population", "identity"]].to_numpy()
     ]  # fmt: skip
     column, missing = molecules.genes.antigen(antigen)
-    if column is None:
-        names = populations.loc[carried, "population"]
+    antibody = molecules.antibody(rule["aliases"])
+    if column is None and antibody is None:
         done += [
-            Compared(n, antigen, "NOT_EVALUABLE", None, np.nan, None, (missing,)) for n in names
+            Compared(name, antigen, "NOT_EVALUABLE", None, np.nan, None, (missing,))
+            for name in populations.loc[carried, "population"]
         ]
         return done, []
-    columns = {antigen: column} | molecules.genes.markers(rule["controls"])
     without = np.isin(identity_of_cell, rule["background"])
     levels: list[tuple[str, Reference]] = []
     # normal B cells first: they may serve as reference for leukemic ones
@@ -137,40 +108,31 @@ def compare_antigen(
     for identity in order:
         of_identity = populations[carried & (populations["identity"] == identity)]
         for key, part in of_identity.groupby("compartment", sort=True):
-            inside = np.isin(name_of_cell, part["population"])
-            alpha = {
-                s: molecules.overdispersion(s, c, inside, str(key)) for s, c in columns.items()
-            }
-            background, remark = {}, ""
-            for symbol, place in columns.items():
-                background[symbol], said = background_rate(
-                    molecules.of(symbol, place),
-                    molecules.exposure,
-                    without,
-                    alpha[symbol],
-                    settings,
-                )
-                remark = said if symbol == antigen else remark
-            rates = {
-                name: {
-                    symbol: rate_of(
-                        molecules.of(symbol, place)[name_of_cell == name],
-                        molecules.exposure[name_of_cell == name],
-                        alpha[symbol],
-                    )
-                    for symbol, place in columns.items()
-                }
-                for name in part["population"]
-            }
-            compared, level = _compare_compartment(
-                antigen, identity, rates, background, alpha[antigen],
-                outside=_outside_references(identity, antigen, levels, earlier, settings),
-                thresholds=thresholds, settings=settings, minimum_cells=minimum_cells, tests=tests,
-                remark=remark,
+            names = list(part["population"])
+            controls = measure_rna(
+                molecules, molecules.genes.markers(rule["controls"]), names, name_of_cell, without,
+                str(key),
             )  # fmt: skip
-            done += compared
-            if level is not None:
-                levels.append((identity, level))
+            bases: list[tuple[str, Measured, list[Reference], tuple[str, ...]]] = []
+            if column is not None:
+                own = measure_rna(
+                    molecules, {antigen: column}, names, name_of_cell, without, str(key)
+                )
+                outside = _outside_references(identity, antigen, levels, earlier, settings)
+                bases.append(("rna", own, outside, ()))
+            if antibody is not None:
+                own = measure_protein(molecules, antigen, antibody, names, name_of_cell, without)
+                said = (missing,) if column is None else ()
+                bases.append(("protein", own, [], said))
+            for basis, own, outside, said in bases:
+                compared, level = _compare_compartment(
+                    antigen, identity, own.with_controls(controls), outside=outside,
+                    thresholds=thresholds, settings=settings, minimum_cells=minimum_cells,
+                    tests=tests,
+                )  # fmt: skip
+                done += [replace(one, basis=basis, flags=(*said, *one.flags)) for one in compared]
+                if level is not None and basis == "rna":
+                    levels.append((identity, level))
     return done, levels
 
 
@@ -216,17 +178,16 @@ def _outside_references(
 def _compare_compartment(
     antigen: str,
     identity: str,
-    rates: dict[str, dict[str, Rate]],
-    background: dict[str, Interval],
-    alpha: float,
+    measured: Measured,
     *,
     outside: list[Reference],
     thresholds: Thresholds,
     settings: dict,
     minimum_cells: int,
     tests: int,
-    remark: str,
 ) -> tuple[list[Compared], Reference | None]:
+    rates, background = measured.rates, measured.background
+    alpha, remark = measured.overdispersion[antigen], measured.remark
     ambient = background[antigen]
     half = thresholds.retained_above
     positive = antigen_positive(
@@ -353,15 +314,51 @@ def with_status(compared: list[Compared], thresholds: Thresholds, settings: dict
             false_discovery_rate=thresholds.false_discovery_rate, settings=settings,
         )  # fmt: skip
         flags = ((reason,) if reason else ()) + one.flags
-        result.append(
-            Compared(
-                one.population,
-                one.antigen,
-                status,
-                one.finding,
-                q_value,
-                one.detectable_cells,
-                flags,
-            )
-        )
+        result.append(replace(one, status=status, q_value=q_value, flags=flags))
     return result
+
+
+def combine_bases(compared: list[Compared]) -> list[Compared]:
+    """Return one comparison per sub-population and antigen from those of RNA and of protein.
+
+    Protein is what a CAR binds: a loss of protein with RNA kept is a loss (splicing, export), but
+    may also be an antibody that is blocked. RNA that is low while protein is kept tells nothing
+    yet.
+    """
+    protein = {(one.population, one.antigen): one for one in compared if one.basis == "protein"}
+    result = [one for one in compared if one.basis != "protein"]
+    paired = {(one.population, one.antigen) for one in result}
+    result += [one for key, one in protein.items() if key not in paired]
+    return [
+        _combined(one, protein[one.population, one.antigen])
+        if one.basis == "rna" and (one.population, one.antigen) in protein
+        else one
+        for one in result
+    ]
+
+
+def _combined(rna: Compared, protein: Compared) -> Compared:
+    low = ("LOST", "REDUCED")
+    if protein.status == "NOT_EVALUABLE":
+        return replace(rna, flags=(*rna.flags, "antibody: not evaluable"))
+    if rna.status == "NOT_EVALUABLE":
+        return replace(protein, flags=(*protein.flags, "RNA: not evaluable"))
+    if rna.status in low and protein.status in low:
+        status = rna.status if rna.status == protein.status else "REDUCED"
+        return replace(rna, status=status, basis="rna+protein")
+    if rna.status == protein.status:
+        return replace(rna, basis="rna+protein")
+    if protein.status in low:
+        return replace(
+            protein,
+            flags=(
+                *protein.flags,
+                "RNA is kept: loss after transcription, or an epitope out of the antibody's reach",
+            ),
+        )
+    return replace(
+        rna,
+        status="NOT_EVALUABLE",
+        basis="rna+protein",
+        flags=(*rna.flags, f"RNA says {rna.status}, but the protein is kept"),
+    )

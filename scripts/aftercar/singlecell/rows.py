@@ -7,6 +7,7 @@ import pandas as pd
 
 from aftercar.singlecell.comparison import LEUKEMIC, Compared
 from aftercar.singlecell.quality import CellQuality
+from aftercar.singlecell.screen import Screened
 from aftercar.singlecell.specimen import Assessed, CellKnowledge
 from aftercar.stats.intervals import wilson_interval
 
@@ -331,9 +332,37 @@ def quality_rows(
                 "; ".join(found.notes),
             )
         )
+    rows += [
+        screen_row(sample, antigen, screened, reason, methods["screen"]["p_value"])
+        for antigen, (screened, reason) in found.screened.items()
+        if screened is not None or reason
+    ]
     if known.label is not None:
         rows.append(label_row(sample, known))
     return rows
+
+
+def screen_row(
+    sample: dict[str, str], antigen: str, screened: Screened | None, reason: str, p_value: float
+) -> Row:
+    """Return the screen for hidden antigen-negative cells; it flags and never decides."""
+    check = f"hidden_negative_screen:{antigen}"
+    if screened is None:
+        return quality_row(sample, check, None, "fraction", "NOT_POSSIBLE", reason)
+    power = ", ".join(
+        f"{100 * fraction:g} % of the cells: {chance:.2f}"
+        for fraction, chance in screened.power.items()
+    )
+    shown = screened.p_value < p_value
+    said = (
+        "cells of unlike level; may be hidden negative cells" if shown else "no sign of a mixture"
+    )
+    return quality_row(
+        sample, check, screened.share, "fraction", "FLAG" if shown else "PASS",
+        f"{said}: share {screened.share:.2f} ({screened.low:.2f} to {screened.high:.2f}) of "
+        f"{screened.cells} cells with {screened.molecules} molecules, p {screened.p_value:.2g}; "
+        f"power to see a hidden share of {power}. A screen: no basis for LOST",
+    )  # fmt: skip
 
 
 def cell_quality_rows(sample: dict[str, str], quality: CellQuality) -> list[Row]:

@@ -6,12 +6,13 @@ import numpy as np
 import pandas as pd
 
 from aftercar.contracts.expression import ExpressionMatrix
+from aftercar.singlecell.antigen_loss import background_rate
 from aftercar.singlecell.comparison import (
     LEUKEMIC,
     Compared,
     EarlierLevel,
-    Molecules,
     Thresholds,
+    combine_bases,
     compare_antigen,
     with_status,
 )
@@ -33,8 +34,10 @@ from aftercar.singlecell.leukemic import (
     identities_of_cells,
     somatic_carriers,
 )
+from aftercar.singlecell.molecules import Molecules
 from aftercar.singlecell.populations import name_populations
 from aftercar.singlecell.quality import CellQuality, ambient_share, judge_cells
+from aftercar.singlecell.screen import Screened, screen_mixture
 
 
 @dataclass(frozen=True)
@@ -74,6 +77,7 @@ class Assessed:
     components: np.ndarray
     places: np.ndarray
     compared: list[Compared]
+    screened: dict[str, tuple[Screened | None, str]]  # by antigen: the fit, or why there is none
     levels: list[EarlierLevel]
     ambient: tuple[float, int]
     kept_genes: np.ndarray
@@ -223,6 +227,11 @@ def assess_specimen(
             for identity, reference in own
             if identity in LEUKEMIC
         ]
+    final = combine_bases(with_status(compared, thresholds, methods["test"]))
+    screened = {
+        antigen: _screened(antigen, tested[antigen], final, population, found, molecules, methods)
+        for antigen in antigens
+    }
     named = sorted(
         {name for key in tested for name in tested[key]["controls"]}
         | {name for lineage in panels.lineages["lineages"].values() for name in lineage["markers"]}
@@ -236,7 +245,8 @@ def assess_specimen(
         populations=populations,
         components=components,
         places=cell_map(graph, components, seed=settings["seed"]),
-        compared=with_status(compared, thresholds, methods["test"]),
+        compared=final,
+        screened=screened,
         levels=levels,
         ambient=_ambient(usable, quality.depth[rows], found.identity, genes, panels),
         kept_genes=np.array(sorted(kept), dtype=np.int64),
@@ -276,6 +286,42 @@ def _population_table(found: Identities, population: np.ndarray) -> pd.DataFrame
         leukemic, table["identity"] + " " + table["stage"]
     )
     return table
+
+
+def _screened(
+    antigen: str,
+    rule: dict,
+    compared: list[Compared],
+    population: np.ndarray,
+    found: Identities,
+    molecules: Molecules,
+    methods: dict,
+) -> tuple[Screened | None, str]:
+    """Return the screen for hidden antigen-negative cells, or None and why there is none (nothing to look at: "").
+
+    It looks at leukemic cells (else at unresolved B cells) outside the sub-populations called LOST.
+    """
+    carried = [name for name in rule["carried_by"] if name in LEUKEMIC]
+    if not np.isin(found.identity, carried).any():
+        carried = [name for name in rule["carried_by"] if name == "b_unresolved"]
+    gone = [one.population for one in compared if one.antigen == antigen and one.status == "LOST"]
+    inside = np.isin(found.identity, carried) & ~np.isin(population, gone)
+    if not inside.any():
+        return None, ""
+    column, missing = molecules.genes.antigen(antigen)
+    if column is None:
+        return None, missing
+    counts = molecules.of(antigen, column)
+    if counts[inside].sum() < methods["screen"]["minimum_molecules"]:
+        return None, f"{int(counts[inside].sum())} molecules in {int(inside.sum())} leukemic cells"
+    without = np.isin(found.identity, rule["background"])
+    alpha = molecules.overdispersion(antigen, column, inside, f"screen of {antigen}")
+    ambient, _ = background_rate(counts, molecules.exposure, without, alpha, methods["test"])
+    result = screen_mixture(
+        counts[inside], molecules.exposure[inside], ambient[0], alpha,
+        p_value=methods["screen"]["p_value"], fractions=methods["screen"]["fractions"],
+    )  # fmt: skip
+    return result, ""
 
 
 def _ambient(

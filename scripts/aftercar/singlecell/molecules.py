@@ -1,0 +1,147 @@
+"""Molecules of single genes and antibodies per cell, and their rates in sub-populations."""
+
+import re
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from aftercar.contracts.expression import ExpressionMatrix
+from aftercar.singlecell.antigen_loss import (
+    Interval,
+    Rate,
+    background_rate,
+    overdispersion_of_similar_genes,
+    rate_of,
+)
+from aftercar.singlecell.embedding import row_sums
+from aftercar.singlecell.genes import GeneIndex
+
+
+@dataclass(eq=False)
+class Molecules:
+    """Molecules of single genes per cell, their exposure, and the overdispersion of each gene."""
+
+    matrix: ExpressionMatrix
+    genes: GeneIndex
+    exposure: np.ndarray
+    usable_genes: np.ndarray
+    settings: dict
+    _columns: dict[str, np.ndarray] = field(default_factory=dict)
+    _alpha: dict[tuple[str, str], float] = field(default_factory=dict)
+
+    def of(self, symbol: str, column: int) -> np.ndarray:
+        """Return the molecules of a gene in each cell."""
+        if symbol not in self._columns:
+            self._columns[symbol] = row_sums(self.matrix.counts[:, [column]])
+        return self._columns[symbol]
+
+    def overdispersion(self, symbol: str, column: int, inside: np.ndarray, key: str) -> float:
+        """Return the overdispersion for a gene's level within some cells (named by `key`)."""
+        if (symbol, key) not in self._alpha:
+            exposure = self.exposure[inside]
+            level = float(self.of(symbol, column)[inside].sum()) / max(float(exposure.sum()), 1e-9)
+            self._alpha[symbol, key] = overdispersion_of_similar_genes(
+                self.matrix.counts[inside], exposure, level, self.usable_genes, self.settings
+            )
+        return self._alpha[symbol, key]
+
+    def antibody(self, aliases: list[str]) -> int | None:
+        """Return the column of the antibody against one of the names, if there is exactly one.
+
+        CD19, CD19-1, CD19_TotalSeqB and ADT_CD19 are antibodies against CD19; CD199 is not.
+        """
+        names = "|".join(re.escape(alias) for alias in aliases)
+        pattern = re.compile(rf"(adt[ _.-])?({names})([ _.-].*)?", re.IGNORECASE)
+        found = [
+            column
+            for column, name in enumerate(self.matrix.protein_name)
+            if pattern.fullmatch(name)
+        ]
+        return found[0] if len(found) == 1 and self.matrix.protein is not None else None
+
+    def protein_of(self, column: int) -> np.ndarray:
+        """Return the antibody molecules of each cell."""
+        if self.matrix.protein is None:
+            raise ValueError("the specimen has no antibody counts")
+        return row_sums(self.matrix.protein[:, [column]])
+
+
+@dataclass(frozen=True, eq=False)
+class Measured:
+    """Rates of genes in sub-populations of one compartment, with background and overdispersion."""
+
+    rates: dict[str, dict[str, Rate]]
+    background: dict[str, Interval]
+    overdispersion: dict[str, float]
+    remark: str
+
+    def with_controls(self, controls: "Measured") -> "Measured":
+        """Return this and the control genes together; the remark stays that of this one."""
+        return Measured(
+            {name: controls.rates[name] | genes for name, genes in self.rates.items()},
+            controls.background | self.background,
+            controls.overdispersion | self.overdispersion,
+            self.remark,
+        )
+
+
+def measure_rna(
+    molecules: Molecules,
+    columns: dict[str, int],
+    populations: list[str],
+    name_of_cell: np.ndarray,
+    without: np.ndarray,
+    compartment: str,
+) -> Measured:
+    """Return the rates of genes per 10,000 molecules in each sub-population of a compartment.
+
+    `without` marks the cells whose lineage does not carry the genes.
+    """
+    inside = np.isin(name_of_cell, populations)
+    alpha = {
+        symbol: molecules.overdispersion(symbol, column, inside, compartment)
+        for symbol, column in columns.items()
+    }
+    background, remark = {}, ""
+    for symbol, column in columns.items():
+        background[symbol], remark = background_rate(
+            molecules.of(symbol, column), molecules.exposure, without, alpha[symbol],
+            molecules.settings,
+        )  # fmt: skip
+    rates: dict[str, dict[str, Rate]] = {}
+    for name in populations:
+        members = name_of_cell == name
+        rates[name] = {
+            symbol: rate_of(
+                molecules.of(symbol, column)[members], molecules.exposure[members], alpha[symbol]
+            )
+            for symbol, column in columns.items()
+        }
+    return Measured(rates, background, alpha, remark)
+
+
+def measure_protein(
+    molecules: Molecules,
+    antigen: str,
+    column: int,
+    populations: list[str],
+    name_of_cell: np.ndarray,
+    without: np.ndarray,
+) -> Measured:
+    """Return the antibody molecules per cell in each sub-population of a compartment.
+
+    Unbound and unspecifically bound antibody is measured on the cells of `without`. The
+    overdispersion is that of the antibody itself within the compartment, by moments.
+    """
+    counts = molecules.protein_of(column)
+    one = np.ones(len(counts))
+    inside = counts[np.isin(name_of_cell, populations)]
+    mean = float(inside.mean()) if len(inside) else 0.0
+    spread = (float(inside.var()) - mean) / mean**2 if mean > 0 else 0.0
+    alpha = max(spread, molecules.settings["dispersion_floor"])
+    background, remark = background_rate(counts, one, without, alpha, molecules.settings)
+    rates = {
+        name: {antigen: rate_of(counts[name_of_cell == name], one[name_of_cell == name], alpha)}
+        for name in populations
+    }
+    return Measured(rates, {antigen: background}, {antigen: alpha}, remark)
