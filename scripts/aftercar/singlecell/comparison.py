@@ -122,8 +122,8 @@ def compare_antigen(
                 bases.append(("rna", own, outside, ()))
             if antibody is not None:
                 own = measure_protein(molecules, antigen, antibody, names, name_of_cell, without)
-                said = (missing,) if column is None else ()
-                bases.append(("protein", own, [], said))
+                remarks: tuple[str, ...] = (missing,) if column is None else ()
+                bases.append(("protein", own, [], remarks))
             for basis, own, outside, said in bases:
                 compared, level = _compare_compartment(
                     antigen, identity, own.with_controls(controls), outside=outside,

@@ -297,8 +297,9 @@ def _screened(
     molecules: Molecules,
     methods: dict,
 ) -> tuple[Screened | None, str]:
-    """Return the screen for hidden antigen-negative cells, or None and why there is none (nothing to look at: "").
+    """Return the screen for hidden antigen-negative cells, or None and why there is none.
 
+    The reason is empty where there are no cells to look at.
     It looks at leukemic cells (else at unresolved B cells) outside the sub-populations called LOST.
     """
     carried = [name for name in rule["carried_by"] if name in LEUKEMIC]
