@@ -188,3 +188,69 @@ def specimen_bam(tmp_path):
         return write_bam(tmp_path / name, reads)
 
     return make
+
+
+TOY_FIRST = 1_000_001
+TOY_EXONS = ((401, 580), (681, 860))  # offsets from TOY_FIRST - 1, inclusive
+
+
+@pytest.fixture(scope="session")
+def toy():
+    """A gene of two coding exons with a polymorphism, and its random reference."""
+    from aftercar.sequencing.genes import ReferenceWindow, build_genes
+
+    rng = np.random.default_rng(11)
+    letters = list(rng.choice(list("ACGT"), 1300))
+    codons = [a + b + c for a in "ACGT" for b in "ACGT" for c in "ACGT"]
+    codons = [codon for codon in codons if codon not in ("TAA", "TAG", "TGA")]
+    coding = "ATG" + "".join(rng.choice(codons, 118)) + "TAA"
+    letters[400:580], letters[680:860] = coding[:180], coding[180:]
+    letters[580:582], letters[678:680] = "GT", "AG"
+    letters[629] = "C"
+    exons = [
+        {
+            "gene": "CD19",
+            "transcript": "NM_1.1",
+            "ensembl_gene": "ENSG1",
+            "chrom": "chr16",
+            "strand": "+",
+            "exon": str(number),
+            "start": str(TOY_FIRST - 1 + a),
+            "end": str(TOY_FIRST - 1 + b),
+            "cds_start": str(TOY_FIRST - 1 + a),
+            "cds_end": str(TOY_FIRST - 1 + b),
+        }
+        for number, (a, b) in enumerate(TOY_EXONS, start=1)
+    ]
+    model = {
+        "role": "antigen",
+        "polymorphisms": [{"rs": "rs1", "pos": TOY_FIRST + 629, "ref": "C", "alt": "G"}],
+    }
+    genes = build_genes({"genes": {"CD19": model}, "nmd_distance_nt": 50}, exons, ["CD19"])
+    return genes["CD19"], ReferenceWindow("chr16", TOY_FIRST, "".join(letters))
+
+
+@pytest.fixture(scope="session")
+def sheet_row():
+    columns = (
+        "sample_id", "patient_id", "day", "specimen", "assay", "path", "panel", "batch",
+        "control_for", "infusion_no", "workspace", "reference", "barcodes", "bam", "variants",
+        "labels", "chemistry",
+    )  # fmt: skip
+
+    def make(sample_id, day, assay="dna", **more):
+        known = {
+            "sample_id": sample_id, "patient_id": "p1", "day": str(day), "specimen": "BM",
+            "assay": assay,
+        }  # fmt: skip
+        return {name: str((known | more).get(name, "")) for name in columns}
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def conftest_reads():
+    """The functions of this file."""
+    import types
+
+    return types.SimpleNamespace(edited=edited, draw_reads=draw_reads, write_bam=write_bam)

@@ -1,0 +1,244 @@
+"""What a specimen could not show is never called negative; nothing looks ahead."""
+
+import pytest
+
+from aftercar.contracts.sequencing import CALLABILITY, LOH, SPLICING, VARIANTS
+from aftercar.contracts.specimen import QUALITY
+from aftercar.io.alignments import read_alignments
+from aftercar.sequencing.genes import ReferenceWindow
+from aftercar.sequencing.lookback import add_known_variants
+from aftercar.sequencing.specimens import call_specimen, unassessed_specimen
+from aftercar.sequencing.variants import CallSettings
+
+SETTINGS = CallSettings(20, 4, 1e-6, 0.02)
+TABLES = {
+    "variants": VARIANTS,
+    "callability": CALLABILITY,
+    "splicing": SPLICING,
+    "loh": LOH,
+    "quality": QUALITY,
+}
+
+
+@pytest.fixture
+def examine(toy, sheet_row, specimen_bam):
+    """Findings of a simulated specimen: clones are (variants, share)."""
+    gene, window = toy
+
+    def make(name, day, clones, depth=1500, assay="dna", reference=window, **sheet):
+        bam = specimen_bam(
+            window.sequence, window.start, clones, depth=depth,
+            span=(window.start + 300, window.start + 960), name=f"{name}.bam", seed=day + 50,
+        )  # fmt: skip
+
+        def fetch(chrom, intervals):
+            return read_alignments(bam, chrom, intervals, min_mapping_quality=20)
+
+        row = sheet_row(name, day, assay, path="x", **sheet)
+        return call_specimen(row, {"CD19": gene}, {"CD19": reference}, fetch, SETTINGS)
+
+    return make
+
+
+@pytest.fixture
+def deletion(toy):
+    """A frameshift in exon 1: four bases lost."""
+    _, window = toy
+    at = window.start + 449
+    ref = window.bases(at, at + 4)
+    return at, ref, ref[0]
+
+
+def rows_of(findings, table="variants"):
+    return TABLES[table].frame([row for f in findings for row in f.rows[table]]).to_dict("records")
+
+
+def test_all_tables_keep_their_contracts(examine, deletion):
+    found = [examine("a", 10, [([deletion], 0.1)]), examine("b", -5, [])]
+    add_known_variants(found, {}, SETTINGS)
+    for name, contract in TABLES.items():
+        contract.frame([row for f in found for row in f.rows[name]])
+
+
+def test_a_deep_specimen_without_the_variant_says_not_detected_with_its_limit(examine, deletion):
+    found = [examine("late", 100, [([deletion], 0.3)]), examine("early", -10, [])]
+    add_known_variants(found, {}, SETTINGS)
+    early = next(row for row in rows_of(found) if row["sample_id"] == "early")
+    assert early["status"] == "NOT_DETECTED"
+    assert 0 < early["detectable_vaf"] <= 0.02
+    # what was found at relapse is known from the relapse on
+    assert early["known_from_day"] == 100
+    assert early["filter"] == "looked_for"
+
+
+def test_a_shallow_specimen_without_the_variant_is_indeterminate(examine, deletion):
+    found = [examine("late", 100, [([deletion], 0.3)]), examine("early", -10, [], depth=40)]
+    add_known_variants(found, {}, SETTINGS)
+    early = next(row for row in rows_of(found) if row["sample_id"] == "early")
+    assert early["status"] == "INDETERMINATE"
+
+
+def test_a_trace_below_the_limit_of_calling_is_detected_when_looked_for(examine, deletion):
+    early = examine("early", -7, [([deletion], 0.01)], depth=300)
+    assert early.rows["variants"] == []
+    found = [examine("late", 100, [([deletion], 0.3)]), early]
+    add_known_variants(found, {}, SETTINGS)
+    row = next(row for row in rows_of(found) if row["sample_id"] == "early")
+    assert row["status"] == "DETECTED_BELOW_LLOQ"
+
+
+def test_a_specimen_that_was_not_measured_is_not_negative(examine, deletion, toy, sheet_row):
+    gene, _ = toy
+    refused = unassessed_specimen(
+        sheet_row("broken", 20), {"CD19": gene}, "FAILED", "a truncated BAM file", 0.02
+    )
+    found = [examine("late", 100, [([deletion], 0.3)]), refused]
+    add_known_variants(found, {}, SETTINGS)
+    row = next(row for row in rows_of(found) if row["sample_id"] == "broken")
+    assert (row["status"], row["depth"], row["known_from_day"]) == ("FAILED", 0, 100)
+    assert {r["status"] for r in refused.rows["callability"]} == {"FAILED"}
+    assert [r["verdict"] for r in refused.rows["quality"]] == ["FAIL"]
+
+
+def test_removing_later_specimens_changes_only_rows_that_were_known_later(examine, deletion, toy):
+    _, window = toy
+    at = window.start + 700
+    second = (
+        at,
+        window.bases(at, at),
+        {"A": "C", "C": "A", "G": "T", "T": "G"}[window.bases(at, at)],
+    )
+
+    def course():
+        return [
+            examine("day0", 0, [([deletion], 0.03)]),
+            examine("day50", 50, []),
+            examine("day90", 90, [([deletion], 0.2), ([second], 0.2)]),
+        ]
+
+    whole, cut = course(), course()[:2]
+    add_known_variants(whole, {}, SETTINGS)
+    add_known_variants(cut, {}, SETTINGS)
+    known = [row for row in rows_of(whole) if row["known_from_day"] <= 50]
+    assert known == rows_of(cut)
+    assert len(known) == 2
+
+
+def test_a_listed_variant_is_looked_for_and_a_wrong_one_is_named(examine, toy):
+    _, window = toy
+    right = (
+        window.contig,
+        window.start + 500,
+        window.bases(window.start + 500, window.start + 500),
+        "N",
+    )
+    alt = "A" if right[2] != "A" else "C"
+    wrong = (window.contig, window.start + 501, "ACGTACGTACGT", "A")
+    found = [examine("a", 10, [])]
+    add_known_variants(found, {"a": [(*right[:3], alt), wrong]}, SETTINGS)
+    assert [row["status"] for row in rows_of(found)] == ["NOT_DETECTED"]
+    flags = [row for row in rows_of(found, "quality") if row["verdict"] == "FLAG"]
+    assert len(flags) == 1
+    assert "the reference has" in flags[0]["message"]
+
+
+@pytest.mark.parametrize(
+    ("depth", "status"),
+    [(1500, "NOT_DETECTED"), (60, "INDETERMINATE")],
+    ids=["deep", "shallow"],
+)
+def test_no_loss_is_said_only_where_the_depth_would_show_it(examine, depth, status):
+    rows = rows_of([examine("a", 1, [], depth=depth)], "callability")
+    assert {row["exon"]: row["status"] for row in rows}["all"] == status
+
+
+def test_rna_that_shows_nothing_does_not_exclude_anything(examine):
+    rows = rows_of([examine("a", 1, [], assay="rna")], "callability")
+    assert {row["status"] for row in rows} == {"INDETERMINATE"}
+    assert all("expression" in row["flags"] for row in rows)
+
+
+def test_a_found_frameshift_marks_its_exon_and_the_gene(examine, deletion):
+    rows = rows_of([examine("a", 1, [([deletion], 0.1)])], "callability")
+    assert {row["exon"]: row["status"] for row in rows} == {
+        "1": "QUANTIFIED", "2": "NOT_DETECTED", "all": "QUANTIFIED",
+    }  # fmt: skip
+
+
+def test_a_polymorphism_is_no_loss_and_makes_loh_informative(examine, toy):
+    gene, _ = toy
+    known = gene.polymorphisms[0]
+    snp = (known.pos, known.ref, known.alt)
+    found = examine("a", 1, [([snp], 0.5)])
+    (row,) = rows_of([found])
+    assert (row["tier"], row["status"]) == ("POLYMORPHISM", "QUANTIFIED")
+    assert {r["status"] for r in rows_of([found], "callability")} == {"NOT_DETECTED"}
+    (loh,) = rows_of([found], "loh")
+    assert (loh["state"], loh["informative_snps"]) == ("NO_LOH", 1)
+
+
+def test_one_allele_gone_in_most_cells_is_loh(examine, toy):
+    gene, _ = toy
+    known = gene.polymorphisms[0]
+    found = examine("a", 2, [([(known.pos, known.ref, known.alt)], 0.8)], depth=400)
+    (loh,) = rows_of([found], "loh")
+    assert loh["state"] == "LOH"
+    assert loh["allele_fraction_low"] <= 0.8 <= loh["allele_fraction_high"]
+
+
+def test_without_a_heterozygous_position_loh_is_not_informative(examine):
+    (loh,) = rows_of([examine("a", 1, [])], "loh")
+    assert (loh["state"], loh["status"]) == ("NOT_INFORMATIVE", "INDETERMINATE")
+
+
+def test_another_reference_fails_the_gene_and_says_why(examine, toy):
+    _, window = toy
+    other = ReferenceWindow("chr16", window.start + 3, window.sequence)
+    found = examine("a", 1, [], depth=100, reference=other)
+    assert {row["status"] for row in found.rows["callability"]} == {"FAILED"}
+    assert any("not GRCh38" in row["message"] for row in found.rows["quality"])
+
+
+def test_reads_that_do_not_fit_the_reference_fail_the_gene(examine, toy):
+    gene, window = toy
+    # same start, stop and splice sites, other codons: the gene model agrees, the reads do not
+    letters = list(window.sequence)
+    for position in gene.cds_positions()[5:-4:6]:
+        index = position - window.start
+        if 585 > index > 574 or 690 > index > 674:
+            continue
+        letters[index] = {"A": "G", "G": "A", "C": "T", "T": "C"}[letters[index]]
+    other = ReferenceWindow("chr16", window.start, "".join(letters))
+    found = examine("a", 1, [], depth=100, reference=other)
+    if {row["status"] for row in found.rows["callability"]} == {"FAILED"}:
+        assert any(
+            "differ from the reference" in row["message"] or "not GRCh38" in row["message"]
+            for row in found.rows["quality"]
+        )
+    else:
+        pytest.fail("reads of another sequence were analysed")
+
+
+def test_a_contig_that_the_reference_lacks_is_not_assessed(toy, sheet_row):
+    gene, _ = toy
+    found = call_specimen(sheet_row("a", 1), {"CD19": gene}, {}, None, SETTINGS)
+    assert {row["status"] for row in found.rows["callability"]} == {"NOT_ASSESSED"}
+
+
+def test_no_reads_at_all_is_not_assessed(toy, sheet_row, tmp_path):
+    import pysam
+
+    gene, window = toy
+    bam = tmp_path / "empty.bam"
+    header = pysam.AlignmentHeader.from_references(["chr16"], [40_000_000])
+    pysam.AlignmentFile(str(bam), "wb", header=header).close()
+    pysam.index(str(bam))
+
+    def fetch(chrom, intervals):
+        return read_alignments(bam, chrom, intervals, min_mapping_quality=20)
+
+    found = call_specimen(
+        sheet_row("a", 1, "rna"), {"CD19": gene}, {"CD19": window}, fetch, SETTINGS
+    )
+    assert {row["status"] for row in found.rows["callability"]} == {"NOT_ASSESSED"}
+    rows_of([found], "callability")
