@@ -50,7 +50,6 @@ def cuts_of_batches(wildcards):
 
 rule place_batch_cuts:
     input:
-        checked=ancient("<results>/quality/input_checks.tsv"),
         controls=lambda wildcards: files_of(control_rows(wildcards.batch), "path"),
     output:
         cuts="<results>/cytometry/batches/{batch}.cuts.tsv",
@@ -78,7 +77,6 @@ rule place_batch_cuts:
 
 rule gate_patient:
     input:
-        checked=ancient("<results>/quality/input_checks.tsv"),
         cuts=cuts_of_batches,
         files=lambda wildcards: files_of(
             specimens(wildcards.patient, "flow"), "path", "workspace"

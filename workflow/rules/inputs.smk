@@ -5,9 +5,15 @@ REQUIRED INPUTS:  the files named in samples.tsv
 OUTPUTS:          <results>/quality/input_checks.tsv         contract: INPUT_CHECKS
 CONFIG:           cytometry/panels, sequencing/references, sequencing/genes
 
-A specimen with a problem becomes FAILED in its stream; the batch goes on. `snakemake check`
-lists the same problems and stops with an error.
+The problems are told before the first job starts. A specimen with a problem becomes FAILED in its
+stream; the batch goes on. `snakemake check` lists the same problems and stops with an error.
+
+Stream rules do not take the table as input: Snakemake 9.27 skips the other reasons to run a job
+again when a job behind an ancient() input is pending, so that edits would be missed in silence.
 """
+
+from aftercar.cytometry.panel import panel_problems
+from aftercar.io.preflight import header_problems, problem_lines
 
 
 localrules:
@@ -27,6 +33,20 @@ def check_params():
     }
 
 
+onstart:
+    if workflow.exec_mode == ExecMode.DEFAULT and "check" not in map(
+        str, workflow.dag_settings.targets
+    ):
+        told = problem_lines(
+            header_problems(**check_params(), panel_problems=panel_problems)
+        )
+        if told:
+            print(
+                f"{told}\nThese specimens become FAILED; all others are analysed.",
+                file=sys.stderr,
+            )
+
+
 rule check_inputs:
     input:
         files=files_of(SHEETS["samples"].to_dict("records"), "path", "bam"),
@@ -39,7 +59,6 @@ rule check_inputs:
     params:
         code=digest("check_inputs", *config["cytometry"]["panels"].values()),
         settings=check_params(),
-    priority: 100
     script:
         "../../scripts/check_inputs.py"
 

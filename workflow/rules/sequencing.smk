@@ -42,7 +42,6 @@ rule call_variants:
             specimens(wildcards.patient, "dna", "rna"), "path", "variants"
         ),
         references=reference_files(),
-        checked=ancient("<results>/quality/input_checks.tsv"),
     output:
         variants="<results>/sequencing/patients/{patient}.variants.tsv",
         callability="<results>/sequencing/patients/{patient}.callability.tsv",
@@ -79,7 +78,6 @@ rule genotype_cells:
         + files_of(specimens(wildcards.patient, "scdna"), "path"),
         variants=own_variants,
         references=reference_files(),
-        checked=ancient("<results>/quality/input_checks.tsv"),
     output:
         genotypes="<results>/singlecell/genotypes/{patient}.genotypes.parquet",
         clones="<results>/singlecell/genotypes/{patient}.clones.tsv",

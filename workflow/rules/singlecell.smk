@@ -39,7 +39,6 @@ rule test_antigen_loss:
         ),
         genotypes=cell_genotypes("genotypes.parquet"),
         clones=cell_genotypes("clones.tsv"),
-        checked=ancient("<results>/quality/input_checks.tsv"),
     output:
         antigen_loss="<results>/singlecell/patients/{patient}.antigen_loss.tsv",
         populations="<results>/singlecell/patients/{patient}.populations.tsv",
