@@ -23,6 +23,7 @@ from aftercar.sequencing.cell_tables import (
     CellSettings,
     collect_candidates,
     genotype_specimen,
+    missing_input,
     unassessed_cells,
 )
 from aftercar.sequencing.genes import build_genes
@@ -44,8 +45,7 @@ if __name__ == "__main__":
         inputs += [input_row(row["sample_id"], row["patient_id"], r, row[r]) for r in roles]
         try:
             wanted = collect_candidates(own, read_variants(row["variants"]))
-            if not path or not row["barcodes"]:
-                reason = "genotypes need a BAM file with CB and UB tags and a list of barcodes"
+            if reason := missing_input(row):
                 found.append(unassessed_cells(row, wanted, "NOT_ASSESSED", reason))
                 continue
             cells, search = read_barcodes(row["barcodes"]), partial(barcodes_in, path)

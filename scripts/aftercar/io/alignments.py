@@ -20,6 +20,7 @@ _NO_QUALITY = 255
 _ASSUMED_QUALITY = 30  # for files without base qualities
 # Reads looked at to tell which barcodes a file has at all; about half a minute.
 MAX_READS_SEARCHED = 20_000_000
+_READS_PER_PACK = 50_000
 
 
 class AlignmentFileError(ValueError):
@@ -280,6 +281,7 @@ class _Collector:
         self.sequences: list[str] = []
         self.qualities: list = []
         self.operations: list[list[tuple[int, int]]] = []
+        self.packed: list[tuple[np.ndarray, ...]] = []
         self.dropped: dict[str, int] = {}
 
     def add(self, read) -> str:  # type: ignore[no-untyped-def]
@@ -310,35 +312,55 @@ class _Collector:
             bytes([_NO_QUALITY]) * len(sequence) if qualities is None else qualities
         )
         self.operations.append(read.cigartuples)
+        if len(self.rows) >= _READS_PER_PACK:
+            self.pack()
         return ""
 
-    def arrays(self) -> AlignedReads:
-        """Return what was gathered."""
-        rows = np.array(self.rows, dtype=np.int64).reshape(-1, 5)
-        quality = np.frombuffer(b"".join(self.qualities), dtype=np.uint8)
-        if (quality == _NO_QUALITY).any():
-            quality = np.where(quality == _NO_QUALITY, np.uint8(_ASSUMED_QUALITY), quality)
+    def pack(self) -> None:
+        """Turn the reads gathered so far into arrays, which need a third of the memory."""
         flat = np.array(
             list(itertools.chain.from_iterable(self.operations)), dtype=np.int64
         ).reshape(-1, 2)
+        self.packed.append(
+            (
+                np.array(self.rows, dtype=np.int64).reshape(-1, 5),
+                np.frombuffer("".join(self.sequences).upper().encode("ascii"), dtype=np.uint8),
+                np.frombuffer(b"".join(self.qualities), dtype=np.uint8),
+                np.array([len(sequence) for sequence in self.sequences], dtype=np.int64),
+                flat[:, 0].astype(np.uint8),
+                flat[:, 1],
+                np.array([len(operations) for operations in self.operations], dtype=np.int64),
+            )
+        )
+        self.rows, self.sequences, self.qualities, self.operations = [], [], [], []
+
+    def arrays(self) -> AlignedReads:
+        """Return what was gathered."""
+        self.pack()
+        rows, base, quality, lengths, op, op_length, op_count = (
+            np.concatenate(part) for part in zip(*self.packed, strict=True)
+        )
+        self.packed = []
+        if (quality == _NO_QUALITY).any():
+            quality = np.where(quality == _NO_QUALITY, np.uint8(_ASSUMED_QUALITY), quality)
         return AlignedReads(
             start=rows[:, 0],
             flag=rows[:, 1],
             fragment=rows[:, 2],
-            base=np.frombuffer("".join(self.sequences).upper().encode("ascii"), dtype=np.uint8),
+            base=base,
             quality=quality,
-            base_offset=_offsets([len(sequence) for sequence in self.sequences]),
-            op=flat[:, 0].astype(np.uint8),
-            op_length=flat[:, 1],
-            op_offset=_offsets([len(operations) for operations in self.operations]),
+            base_offset=_offsets(lengths),
+            op=op,
+            op_length=op_length,
+            op_offset=_offsets(op_count),
             cell=rows[:, 3],
             molecule=rows[:, 4],
             dropped=dict(sorted(self.dropped.items())),
         )
 
 
-def _offsets(lengths: list[int]) -> np.ndarray:
-    return np.concatenate([[0], np.cumsum(np.array(lengths, dtype=np.int64))]).astype(np.int64)
+def _offsets(lengths: np.ndarray) -> np.ndarray:
+    return np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
 
 
 def read_barcodes(path: str | Path) -> list[str]:

@@ -4,7 +4,7 @@ import numpy as np
 
 from aftercar.contracts.reads import DELETION, INSERTION
 from aftercar.sequencing.alleles import Allele, left_align
-from aftercar.sequencing.fragments import CODE, Segments, aligned_bases
+from aftercar.sequencing.fragments import CODE, Segments, aligned_bases, chunks
 from aftercar.sequencing.genes import ReferenceWindow
 
 # Changes on one read that are this close are one change: within a codon for substitutions; further
@@ -60,17 +60,7 @@ def _events(
 ) -> tuple[np.ndarray, ...]:
     """Segment, reference span, read span and kind of every difference; spans 0-based, half-open."""
     reads = segments.reads
-    segment, index, query = aligned_bases(segments, np.arange(len(segments.read)), window, wanted)
-    reference = CODE[np.frombuffer(window.sequence.encode(), dtype=np.uint8)]
-    base = CODE[reads.base[query]]
-    differs = (
-        (base != reference[index])
-        & (base < 4)
-        & (reference[index] < 4)
-        & (reads.quality[query] >= min_base_quality)
-    )
-    segment, query = segment[differs], query[differs]
-    position = index[differs] + window.start - 1
+    segment, position, query = _mismatches(segments, window, wanted, min_base_quality)
     ops = np.flatnonzero(np.isin(reads.op, (INSERTION, DELETION)))
     owner = segments.op_segment[ops]
     start = segments.op_ref[ops]
@@ -99,6 +89,25 @@ def _events(
         np.concatenate([query + 1, read_start + inserted]),
         np.concatenate([np.zeros(len(segment), bool), np.ones(len(owner), bool)]),
     )
+
+
+def _mismatches(
+    segments: Segments, window: ReferenceWindow, wanted: np.ndarray, min_base_quality: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Segment, 0-based position and index into reads.base of each sure mismatch."""
+    reads = segments.reads
+    letters = np.frombuffer(window.sequence.encode(), dtype=np.uint8)
+    known = CODE[letters] < 4
+    found = [(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0, np.int64))]
+    for chosen in chunks(segments):
+        segment, index, query = aligned_bases(segments, chosen, window, wanted)
+        differs = np.flatnonzero(reads.base[query] != letters[index])
+        segment, index, query = segment[differs], index[differs], query[differs]
+        sure = known[index] & (CODE[reads.base[query]] < 4)
+        sure &= reads.quality[query] >= min_base_quality
+        found.append((segment[sure], index[sure] + window.start - 1, query[sure]))
+    segments_, positions, queries = (np.concatenate(part) for part in zip(*found, strict=True))
+    return segments_, positions, queries
 
 
 def _allele(

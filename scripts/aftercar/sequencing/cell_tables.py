@@ -97,6 +97,17 @@ def collect_candidates(
     ]
 
 
+def missing_input(sample: dict[str, str]) -> str:
+    """Say what a specimen lacks for genotypes of its cells; nothing if it lacks nothing."""
+    if sample["assay"] == "scdna" and not sample["bam"]:
+        return "single-cell DNA is genotyped from a BAM file with CB tags; none was given"
+    if not sample["bam"]:
+        return "genotypes need a BAM file with CB and UB tags; none was given"
+    if not sample["barcodes"]:
+        return "genotypes need the list of cell barcodes; none was given"
+    return ""
+
+
 def unassessed_cells(
     sample: dict[str, str], candidates: list[Candidate], status: str, reason: str
 ) -> CellTables:

@@ -27,7 +27,7 @@ STRATA = ("forward", "reverse", "both strands")
 # the last bases of RNA reads are left out (knowledge of the assay; both are conventions).
 RNA_OVERHANG_NT = 8
 RNA_READ_END_NT = 5
-_CHUNK_BASES = 20_000_000
+_CHUNK_BASES = 2_000_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -188,7 +188,7 @@ def pile_up(
     counts = np.zeros((3, 4, size), dtype=np.int64)
     reference = CODE[np.frombuffer(window.sequence.encode(), dtype=np.uint8)]
     kept: list[tuple[np.ndarray, ...]] = []
-    for chosen in _chunks(segments):
+    for chosen in chunks(segments):
         fragment, index, base, stratum = _observations(
             segments, chosen, window, wanted, min_base_quality
         )
@@ -200,8 +200,8 @@ def pile_up(
     return Pileup(window.start, counts, *joined)
 
 
-def _chunks(segments: Segments) -> list[np.ndarray]:
-    """Segments in groups that hold whole fragments and a bounded number of bases."""
+def chunks(segments: Segments) -> list[np.ndarray]:
+    """Return segments in groups of whole fragments with a bounded number of bases."""
     order = np.argsort(segments.fragment, kind="stable")
     if not len(order):
         return []

@@ -30,6 +30,9 @@ MIN_REFERENCE_KNOWN = 0.5
 # Reads that differ from the reference more often were aligned to something else.
 MAX_MISMATCH_RATE = 0.05
 MIN_BASES_FOR_MISMATCH_RATE = 1000
+# Reverse transcription skips between short repeats within an exon: in cDNA, a deletion of this size
+# inside one exon is no finding (Schulz 2021, Genome Biol 22:190; the size is a convention).
+CDNA_ARTEFACT_NT = 50
 RNA_LIMIT = "RNA: limited by expression; an allele that is not transcribed or decays is not seen"
 
 Fetch = Callable[[str, list[tuple[int, int]]], AlignedReads]
@@ -303,6 +306,11 @@ def called_row(
             "fraction near 50 % or 100 %: may be inherited, no matched normal was compared"
         )
     if findings.sample["assay"] == "rna":
+        if len(evidence.allele.ref) - len(evidence.allele.alt) >= CDNA_ARTEFACT_NT:
+            reasons.append("cdna_artefact")
+            flags.append(
+                "a deletion within an exon seen in cDNA only: reverse transcription artefact"
+            )
         flags.append(RNA_LIMIT)
     return variant_columns(findings, gene, window, evidence, found) | {
         "detectable_vaf": evidence.detectable_vaf(

@@ -45,7 +45,7 @@ def cigar_of(where):
             continue
         if previous is not None and where[i] > previous + 1:
             gap = int(where[i] - previous - 1)
-            operations.append((3 if gap > 75 else 2, gap))
+            operations.append((3 if gap > 250 else 2, gap))
         operations.append((0, 1))
         previous = where[i]
     if aligned[-1] < len(where) - 1:

@@ -70,7 +70,7 @@ def test_a_variant_of_three_percent_is_the_only_call(specimen_bam, name):
 
 
 def test_nothing_is_called_in_reads_with_nothing_but_errors(specimen_bam):
-    path = specimen_bam(REFERENCE, FIRST, [], depth=3000, span=SPAN, homopolymer_slip=0.003)
+    path = specimen_bam(REFERENCE, FIRST, [], depth=1800, span=SPAN, homopolymer_slip=0.003)
     assert called(path).found == []
 
 
