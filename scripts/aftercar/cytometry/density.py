@@ -85,6 +85,13 @@ def population(values: np.ndarray, *, peak_height: float, highest: bool = False)
     centre = float(curve.at[tops[-1 if highest else 0]])
     low, high = _own_range(curve, tops, highest)
     own = values[(values >= low) & (values <= high)]
+    # the top of a smoothed histogram wanders; the median of the events around it does not
+    reach = 1.5 * min(
+        _half_spread(centre - own[own < centre]), _half_spread(own[own > centre] - centre)
+    )
+    core = own[np.abs(own - centre) <= reach]
+    if len(core):
+        centre = float(np.median(core))
     left = _half_spread(centre - own[own < centre])
     right = _half_spread(own[own >= centre] - centre)
     return Population(centre, left, right, len(values))

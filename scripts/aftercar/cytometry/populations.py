@@ -171,7 +171,7 @@ def _population_row(
         return row | {
             "status": status,
             "cut_source": "NONE",
-            "flags": _joined([*told, *gated.flags, *note]),
+            "flags": _joined([*told, *ready.flags, *gated.flags, *note]),
         }
     count, total = int((gated.mask & whole.mask).sum()), int(whole.mask.sum())
     inside = count == int(gated.mask.sum())

@@ -29,7 +29,7 @@ SIDE = {"myeloid": 120_000.0}
 def tube(numbers, markers, *, seed=0, gain=1.0, dead=0.05, doublets=0.04, debris=0.06, spill=None):
     """Events in random order, the true population of each ('dead', 'doublet', 'debris' too)."""
     random = np.random.default_rng(seed)
-    kinds = np.repeat(list(numbers), list(numbers.values()))
+    kinds = np.repeat(np.array(list(numbers), dtype=object), list(numbers.values()))
     total = len(kinds)
     forward = random.normal(60_000, 5000, total)
     side = np.array([SIDE.get(kind, 17_000.0) for kind in kinds]) * random.lognormal(0, 0.2, total)
@@ -67,7 +67,7 @@ def tube(numbers, markers, *, seed=0, gain=1.0, dead=0.05, doublets=0.04, debris
     )
     channels = tuple(Channel(n, m, 262_144.0) for n, m in zip(names, labels, strict=True))
     events = FlowEvents(channels, np.asfortranarray(values), text if spill else "")
-    return events, truth[order]
+    return events, truth[order].astype(str)
 
 
 @pytest.fixture(scope="session")

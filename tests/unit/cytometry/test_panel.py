@@ -28,7 +28,14 @@ def test_a_complete_panel_has_no_problems(templates):
         (("FL1-A", "CD3 FITC"), ("FJComp-CD3-A", ""), "CD3"),
         (("FL6-A", "Viability 7-AAD"), ("FL6-A", "Live/ Dead"), "Viability"),
     ],
-    ids=["lower case", "other scatter name", "gene name", "in the name", "compensated", "live dead"],
+    ids=[
+        "lower case",
+        "other scatter name",
+        "gene name",
+        "in the name",
+        "compensated",
+        "live dead",
+    ],
 )
 def test_other_names_of_a_marker_are_understood(templates, old, new, marker):
     channels = changed(old, new)

@@ -1,0 +1,129 @@
+"""Clogs, margins, debris, doublets and dead cells are found, and nothing is cut for the sake of it."""
+
+import numpy as np
+import pytest
+
+from aftercar.cytometry.prepare import prepare, viability_cut
+from aftercar.cytometry.quality import (
+    debris_cut,
+    doublet_limit,
+    lymphosum_check,
+    margin_checks,
+    time_anomalies,
+    within_intervals,
+)
+
+MARKERS = ("CD45", "CD3", "CD19", "CD20", "CD10", "CD34", "CD38")
+
+
+@pytest.fixture(scope="module")
+def placement(templates):
+    return templates["b_cell_recovery"].source["placement"]
+
+
+def steady(seed=0, events=20_000):
+    random = np.random.default_rng(seed)
+    return np.sort(random.uniform(0, 100, events)), random.normal(6, 0.4, events)
+
+
+def test_a_steady_acquisition_keeps_every_event(placement):
+    time, level = steady()
+    kept = time_anomalies(time, {"FSC-A": level}, placement, max_share=0.3)
+    assert kept.intervals == ((None, None),)
+    assert kept.check.verdict == "PASS"
+
+
+@pytest.mark.parametrize("what", ["clog", "burst", "shift"])
+def test_an_anomaly_is_cut_out_and_the_rest_is_kept(placement, what):
+    time, level = steady()
+    hit = (time > 40) & (time < 50)
+    if what == "clog":
+        keep = ~hit | (np.random.default_rng(1).random(len(time)) < 0.15)
+        time, level = time[keep], level[keep]
+    elif what == "burst":
+        extra = np.random.default_rng(1).uniform(40, 50, 12_000)
+        order = np.argsort(np.concatenate([time, extra]), kind="stable")
+        time = np.concatenate([time, extra])[order]
+        level = np.concatenate([level, np.random.default_rng(2).normal(6, 0.4, 12_000)])[order]
+    else:
+        level = np.where(hit, level + 0.8, level)
+    hit = (time > 41) & (time < 49)
+    kept = within_intervals(
+        time, time_anomalies(time, {"FSC-A": level}, placement, max_share=0.9).intervals
+    )
+    assert kept[hit].mean() < 0.05
+    assert kept[(time < 39) | (time > 51)].mean() > 0.98
+
+
+def test_a_specimen_that_loses_too_much_fails_with_the_share(placement):
+    time, level = steady()
+    level = np.where(time > 60, level + 1.0, level)
+    kept = time_anomalies(time, {"FSC-A": level}, placement, max_share=0.3)
+    assert kept.check.verdict == "FAIL"
+    assert kept.check.value == pytest.approx(0.4, abs=0.03)
+
+
+def test_margins_are_reported_and_a_single_largest_value_is_none():
+    values = np.column_stack([np.full(1000, 262_143.0), np.arange(1000.0)])
+    values[:700, 0] = 5
+    checks = margin_checks(values, {"SSC-A": 0, "FSC-A": 1}, [262_144.0, 1000.0], max_share=0.05)
+    found = {check.check: (check.value, check.verdict) for check in checks}
+    assert found["margin:SSC-A"] == (pytest.approx(0.3), "FLAG")
+    assert found["margin:FSC-A"] == (0.0, "PASS")
+
+
+def test_one_population_is_never_bisected_for_debris_or_viability(placement):
+    random = np.random.default_rng(3)
+    assert debris_cut(random.normal(6, 0.2, 20_000), placement)[0] is None
+    assert viability_cut(random.normal(1, 0.5, 20_000), placement)[0] is None
+
+
+def test_dead_cells_are_cut_off_even_when_most_cells_are_dead(placement):
+    random = np.random.default_rng(4)
+    dye = np.concatenate([random.normal(1, 0.4, 4000), random.normal(5, 0.4, 16_000)])
+    cut, _ = viability_cut(dye, placement)
+    assert 2 < cut < 4
+
+
+def test_doublets_lie_above_median_plus_four_mad(placement):
+    random = np.random.default_rng(5)
+    height = random.normal(50_000, 5000, 10_000)
+    ratio = np.concatenate([random.normal(1.2, 0.03, 9500), random.normal(2.3, 0.1, 500)])
+    limit = doublet_limit(height * ratio, height, placement)
+    assert limit == pytest.approx(1.2 + 4 * 0.03, abs=0.03)
+
+
+def test_the_lymphosum_alarm_rings_below_90_percent():
+    counts = {"t_cells": 700, "b_cells": 50, "nk_cells": 50, "lymphocytes": 1000}
+    assert lymphosum_check(counts).verdict == "FLAG"
+    assert lymphosum_check(counts | {"nk_cells": 200}).verdict == "PASS"
+    assert lymphosum_check({"t_cells": 1}).verdict == "NOT_POSSIBLE"
+
+
+def test_what_a_file_lacks_is_not_possible_and_never_passed(draw, templates):
+    events, _ = draw({"t8": 3000, "myeloid": 3000, "b": 300}, MARKERS)
+    fewer = [n for n, (name, label) in enumerate(events.names) if name not in ("FSC-H", "Time")]
+    fewer = [n for n in fewer if events.names[n][1] not in ("Viability", "CD20")]
+    channels = tuple(events.channels[n] for n in fewer)
+    lacking = type(events)(channels, np.asfortranarray(events.values[:, fewer]))
+    ready = prepare(
+        lacking, templates["b_cell_recovery"].source, max_margin=0.05, max_time_anomaly=0.3
+    )
+    verdict = {check.check: check.verdict for check in ready.checks}
+    for check in ("doublets", "viability", "time_anomaly", "marker:CD20", "marker:FSC-H"):
+        assert verdict[check] == "NOT_POSSIBLE"
+    assert {"doublets not removed", "dead cells not removed"} <= set(ready.flags)
+
+
+def test_cleaning_removes_what_was_planted(draw, templates):
+    events, truth = draw({"t8": 8000, "myeloid": 8000, "b": 800}, MARKERS)
+    ready = prepare(
+        events, templates["b_cell_recovery"].source, max_margin=0.05, max_time_anomaly=0.3
+    )
+    inside = np.ones(len(events), dtype=bool)
+    for gate in ready.gates:
+        inside &= np.any([np.all([b.inside(ready.values) for b in alternative], axis=0)
+                          for alternative in gate.alternatives], axis=0)  # fmt: skip
+    for kind in ("dead", "doublet", "debris"):
+        assert inside[truth == kind].mean() < 0.03, kind
+    assert inside[~np.isin(truth, ["dead", "doublet", "debris"])].mean() > 0.98
