@@ -222,6 +222,11 @@ def _compare_compartment(
     for name, genes in rates.items():
         others = [other for other in positive if other != name]
         reference = _reference(rates, others, antigen, background) if others else external
+        said: tuple[str, ...] = ()
+        if reference is None and name in positive and len(rates) > 1:
+            # all others are clearly lower: these are the cells that the others are compared with
+            reference = _reference(rates, [name], antigen, background)
+            said = ("the antigen-positive cells that the others are compared with",)
         if reference is None:
             found = _without_reference(genes[antigen], ambient, name in positive)
         else:
@@ -231,7 +236,7 @@ def _compare_compartment(
                 reference, ambient, background,
                 retained_above=half, settings=settings,
             )  # fmt: skip
-        result.append(Compared(name, antigen, "", found, np.nan, enough, tuple(flags)))
+        result.append(Compared(name, antigen, "", found, np.nan, enough, (*said, *flags)))
     return result, own
 
 

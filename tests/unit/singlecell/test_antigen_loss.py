@@ -1,0 +1,292 @@
+import numpy as np
+import pandas as pd
+import pytest
+from tests.unit.singlecell.drawn_cells import draw, measure, mixed, sample
+
+from aftercar.contracts.singlecell import ANTIGEN_LOSS, CELL_POPULATIONS
+
+WITHOUT_CD19 = {"lost": {"CD19": 0}}
+
+
+def losses(result, antigen="CD19"):
+    found = ANTIGEN_LOSS.frame(result.loss)
+    return found[found["antigen"] == antigen].set_index("population")
+
+
+def populations_of(result, label):
+    """Kinds that each sub-population consists of."""
+    cells = pd.DataFrame(result.cells)
+    kind = dict(zip(result.assessed.molecules.matrix.barcode, label, strict=False))
+    return pd.crosstab(cells["population"], cells["barcode"].map(kind))
+
+
+def labels_of(matrix, label, names, subpopulations=False):
+    words = [names[kind] for kind in label]
+    return pd.DataFrame(
+        {
+            "barcode": matrix.barcode,
+            "label": words,
+            "subpopulation": [kind if subpopulations and w == "leukemic_b" else "" for kind, w in zip(label, words, strict=True)],
+        }
+    )  # fmt: skip
+
+
+NAMES = {
+    "blast": "leukemic_b", "lost": "leukemic_b", "t": "normal_t", "nk": "normal_nk",
+    "monocyte": "normal_myeloid", "mature_b": "normal_b",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_a_planted_negative_subpopulation_is_lost_and_the_others_are_retained(seed):
+    matrix, label = draw(
+        mixed(lost=("blast", 120)), seed, antigen=WITHOUT_CD19, shifted=("lost",)
+    )
+    result = measure(matrix)
+    found, truth = losses(result), populations_of(result, label)
+    planted = truth.index[truth["lost"] > 0.5 * truth.sum(axis=1)]
+    assert set(found.loc[planted, "status"]) == {"LOST"}
+    kept = found[(found["identity"] == "leukemic_b") & ~found.index.isin(planted)]
+    assert set(kept["status"]) <= {"RETAINED"}
+    lost = found.loc[planted]
+    assert lost["fraction_of_leukemic_low"].min() <= 120 / 620 <= lost["fraction_of_leukemic_high"].max()
+
+
+def test_other_antigens_of_the_lost_subpopulation_are_kept():
+    matrix, _ = draw(mixed(lost=("blast", 120)), 1, antigen=WITHOUT_CD19, shifted=("lost",))
+    found = losses(measure(matrix), "CD22")
+    assert set(found.loc[found["identity"] == "leukemic_b", "status"]) == {"RETAINED"}
+
+
+def test_a_reduced_subpopulation_is_not_called_lost():
+    matrix, label = draw(
+        mixed(lost=("blast", 250)), 4, antigen={"lost": {"CD19": 0.25}}, shifted=("lost",)
+    )
+    labels = labels_of(matrix, label, NAMES, subpopulations=True)
+    found = losses(measure(matrix, labels))
+    assert found.loc["leukemic_b: lost", "status"] == "REDUCED"
+    assert found.loc["leukemic_b: lost", "relative_expression_low"] < 0.25
+    assert found.loc["leukemic_b: lost", "relative_expression_high"] > 0.25
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_nothing_is_lost_or_reduced_where_nothing_was_planted(seed):
+    matrix, _ = draw(mixed(mature_b=("mature_b", 120)), seed, depth=1500)
+    found = ANTIGEN_LOSS.frame(measure(matrix).loss)
+    assert not set(found["status"]) & {"LOST", "REDUCED"}
+
+
+def test_four_of_five_cells_without_a_molecule_are_no_loss():
+    """Shallow cells: the zeros are explained by depth."""
+    matrix, label = draw(mixed(blast=("blast", 900)), 5, depth=350)
+    column = list(matrix.symbol).index("CD19")
+    blasts = label == "blast"
+    assert 0.7 < (matrix.counts[blasts][:, [column]].toarray() == 0).mean() < 0.85
+    found = losses(measure(matrix, labels_of(matrix, label, NAMES), min_genes=30))
+    assert not set(found["status"]) & {"LOST", "REDUCED"}
+
+
+def test_ambient_rna_does_not_hide_a_loss():
+    matrix, label = draw(
+        mixed(lost=("blast", 150)), 6, antigen=WITHOUT_CD19, ambient=0.15, shifted=("lost",)
+    )
+    found = losses(measure(matrix, labels_of(matrix, label, NAMES, subpopulations=True)))
+    lost = found.loc["leukemic_b: lost"]
+    assert lost["umis"] > 20
+    assert lost["status"] == "LOST"
+
+
+def test_poor_cells_without_the_programme_are_not_evaluable():
+    """All B genes are down to a fifth: another programme, not the loss of one antigen."""
+    down = {gene: 0.2 for gene in ("CD19", "CD79A", "CD79B", "CD22", "PAX5", "EBF1", "BLK", "VPREB3")}
+    matrix, label = draw(mixed(lost=("blast", 200)), 7, antigen={"lost": down})
+    found = losses(measure(matrix, labels_of(matrix, label, NAMES, subpopulations=True)))
+    lost = found.loc["leukemic_b: lost"]
+    assert lost["status"] == "NOT_EVALUABLE"
+    assert "control genes" in lost["flags"]
+    assert lost["control_expression"] < 0.5
+
+
+def test_shallow_cells_alone_are_not_lost():
+    matrix, label = draw(mixed(lost=("blast", 200)), 8, depths={"lost": 600})
+    labels = labels_of(matrix, label, NAMES, subpopulations=True)
+    found = losses(measure(matrix, labels, min_genes=50))
+    assert found.loc["leukemic_b: lost", "status"] not in ("LOST", "REDUCED")
+
+
+def test_too_few_cells_are_not_evaluable_with_the_numbers():
+    matrix, label = draw(mixed(lost=("blast", 3)), 9, antigen=WITHOUT_CD19)
+    found = losses(measure(matrix, labels_of(matrix, label, NAMES, subpopulations=True)))
+    lost = found.loc["leukemic_b: lost"]
+    assert lost["status"] == "NOT_EVALUABLE"
+    assert "molecules where" in lost["flags"]
+
+
+def test_a_loss_shared_by_all_leukemic_cells_is_seen_against_an_earlier_specimen():
+    before = measure(draw(mixed(), 10)[0], row=sample("A", "-10"))
+    gone = draw(mixed(), 11, antigen={"blast": {"CD19": 0}})[0]
+    alone = losses(measure(gone, row=sample("B", "90")))
+    alone = alone[alone["identity"] == "leukemic_b"]
+    assert set(alone["status"]) == {"NOT_EVALUABLE"}
+    assert alone["flags"].str.contains("no antigen-positive reference").all()
+    after = losses(measure(gone, row=sample("B", "90"), earlier=before.levels))
+    after = after[after["identity"] == "leukemic_b"]
+    assert set(after["status"]) == {"LOST"}
+    assert after["reference"].str.contains("day -10").all()
+
+
+def test_a_later_specimen_is_never_a_reference():
+    later = measure(draw(mixed(), 10)[0], row=sample("B", "90"))
+    gone = draw(mixed(), 11, antigen={"blast": {"CD19": 0}})[0]
+    first = losses(measure(gone, row=sample("A", "-10"), earlier=later.levels))
+    assert "LOST" not in set(first["status"])
+
+
+def test_all_cells_dimmer_than_before_are_not_called_retained():
+    before = measure(draw(mixed(), 12)[0], row=sample("A", "-10"))
+    dim = draw(mixed(), 13, antigen={"blast": {"CD19": 0.15}})[0]
+    found = losses(measure(dim, row=sample("B", "90"), earlier=before.levels))
+    found = found[found["identity"] == "leukemic_b"]
+    assert set(found["status"]) <= {"REDUCED", "LOST"}
+
+
+def test_normal_mature_b_cells_do_not_make_dimmer_blasts_reduced():
+    """Immature cells carry less CD19 than mature ones: a lower level may be normal."""
+    matrix, label = draw(
+        {"blast": ("blast", 90)} | {k: v for k, v in mixed(mature_b=("mature_b", 200)).items() if k != "blast"},
+        14, antigen={"blast": {"CD19": 0.25}},
+    )  # fmt: skip
+    found = losses(measure(matrix, labels_of(matrix, label, NAMES)))
+    blasts = found[found["identity"] == "leukemic_b"]
+    assert "REDUCED" not in set(blasts["status"])
+
+
+@pytest.mark.parametrize(
+    ("antigen", "identity", "status"),
+    [
+        ("CD19", "normal_t", "NOT_APPLICABLE"),
+        ("CD19", "normal_nk", "NOT_APPLICABLE"),
+        ("CD19", "normal_myeloid", "NOT_APPLICABLE"),
+        ("CD7", "leukemic_b", "NOT_APPLICABLE"),
+        ("CD33", "normal_t", "NOT_APPLICABLE"),
+    ],
+)
+def test_a_lineage_that_does_not_carry_an_antigen_is_not_asked_for_it(antigen, identity, status):
+    found = losses(measure(draw(mixed(), 15)[0]), antigen)
+    assert set(found.loc[found["identity"] == identity, "status"]) == {status}
+
+
+def test_t_cells_are_tested_for_cd7():
+    matrix, label = draw(
+        mixed(gone=("t", 150)), 16, antigen={"gone": {"CD7": 0}}, shifted=("gone",)
+    )
+    names = NAMES | {"gone": "normal_t"}
+    labels = labels_of(matrix, label, names)
+    labels.loc[label == "gone", "subpopulation"] = "gone"
+    labels.loc[label == "t", "subpopulation"] = "other"
+    found = losses(measure(matrix, labels), "CD7")
+    assert found.loc["normal_t: gone", "status"] == "LOST"
+    assert found.loc["normal_t: other", "status"] != "LOST"
+    assert pd.isna(found.loc["normal_t: gone", "fraction_of_leukemic"])
+
+
+def test_plasma_cells_and_normal_progenitors_are_not_asked():
+    matrix, _ = draw(mixed(plasma=("plasma", 60), progenitor=("progenitor", 60)), 17)
+    found = losses(measure(matrix))
+    asked = found[found["identity"].isin(["plasma", "normal_progenitor"])]
+    assert set(asked["identity"]) == {"plasma", "normal_progenitor"}
+    assert set(asked["status"]) == {"NOT_APPLICABLE"}
+
+
+def test_a_file_without_the_gene_says_so():
+    matrix, _ = draw(mixed(), 18)
+    keep = np.array([name != "CD19" for name in matrix.symbol])
+    from dataclasses import replace
+
+    cut = replace(
+        matrix, counts=matrix.counts[:, np.flatnonzero(keep)], gene_id=matrix.gene_id[keep],
+        symbol=matrix.symbol[keep],
+    )  # fmt: skip
+    found = losses(measure(cut))
+    blasts = found[found["identity"] == "leukemic_b"]
+    assert set(blasts["status"]) == {"NOT_EVALUABLE"}
+    assert blasts["flags"].str.contains("ENSG00000177455").all()
+
+
+def test_another_gene_with_the_symbol_is_not_taken_for_the_antigen():
+    from dataclasses import replace
+
+    matrix, _ = draw(mixed(), 18)
+    ids = matrix.gene_id.copy()
+    ids[list(matrix.symbol).index("CD19")] = "ENSG00000999999"
+    found = losses(measure(replace(matrix, gene_id=ids)))
+    assert set(found.loc[found["identity"] == "leukemic_b", "status"]) == {"NOT_EVALUABLE"}
+
+
+def power(cells, seeds):
+    hits = 0
+    for seed in seeds:
+        matrix, label = draw(
+            mixed(blast=("blast", 400 - cells), lost=("blast", cells)), 1000 + seed, depth=1000,
+            antigen=WITHOUT_CD19,
+        )  # fmt: skip
+        labels = labels_of(matrix, label, NAMES, subpopulations=True)
+        found = losses(measure(matrix, labels, min_genes=50, antigens=["CD19"]))
+        hits += found.loc["leukemic_b: lost", "status"] == "LOST"
+    return hits / len(seeds)
+
+
+def test_the_stated_detectable_fraction_has_its_power_and_a_third_of_it_has_not():
+    matrix, label = draw(mixed(blast=("blast", 400)), 1, depth=1000)
+    labels = labels_of(matrix, label, NAMES)
+    stated = losses(measure(matrix, labels, min_genes=50, antigens=["CD19"]))
+    fraction = stated["detectable_fraction"].dropna().iloc[0]
+    assert 0.03 < fraction < 0.5
+    assert power(round(1.1 * fraction * 400), range(12)) >= 10 / 12
+    assert power(round(fraction * 400 / 3), range(8)) <= 4 / 8
+
+
+def test_lost_is_never_said_of_permuted_cells():
+    """The same counts, with sub-populations given at random: no call in 40 draws x 3 antigens."""
+    random = np.random.default_rng(3)
+    matrix, label = draw(mixed(), 20, depth=1500)
+    for _ in range(8):
+        labels = labels_of(matrix, label, NAMES)
+        blasts = (label == "blast").nonzero()[0]
+        labels.loc[blasts, "subpopulation"] = random.choice(["a", "b", "c", "d", "e"], len(blasts))
+        found = ANTIGEN_LOSS.frame(measure(matrix, labels).loss)
+        assert not set(found["status"]) & {"LOST", "REDUCED"}
+
+
+PROTEIN = {
+    "CD19_TotalSeqB": {"blast": 60, "lost": 1.5, "t": 1.5, "nk": 1.5, "monocyte": 2},
+    "CD7": {"blast": 1, "lost": 1, "t": 80, "nk": 60, "monocyte": 2},
+}
+
+
+@pytest.mark.parametrize(
+    ("rna", "protein", "status", "basis"),
+    [
+        (0, 1.5, "LOST", "rna+protein"),
+        (1, 1.5, "LOST", "protein"),
+        (0, 60, "NOT_EVALUABLE", "rna+protein"),
+        (1, 60, "RETAINED", "rna+protein"),
+    ],
+    ids=["both lost", "protein lost, RNA kept", "RNA lost, protein kept", "both kept"],
+)
+def test_rna_and_protein_are_judged_together(rna, protein, status, basis):
+    levels = PROTEIN | {"CD19_TotalSeqB": PROTEIN["CD19_TotalSeqB"] | {"lost": protein}}
+    matrix, label = draw(
+        mixed(lost=("blast", 150)), 21, antigen={"lost": {"CD19": rna}}, proteins=levels
+    )
+    found = losses(measure(matrix, labels_of(matrix, label, NAMES, subpopulations=True)))
+    lost = found.loc["leukemic_b: lost"]
+    assert (lost["status"], lost["basis"]) == (status, basis)
+
+
+def test_shares_of_subpopulations_add_up():
+    result = measure(draw(mixed(), 22)[0])
+    found = CELL_POPULATIONS.frame(result.populations)
+    assert found["fraction"].sum() == pytest.approx(1)
+    loss = losses(result)
+    assert loss["fraction_of_leukemic"].sum() == pytest.approx(1)
