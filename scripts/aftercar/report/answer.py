@@ -1,9 +1,11 @@
 """The first page: the answer by mechanism, what it rests on, what is missing, what changed."""
 
+from typing import Any
+
 from aftercar.contracts.vocabulary import MECHANISMS
 from aftercar.report.numbers import parts, unique
-from aftercar.report.statements import driver, readable
-from aftercar.report.words import BOUND_WORDS, RISK_SHORT, chip
+from aftercar.report.statements import brief_test, driver, readable
+from aftercar.report.words import BOUND_WORDS, RISK_SHORT, chip, lower_first
 
 ORDER = ("SIGNAL", "SIGNAL_CONFLICTING", "NO_SIGNAL", "NOT_ASSESSABLE", "NOT_APPLICABLE")
 
@@ -14,14 +16,37 @@ def mechanism_title(row: dict) -> str:
     return f"{MECHANISMS[row['mechanism']]}{target}"
 
 
-def latest_landmark(risk: list[dict], summary: dict) -> tuple[str, int | None, str]:
-    """Return the latest landmark with data, its day, and the one before it; "" where none is."""
+def latest_landmark(risk: list[dict], summary: dict) -> dict[str, Any]:
+    """Return the landmark that page 1 speaks of, its day, the one before it, and what came after.
+
+    It is the latest landmark with data at which a mechanism still applied: after a relapse the
+    clock of the CAR has ended, and `ended` says by what. Without data `landmark` is empty.
+    """
     days = sorted({(row["landmark_day"], row["landmark"]) for row in risk})
-    found = next((day for day, name in days if name == summary["landmark"]), None)
-    if found is None:
-        return "", None, ""
-    earlier = [name for day, name in days if day < found]
-    return summary["landmark"], found, earlier[-1] if earlier else ""
+    last = next((day for day, name in days if name == summary["landmark"]), None)
+    if last is None:
+        return {"landmark": "", "day": None, "before": "", "ended": ""}
+    applies = {row["landmark_day"] for row in risk if row["category"] != "NOT_APPLICABLE"}
+    reached = [(day, name) for day, name in days if day <= last]
+    open_ones = [(day, name) for day, name in reached if day in applies]
+    day, name = open_ones[-1] if open_ones else reached[-1]
+    earlier = [other for other_day, other in days if other_day < day]
+    still = {
+        (row["mechanism"], row["target"])
+        for row in risk
+        if row["landmark_day"] == day and row["category"] != "NOT_APPLICABLE"
+    }
+    ended = [
+        row["reason"]
+        for row in risk
+        if day < last and row["landmark_day"] == last and (row["mechanism"], row["target"]) in still
+    ]
+    return {
+        "landmark": name,
+        "day": day,
+        "before": earlier[-1] if earlier else "",
+        "ended": readable(ended[0]) if ended else "",
+    }
 
 
 def mechanism_rows(
@@ -43,6 +68,8 @@ def mechanism_rows(
             "grade": row["evidence_grade"],
             "missing": [readable(text) for text in parts(row["missing_tests"], ";")],
             "stale": [readable(text) for text in parts(row["stale_tests"], ";")],
+            "missing_brief": unique(brief_test(text) for text in parts(row["missing_tests"], ";")),
+            "stale_brief": unique(brief_test(text) for text in parts(row["stale_tests"], ";")),
             "tests": f"{row['tests_done']} of {row['tests_due']}",
             "reason": readable(row["reason"], landmark_day),
             "bounds": bounds(row),
@@ -83,8 +110,11 @@ def not_applicable(risk: list[dict], landmark: str) -> list[dict[str, str]]:
     ]
 
 
-def headline(mechanisms: list[dict], landmark: str) -> str:
-    """Return the answer in one sentence, the most serious finding first."""
+def headline(mechanisms: list[dict], landmark: str, ended: str) -> str:
+    """Return the answer, the most serious finding first, after what ended the clock."""
+    if ended and mechanisms:
+        answer = lower_first(headline(mechanisms, landmark, ""))
+        return f"{ended[:1].upper()}{ended[1:]}. At {landmark}: {answer}"
     if not landmark:
         return "Not assessable: there is no usable test at any landmark"
     by_category = {
@@ -134,7 +164,7 @@ def due_tests(mechanisms: list[dict]) -> list[dict[str, object]]:
     tests: dict[tuple[str, str], list[str]] = {}
     for mechanism in mechanisms:
         for state in ("missing", "stale"):
-            for test in mechanism[state]:
+            for test in mechanism[f"{state}_brief"]:
                 tests.setdefault((state, test), []).append(mechanism["mechanism"])
     return [
         {"test": test, "state": "too old" if state == "stale" else "not done", "for": unique(names)}
@@ -156,6 +186,12 @@ def landmark_matrix(
             continue
         title = mechanism_title({"mechanism": mechanism, "target": target})
         shown = [_matrix_cell(row, latest_day, last_day) for row in mine]
+        for place in range(1, len(mine)):
+            before, now = mine[place - 1], mine[place]
+            was_open = before is not None and before["category"] != "NOT_APPLICABLE"
+            closed = now is not None and now["category"] == "NOT_APPLICABLE"
+            if closed and (was_open or shown[place - 1]["text"] == "ended"):
+                shown[place] |= {"text": "ended", "kind": "later"}
         rows.append({"mechanism": mechanism, "title": title, "cells": shown})
     return {"landmarks": [name for _, name in landmarks], "rows": rows}
 

@@ -2,12 +2,13 @@
 
 import pandas as pd
 
+from aftercar.contracts.evidence import PATIENTS
 from aftercar.contracts.vocabulary import MECHANISMS, RISK_CATEGORY
 from aftercar.report.course import sparkline
 from aftercar.report.numbers import day_text, percent, plain_rows
 from aftercar.report.outcomes import Step, shown_part, step_chart
 from aftercar.report.patient import RESEARCH_USE
-from aftercar.report.statements import readable
+from aftercar.report.statements import readable, short_value
 from aftercar.report.tabulate import NOTHING, table
 from aftercar.report.words import RISK_SHORT
 
@@ -18,6 +19,7 @@ SPARK_MEASURES = {
 }
 POINT = ("day", "value", "low", "high", "limit", "lloq", "status")
 # One letter per category keeps a page of 2,000 patients small.
+SERIOUS_FIRST = ("SIGNAL", "SIGNAL_CONFLICTING", "NOT_ASSESSABLE", "NO_SIGNAL", "NOT_APPLICABLE")
 LETTER = dict(zip(RISK_CATEGORY, "scoun", strict=True))
 AT_RISK_DAYS = (0, 90, 180, 365, 730)
 LEAST_AT_RISK = 10
@@ -46,6 +48,7 @@ def cohort_content(
     Counts of patients from 1 to `suppress_below` - 1 are written `< suppress_below`.
     """
     curves = _curves(evidence)
+    patients = _before_the_end(patients, risk)
     tests = _tests_at_latest(patients, risk)
     rows = [_patient_row(row, curves, tests) for row in plain_rows(patients)]
     return {
@@ -68,6 +71,34 @@ def cohort_content(
         "versions": versions,
         "code": code,
     }
+
+
+def _before_the_end(patients: pd.DataFrame, risk: pd.DataFrame) -> pd.DataFrame:
+    """Return patients whose clock has ended with the categories of their last landmark before."""
+    ended = (patients[list(MECHANISMS)] == "NOT_APPLICABLE").all(axis=1)
+    theirs = risk[risk["patient_id"].isin(patients.loc[ended, "patient_id"])]
+    last = patients[["patient_id", "landmark"]].rename(columns={"landmark": "last"})
+    days = dict(zip(risk["landmark"], risk["landmark_day"], strict=True))
+    theirs = theirs.merge(last, on="patient_id")
+    theirs = theirs[theirs["landmark_day"] < theirs["last"].map(days)]
+    found: dict[str, tuple[int, str, dict[str, set[str]]]] = {}
+    for row in plain_rows(theirs):
+        if row["category"] == "NOT_APPLICABLE":
+            continue
+        day, name = row["landmark_day"], row["landmark"]
+        if row["patient_id"] not in found or found[row["patient_id"]][0] < day:
+            found[row["patient_id"]] = (day, name, {})
+        if found[row["patient_id"]][0] == day:
+            categories = found[row["patient_id"]][2]
+            categories.setdefault(row["mechanism"], set()).add(row["category"])
+    rows = plain_rows(patients)
+    for row in rows:
+        if row["patient_id"] in found:
+            _, row["landmark"], categories = found[row["patient_id"]]
+            for mechanism in MECHANISMS:
+                words = categories.get(mechanism, {"NOT_APPLICABLE"})
+                row[mechanism] = next(word for word in SERIOUS_FIRST if word in words)
+    return PATIENTS.frame(rows)
 
 
 def shown_count(count: int, suppress_below: int) -> str:
@@ -124,9 +155,9 @@ def _patient_row(
         "last_day": "no day" if row["last_day"] is None else day_text(row["last_day"]),
         "categories": [{"letter": LETTER[row[m]], "text": RISK_SHORT[row[m]]} for m in MECHANISMS],
         "car": drawn.get("car", ""),
-        "car_last": readable(row["car_t_last"]) or "not assessed",
+        "car_last": short_value(row["car_t_last"]) or "not assessed",
         "b_cells": drawn.get("b_cells", ""),
-        "b_cells_last": readable(row["b_cells_last"]) or "not assessed",
+        "b_cells_last": short_value(row["b_cells_last"]) or "not assessed",
         "tests": f"{done} of {due}" if due else "no landmark",
         "outcome": readable(row["outcome"]) or NOTHING,
         "specimens": row["specimens"],

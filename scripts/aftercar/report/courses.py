@@ -89,9 +89,7 @@ def first_page_panels(evidence: list[dict], targets: set[str]) -> list[dict]:
             continue
         candidates = panels_of(evidence, FIRST_PAGE_MEASURES.get(name, measures))
         known = [panel for panel in candidates if _drawn(panel)]
-        ranked = sorted(known, key=_drawn, reverse=True)[: FIRST_PAGE[name]]
-        shown = [panel for panel in known if panel in ranked]
-        chosen += shown or [_untested(heading, candidates)]
+        chosen += known[: FIRST_PAGE[name]] or [_untested(heading, candidates)]
     return chosen
 
 
@@ -188,10 +186,8 @@ def value_table(rows: list[dict], heading: str) -> dict:
 
 
 def sample_title(sample_id: str) -> str:
-    """Return the specimen's id; values from labs.tsv are named by their row."""
-    return (
-        sample_id.replace("labs:", "labs.tsv row ") if sample_id.startswith("labs:") else sample_id
-    )
+    """Return the specimen's id; a value of labs.tsv has none, its day and measure name it."""
+    return "(laboratory value)" if sample_id.startswith("labs:") else sample_id
 
 
 def _limits(row: dict) -> str:

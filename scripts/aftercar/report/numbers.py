@@ -1,6 +1,7 @@
 """Numbers as a clinician reads them: three digits, units, intervals, and limits of non-detects."""
 
 import math
+import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -136,8 +137,15 @@ def interval_of_days(after: float | None, until: float | None) -> str:
 
 
 def parts(text: object, separator: str) -> list[str]:
-    """Split a cell that lists several things; an empty cell lists nothing."""
-    return [part.strip() for part in str(text or "").split(separator) if part.strip()]
+    """Split a cell that lists several things, but not within its parentheses or brackets."""
+    found, depth = [""], 0
+    for piece in re.split(f"({re.escape(separator)}|[()\\[\\]])", str(text or "")):
+        depth += (piece in ("(", "[")) - (piece in (")", "]"))
+        if piece == separator and depth <= 0:
+            found.append("")
+        else:
+            found[-1] += piece
+    return [part.strip() for part in found if part.strip()]
 
 
 def unique(items: Iterable[str]) -> list[str]:

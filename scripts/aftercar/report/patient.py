@@ -102,7 +102,8 @@ def patient_content(
     """
     rows = {name: plain_rows(tables[name]) if name in tables else [] for name in TABLES}
     summary, facts = rows["summary"][0], sheets["patients"][0]
-    landmark, landmark_day, before = latest_landmark(rows["risk"], summary)
+    latest = latest_landmark(rows["risk"], summary)
+    landmark, landmark_day, before = latest["landmark"], latest["day"], latest["before"]
     shown_landmark = (
         landmark
         or min(((r["landmark_day"], r["landmark"]) for r in rows["risk"]), default=(0, ""))[1]
@@ -141,7 +142,7 @@ def patient_content(
         "landmark_day": landmark_day,
         "landmark_before": before,
         "later_data": _later_data(rows["evidence"], landmark_day),
-        "headline": headline(mechanisms, landmark),
+        "headline": headline(mechanisms, landmark, latest["ended"]),
         "changes": changes(mechanisms, before, landmark),
         "mechanisms": mechanisms,
         "not_applicable": not_applicable(rows["risk"], shown_landmark),

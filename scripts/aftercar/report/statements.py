@@ -4,7 +4,7 @@ import re
 
 from aftercar.contracts.evidence import MEASURES
 from aftercar.contracts.vocabulary import MEASUREMENT_STATUS, RISK_CATEGORY, RULE_STATUS, SPECIMENS
-from aftercar.report.numbers import day_text, number, quantity, with_interval
+from aftercar.report.numbers import day_text, number, parts, quantity, with_interval
 from aftercar.report.words import (
     MEASUREMENT_WORDS,
     RISK_WORDS,
@@ -28,6 +28,33 @@ VALUE = re.compile(
     rf"(?: (?P<item>[^,;|]*?))?"
     rf", (?P<specimen>{'|'.join(SPECIMENS)}|) ?(?P<sample>[A-Za-z0-9][\w.:-]*), day (?P<day>-?\d+)"
 )
+# Words of the sheets that may stand inside a sentence of a rule.
+_SHEET_WORDS = {
+    word: word.replace("_", " ")
+    for word in (
+        "antigen_positive",
+        "antigen_negative",
+        "antigen_dim",
+        "lineage_switch",
+        "extramedullary_relapse",
+        "extramedullary_cleared",
+        "complete_remission",
+        "no_remission",
+        "kmt2a_rearranged",
+        "tp53_status",
+        "cns_status",
+        "prior_blinatumomab",
+        "prior_inotuzumab",
+        "prior_hct",
+        "wild_type",
+        "no_response",
+    )
+} | {
+    "baseline_burden": "marrow blasts before lymphodepletion",
+    "baseline_mrd": "MRD before lymphodepletion",
+    "patients.tsv": "as entered",
+}
+SHEET_WORD = re.compile(rf"\b({'|'.join(map(re.escape, _SHEET_WORDS))})\b")
 # Words of the tables that may stand inside a sentence of a rule.
 _TABLE_WORDS = {
     word: text
@@ -55,6 +82,7 @@ def readable(statement: str, landmark_day: int | None = None) -> str:
     """
     written = VALUE.sub(lambda found: _value(found, landmark_day), statement)
     written = MEASURE_WORD.sub(lambda found: measure_title(found[1]), written)
+    written = SHEET_WORD.sub(lambda found: _SHEET_WORDS[found[1]], written)
     return TABLE_WORD.sub(lambda found: lower_first(_TABLE_WORDS[found[1]]), written)
 
 
@@ -63,9 +91,17 @@ def _value(found: re.Match[str], landmark_day: int | None) -> str:
     day = int(found["day"])
     age = f", {landmark_day - day} d old" if landmark_day is not None and landmark_day > day else ""
     item = f" {found['item']}" if found["item"] else ""
-    sample = re.sub(r"^labs:", "labs.tsv row ", found["sample"])
-    where = f"{SPECIMEN_WORDS[found['specimen']]} {sample}, {day_text(day)}{age}"
+    sample = "" if found["sample"].startswith("labs:") else f" {found['sample']}"
+    where = f"{SPECIMEN_WORDS[found['specimen']]}{sample}, {day_text(day)}{age}"
     return f"{title}{_result(found)}{item}, {where}"
+
+
+def short_value(statement: str) -> str:
+    """Return only result and day of a value, for narrow cells; other text as `readable` has it."""
+    found = VALUE.fullmatch(statement.strip())
+    if found is None:
+        return readable(statement)
+    return f"{_result(found).strip()}, {day_text(int(found['day']))}"
 
 
 def _result(found: re.Match[str]) -> str:
@@ -87,8 +123,23 @@ def _result(found: re.Match[str]) -> str:
 
 
 def driver(statement: str, landmark_day: int | None) -> dict[str, str]:
-    """Split `RULE_ID: values` into the rule and what it rests on, written for readers."""
-    rule, colon, rest = statement.partition(":")
-    if not colon or not re.fullmatch(r"[A-Z0-9_-]+(?: \([^)]*\))?", rule.strip()):
-        return {"rule": "", "text": readable(statement, landmark_day)}
-    return {"rule": rule.strip(), "text": readable(rest.strip(), landmark_day)}
+    """Split `RULE_ID: values` into the rule and what it rests on, written for readers.
+
+    `brief` has the first two values only, for page 1; `text` has them all, with the remarks.
+    """
+    found = re.fullmatch(r"([A-Z][A-Z0-9_-]{2,}[^:]*): (.*)", statement.strip(), re.DOTALL)
+    rule, rest = (found[1], found[2]) if found else ("", statement)
+    values = parts(re.sub(r" \[[a-z][^\]]*\]", "", rest), ";")
+    more = f"; {len(values) - 2} more in the details" if len(values) > 2 else ""
+    return {
+        "rule": re.sub(r" \(same information, one driver\)", "", rule),
+        "text": readable(rest.strip(), landmark_day),
+        "brief": readable("; ".join(values[:2]), landmark_day) + more,
+    }
+
+
+def brief_test(statement: str) -> str:
+    """Return the name of a due test and, where it is too old, the age of its specimen."""
+    name = statement.partition(" (")[0].strip()
+    age = re.search(r"(\d+) days old", statement)
+    return f"{name}, {age[1]} d old" if age else name
