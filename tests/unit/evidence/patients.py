@@ -57,10 +57,16 @@ def patient(disease="B-ALL", **facts):
 
 
 def infusion(day=0, targets="CD19", number=1, **more):
-    return {
-        "patient_id": "P1", "infusion_no": str(number), "day": "" if day is None else str(day),
-        "targets": targets,
-    } | INFUSION | more  # fmt: skip
+    return (
+        {
+            "patient_id": "P1",
+            "infusion_no": str(number),
+            "day": "" if day is None else str(day),
+            "targets": targets,
+        }
+        | INFUSION
+        | more
+    )
 
 
 def event(day, name, **more):
@@ -70,10 +76,18 @@ def event(day, name, **more):
 
 def lab(day, analyte, value, unit, specimen="PB", **more):
     more = {key: str(found) for key, found in more.items()}
-    return {
-        "patient_id": "P1", "day": str(day), "specimen": specimen, "analyte": analyte,
-        "unit": unit,
-    } | LAB | {"value": str(value)} | more  # fmt: skip
+    return (
+        {
+            "patient_id": "P1",
+            "day": str(day),
+            "specimen": specimen,
+            "analyte": analyte,
+            "unit": unit,
+        }
+        | LAB
+        | {"value": str(value)}
+        | more
+    )
 
 
 def value(day, measure, number, specimen="PB", *, target="", item="", status="QUANTIFIED", **more):

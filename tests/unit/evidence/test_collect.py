@@ -28,21 +28,46 @@ def one(tables=None, **history):
 
 def population(**columns):
     row = {
-        "panel": "b_cell_recovery", "population": "b cells", "role": "b_cells", "gate_path": "root/b",
-        "count": 60, "denominator": "lymphocytes", "denominator_count": 10_000, "fraction": 0.006,
-        "fraction_low": 0.0047, "fraction_high": 0.0077, "lod_fraction": 0.002, "lloq_fraction": 0.005,
-        "status": "QUANTIFIED", "cut_source": "CONTROL",
-    }  # fmt: skip
+        "panel": "b_cell_recovery",
+        "population": "b cells",
+        "role": "b_cells",
+        "gate_path": "root/b",
+        "count": 60,
+        "denominator": "lymphocytes",
+        "denominator_count": 10_000,
+        "fraction": 0.006,
+        "fraction_low": 0.0047,
+        "fraction_high": 0.0077,
+        "lod_fraction": 0.002,
+        "lloq_fraction": 0.005,
+        "status": "QUANTIFIED",
+        "cut_source": "CONTROL",
+    }
     return WHO | row | columns
 
 
 def variant(**columns):
     row = {
-        "assay": "dna", "gene": "CD19", "chrom": "16", "pos": 28932700, "ref": "A", "alt": "AT",
-        "hgvs_c": "c.300dup", "hgvs_p": "p.R100fs", "consequence": "frameshift", "tier": "T1",
-        "alt_fragments": 20, "depth": 100, "vaf": 0.2, "vaf_low": 0.13, "vaf_high": 0.29,
-        "detectable_vaf": 0.03, "known_from_day": 28, "status": "QUANTIFIED", "filter": "PASS",
-    }  # fmt: skip
+        "assay": "dna",
+        "gene": "CD19",
+        "chrom": "16",
+        "pos": 28932700,
+        "ref": "A",
+        "alt": "AT",
+        "hgvs_c": "c.300dup",
+        "hgvs_p": "p.R100fs",
+        "consequence": "frameshift",
+        "tier": "T1",
+        "alt_fragments": 20,
+        "depth": 100,
+        "vaf": 0.2,
+        "vaf_low": 0.13,
+        "vaf_high": 0.29,
+        "detectable_vaf": 0.03,
+        "known_from_day": 28,
+        "status": "QUANTIFIED",
+        "filter": "PASS",
+    }
     return WHO | row | columns
 
 
@@ -63,8 +88,12 @@ def test_a_role_and_its_denominator_name_the_measure(role, denominator, measure)
     frame = POPULATIONS.frame([population(role=role, denominator=denominator)])
     row = one({"populations": frame})
     assert (row["measure"], row["value"], row["limit"], row["count"], row["total"]) == (
-        measure, 0.006, 0.002, 60, 10_000,
-    )  # fmt: skip
+        measure,
+        0.006,
+        0.002,
+        60,
+        10_000,
+    )
 
 
 def test_a_role_of_another_denominator_is_no_measure():
@@ -104,8 +133,15 @@ def test_a_car_without_a_target_binds_what_the_infusion_in_force_binds():
 
 
 def test_a_failed_specimen_stays_as_a_row():
-    failed = population(status="FAILED", count=None, fraction=None, denominator_count=None,
-                        fraction_low=None, fraction_high=None, flags="clog")  # fmt: skip
+    failed = population(
+        status="FAILED",
+        count=None,
+        fraction=None,
+        denominator_count=None,
+        fraction_low=None,
+        fraction_high=None,
+        flags="clog",
+    )
     row = one({"populations": POPULATIONS.frame([failed])})
     assert (row["status"], row["flags"]) == ("FAILED", "clog")
     assert pd.isna(row["value"])
@@ -121,8 +157,15 @@ def test_a_specimen_without_any_row_is_not_lost():
         "control_for": "",
     }
     assert one(samples=[sample])["status"] == "NOT_ASSESSED"
-    check = {"sample_id": "S9", "patient_id": "P1", "day": 28, "assay": "flow", "check": "readable",
-             "verdict": "FAIL", "message": "truncated file"}  # fmt: skip
+    check = {
+        "sample_id": "S9",
+        "patient_id": "P1",
+        "day": 28,
+        "assay": "flow",
+        "check": "readable",
+        "verdict": "FAIL",
+        "message": "truncated file",
+    }
     row = one({"quality": QUALITY.frame([check])}, samples=[sample])
     assert (row["measure"], row["status"], row["flags"]) == ("specimen", "FAILED", "truncated file")
 
@@ -142,12 +185,17 @@ def test_a_control_is_no_specimen_of_the_patient():
 @pytest.mark.parametrize(
     ("gene", "tier", "measure"),
     [
-        ("CD19", "T1", "lof_variant_vaf"), ("CD19", "T2", "lof_variant_vaf"),
-        ("CD19", "T3", "uncertain_variant_vaf"), ("CD19", "T4", "uncertain_variant_vaf"),
-        ("TP53", "T1", "tp53_pathogenic_vaf"), ("TP53", "T3", "tp53_pathogenic_vaf"),
-        ("TP53", "T4", "uncertain_variant_vaf"), ("TP53", "POLYMORPHISM", None), ("CD19", "NONE", None),
+        ("CD19", "T1", "lof_variant_vaf"),
+        ("CD19", "T2", "lof_variant_vaf"),
+        ("CD19", "T3", "uncertain_variant_vaf"),
+        ("CD19", "T4", "uncertain_variant_vaf"),
+        ("TP53", "T1", "tp53_pathogenic_vaf"),
+        ("TP53", "T3", "tp53_pathogenic_vaf"),
+        ("TP53", "T4", "uncertain_variant_vaf"),
+        ("TP53", "POLYMORPHISM", None),
+        ("CD19", "NONE", None),
     ],
-)  # fmt: skip
+)
 def test_only_truncating_variants_are_a_loss_of_function(gene, tier, measure):
     frame = collected({"variants": VARIANTS.frame([variant(gene=gene, tier=tier)])})
     assert list(frame["measure"]) == ([measure] if measure else [])
@@ -161,10 +209,19 @@ def test_a_variant_keeps_the_day_from_which_it_was_known():
 
 def test_callability_is_the_row_of_all_exons_with_its_detectable_vaf():
     rows = [
-        WHO | {"assay": "dna", "gene": "CD19", "exon": exon, "cds_bases": 1671, "detectable_vaf": vaf,
-               "target_vaf": 0.02, "callable_fraction": 0.97, "status": "NOT_DETECTED"}
+        WHO
+        | {
+            "assay": "dna",
+            "gene": "CD19",
+            "exon": exon,
+            "cds_bases": 1671,
+            "detectable_vaf": vaf,
+            "target_vaf": 0.02,
+            "callable_fraction": 0.97,
+            "status": "NOT_DETECTED",
+        }
         for exon, vaf in (("2", 0.01), ("all", 0.019))
-    ]  # fmt: skip
+    ]
     row = one({"callability": CALLABILITY.frame(rows)})
     assert (row["measure"], row["value"], row["limit"]) == ("gene_callability", 0.97, 0.019)
 
@@ -179,16 +236,35 @@ def test_not_informative_is_not_the_absence_of_loss():
 
 
 def test_splicing_without_an_event_has_its_upper_limit_as_limit():
-    event = WHO | {"gene": "CD19", "event": "exon2_skipping", "event_fragments": 0, "canonical_fragments": 60.0,
-                   "event_fraction": 0.0, "event_fraction_low": 0.0, "event_fraction_high": 0.06, "status": "NOT_DETECTED"}  # fmt: skip
+    event = WHO | {
+        "gene": "CD19",
+        "event": "exon2_skipping",
+        "event_fragments": 0,
+        "canonical_fragments": 60.0,
+        "event_fraction": 0.0,
+        "event_fraction_low": 0.0,
+        "event_fraction_high": 0.06,
+        "status": "NOT_DETECTED",
+    }
     row = one({"splicing": SPLICING.frame([event])})
     assert (row["measure"], row["limit"], row["total"]) == ("exon2_skipping_fraction", 0.06, 60)
 
 
 def clone(name, **columns):
-    row = {"clone": name, "gene": "CD19", "basis": "genotype", "cells_listed": 500, "cells_covered": 200,
-           "cells_mutant": 20, "fraction": 0.1, "fraction_low": 0.07, "fraction_high": 0.15,
-           "detectable_fraction": 0.015, "known_from_day": 28, "status": "QUANTIFIED"}  # fmt: skip
+    row = {
+        "clone": name,
+        "gene": "CD19",
+        "basis": "genotype",
+        "cells_listed": 500,
+        "cells_covered": 200,
+        "cells_mutant": 20,
+        "fraction": 0.1,
+        "fraction_low": 0.07,
+        "fraction_high": 0.15,
+        "detectable_fraction": 0.015,
+        "known_from_day": 28,
+        "status": "QUANTIFIED",
+    }
     return WHO | row | columns
 
 
@@ -198,7 +274,7 @@ def clone(name, **columns):
 def test_a_clone_counts_if_its_variant_is_a_loss_of_function(name):
     tables = {"clones": CLONES.frame([clone(name)]), "variants": VARIANTS.frame([variant()])}
     frame = collected(tables).set_index("measure")
-    assert frame.at["mutant_cell_fraction", "status"] == "QUANTIFIED"
+    assert frame.loc["mutant_cell_fraction", "status"] == "QUANTIFIED"
     missense = {
         "clones": tables["clones"],
         "variants": VARIANTS.frame([variant(tier="T4", consequence="missense")]),
@@ -215,10 +291,20 @@ def test_a_clone_of_unknown_effect_is_no_loss():
 def population_of_cells(
     name, status, cells, share, identity="leukemic_b", detectable=0.03, **columns
 ):
-    row = {"population": name, "identity": identity, "identity_evidence": "label", "antigen": "CD19", "basis": "rna",
-           "reference": "normal_b", "cells": cells, "status": status, "fraction_of_leukemic": share,
-           "fraction_of_leukemic_low": share * 0.8, "fraction_of_leukemic_high": min(1.0, share * 1.2),
-           "detectable_fraction": detectable}  # fmt: skip
+    row = {
+        "population": name,
+        "identity": identity,
+        "identity_evidence": "label",
+        "antigen": "CD19",
+        "basis": "rna",
+        "reference": "normal_b",
+        "cells": cells,
+        "status": status,
+        "fraction_of_leukemic": share,
+        "fraction_of_leukemic_low": share * 0.8,
+        "fraction_of_leukemic_high": min(1.0, share * 1.2),
+        "detectable_fraction": detectable,
+    }
     return WHO | row | columns
 
 
@@ -258,8 +344,15 @@ def test_the_gene_of_cd20_becomes_the_antigen():
 
 def test_leukemic_and_myeloid_shares_of_the_cells():
     def cells(name, identity, number):
-        return WHO | {"population": name, "identity": identity, "identity_evidence": "genotype", "cells": number,
-                      "total_cells": 1000, "fraction": number / 1000, "status": "QUANTIFIED"}  # fmt: skip
+        return WHO | {
+            "population": name,
+            "identity": identity,
+            "identity_evidence": "genotype",
+            "cells": number,
+            "total_cells": 1000,
+            "fraction": number / 1000,
+            "status": "QUANTIFIED",
+        }
 
     frame = CELL_POPULATIONS.frame(
         [
@@ -274,8 +367,16 @@ def test_leukemic_and_myeloid_shares_of_the_cells():
 
 def test_ratios_are_those_of_cd7_and_cd5():
     def ratio(name, scope):
-        return WHO | {"ratio_name": name, "scope": scope, "numerator": "CD7+", "denominator": "CD5+", "ratio": 0.2,
-                      "numerator_count": 20, "denominator_count": 100, "status": "QUANTIFIED"}  # fmt: skip
+        return WHO | {
+            "ratio_name": name,
+            "scope": scope,
+            "numerator": "CD7+",
+            "denominator": "CD5+",
+            "ratio": 0.2,
+            "numerator_count": 20,
+            "denominator_count": 100,
+            "status": "QUANTIFIED",
+        }
 
     rows = [
         ratio("CD7+/CD5+", "all_t"),
@@ -337,9 +438,11 @@ def test_a_transgene_becomes_the_antigens_of_its_infusion():
     ]
     found = collected(labs=labs, infusions=infusions).set_index("sample_id")["target"]
     assert dict(found) == {
-        "labs:d90:PB:car_copies:tisa": "CD19", "labs:d90:PB:car_copies:m971": "CD22",
-        "labs:d90:PB:car_copies:CD5": "CD5", "labs:d90:PB:car_copies": "CD22",
-    }  # fmt: skip
+        "labs:d90:PB:car_copies:tisa": "CD19",
+        "labs:d90:PB:car_copies:m971": "CD22",
+        "labs:d90:PB:car_copies:CD5": "CD5",
+        "labs:d90:PB:car_copies": "CD22",
+    }
 
 
 def test_a_laboratory_row_keeps_its_name_when_other_rows_are_removed():

@@ -12,7 +12,7 @@ def with_row(**changes):
 
 def test_one_printed_ratio_points_the_wrong_way_and_is_not_displayed():
     assert evidence_base_findings(evidence_base())["orientation"] == ["EV041"]
-    assert evidence_base().set_index("id").at["EV041", "display"] == "no"
+    assert evidence_base().set_index("id").loc["EV041", "display"] == "no"
 
 
 def test_three_printed_percentages_contradict_their_counts():
@@ -50,9 +50,16 @@ def test_citations_to_complete_are_flagged():
         ("counts", {"numerator": 26, "denominator": 25}),
         ("citation", {"citation": "to_complete"}),
     ],
-    ids=["harm below 1", "protection above 1", "outside its limits", "number from memory",
-         "percentage against counts", "more than all", "citation"],
-)  # fmt: skip
+    ids=[
+        "harm below 1",
+        "protection above 1",
+        "outside its limits",
+        "number from memory",
+        "percentage against counts",
+        "more than all",
+        "citation",
+    ],
+)
 def test_a_planted_fault_is_found(check, changes):
     assert with_row(**changes)[check] == ["EV001"]
 

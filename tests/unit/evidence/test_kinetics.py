@@ -137,14 +137,20 @@ def test_what_was_never_quantified_cannot_be_lost():
 
 def test_flow_and_copies_are_never_mixed():
     rows = judged(
-        [car(10, 9000), value(12, "car_t_fraction", 0.4, target="CD19"), value(12, "car_t_per_ul", 300, target="CD19"),
-         value(12, "car_copies_per_genome", 0.2, target="CD19", stream="lab")],
+        [
+            car(10, 9000),
+            value(12, "car_t_fraction", 0.4, target="CD19"),
+            value(12, "car_t_per_ul", 300, target="CD19"),
+            value(12, "car_copies_per_genome", 0.2, target="CD19", stream="lab"),
+        ],
         landmarks=[28],
-    ).kinetics  # fmt: skip
+    ).kinetics
     assert {(row["measure"], row["unit"]) for row in rows} == {
-        ("car_copies", "copies/ug"), ("car_copies_per_genome", "copies/genome"),
-        ("car_t_fraction", "fraction"), ("car_t_per_ul", "cells/uL"),
-    }  # fmt: skip
+        ("car_copies", "copies/ug"),
+        ("car_copies_per_genome", "copies/genome"),
+        ("car_t_fraction", "fraction"),
+        ("car_t_per_ul", "cells/uL"),
+    }
     assert all(row["samples"] == 1 for row in rows)
 
 
@@ -165,10 +171,15 @@ def test_a_second_infusion_of_the_same_product_starts_a_new_curve():
 
 def test_an_earlier_car_that_expands_after_a_second_product_is_shown_with_its_rise():
     rows = judged(
-        [car(10, 9000), car(90, 100), car(112, 2000), value(112, "car_copies", 8000, target="CD22", stream="lab")],
+        [
+            car(10, 9000),
+            car(90, 100),
+            car(112, 2000),
+            value(112, "car_copies", 8000, target="CD22", stream="lab"),
+        ],
         infusions=[infusion(), infusion(100, "CD22", 2)],
         landmarks=[28],
-    ).kinetics  # fmt: skip
+    ).kinetics
     again = next(r for r in rows if r["infusion_no"] == 2 and r["target"] == "CD19")
     assert "20 times" in again["flags"]
     whole = next(r for r in rows if r["infusion_no"] == 1)
@@ -177,10 +188,13 @@ def test_an_earlier_car_that_expands_after_a_second_product_is_shown_with_its_ri
 
 def test_a_residual_first_car_is_named_at_the_second_infusion():
     rows = judged(
-        [value(90, "car_copies", 700, target="CD7", stream="lab"), value(110, "car_copies", 900, target="CD5", stream="lab")],
+        [
+            value(90, "car_copies", 700, target="CD7", stream="lab"),
+            value(110, "car_copies", 900, target="CD5", stream="lab"),
+        ],
         infusions=[infusion(targets="CD7"), infusion(100, "CD5", 2)],
         landmarks=[28],
-    ).kinetics  # fmt: skip
+    ).kinetics
     assert "residual CAR" in next(r for r in rows if r["target"] == "CD5")["flags"]
 
 
@@ -227,11 +241,21 @@ def test_simulated_losses_are_covered_by_their_interval():
             None,
         )
         evidence = [
-            car(day, height) if height >= 50
-            else value(day, "car_copies", height, target="CD19", stream="lab", status="DETECTED_BELOW_LLOQ", limit=10)
-            if height >= 10 else no_car(day)
+            car(day, height)
+            if height >= 50
+            else value(
+                day,
+                "car_copies",
+                height,
+                target="CD19",
+                stream="lab",
+                status="DETECTED_BELOW_LLOQ",
+                limit=10,
+            )
+            if height >= 10
+            else no_car(day)
             for day, height in zip(days, heights, strict=True)
-        ]  # fmt: skip
+        ]
         row = curve(evidence)
         if row["loss_status"] == "PRESENT":
             told += 1
@@ -241,7 +265,12 @@ def test_simulated_losses_are_covered_by_their_interval():
 
 
 def test_not_detected_twice_by_flow_and_copies_found_disagree():
-    evidence = [car(14, 9000), car(88, 300), value(14, "car_t_fraction", 0.3, target="CD19"),
-                absent(63, "car_t_fraction", 0.001, target="CD19"), absent(88, "car_t_fraction", 0.001, target="CD19")]  # fmt: skip
+    evidence = [
+        car(14, 9000),
+        car(88, 300),
+        value(14, "car_t_fraction", 0.3, target="CD19"),
+        absent(63, "car_t_fraction", 0.001, target="CD19"),
+        absent(88, "car_t_fraction", 0.001, target="CD19"),
+    ]
     rows = {row["measure"]: row["loss_status"] for row in judged(evidence).kinetics}
     assert rows == {"car_copies": "ABSENT", "car_t_fraction": "PRESENT"}

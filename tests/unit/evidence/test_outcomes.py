@@ -50,8 +50,11 @@ def test_ties_by_hand():
     assert [round(s.estimate, 6) for s in curves["a"]] == [0, 0.2, 0.5, 0.5]
     assert [round(s.estimate, 6) for s in curves["b"]] == [0, 0.2, 0.2, 0.2]
     assert [(s.day, s.at_risk, s.events, s.censored) for s in kaplan_meier(times)] == [
-        (0, 5, 0, 0), (2, 5, 2, 1), (4, 2, 1, 0), (5, 1, 0, 1),
-    ]  # fmt: skip
+        (0, 5, 0, 0),
+        (2, 5, 2, 1),
+        (4, 2, 1, 0),
+        (5, 1, 0, 1),
+    ]
 
 
 @pytest.mark.parametrize(
@@ -191,10 +194,14 @@ def test_without_a_dated_infusion_a_patient_is_left_out():
 
 def test_tables_keep_their_contracts_and_a_cohort_may_be_empty():
     cohort = [
-        course(event(28, "complete_remission"), event(100, "relapse", phenotype="antigen_negative"), event(150, "death")),
+        course(
+            event(28, "complete_remission"),
+            event(100, "relapse", phenotype="antigen_negative"),
+            event(150, "death"),
+        ),
         course(event(28, "complete_remission"), event(60, "hct"), days=(400,)),
         course(event(28, "no_remission"), event(90, "death")),
-    ]  # fmt: skip
+    ]
     survival = SURVIVAL.frame(survival_rows(cohort))
     incidence = INCIDENCE.frame(incidence_rows(cohort))
     assert set(incidence["cause"]) == set(CAUSES)
@@ -208,8 +215,8 @@ def test_tables_keep_their_contracts_and_a_cohort_may_be_empty():
 def test_ever_and_never_transplanted_are_not_compared_by_the_pipeline():
     """Patients who live long enough to be transplanted seem to live longer (immortal time).
 
-    With no effect at all, a naive split by `ever transplanted` shows a large one; our estimates do not
-    split by what happens later, so the two groups of a coin known on day 0 agree.
+    With no effect at all, a naive split by `ever transplanted` shows a large one; two groups of a
+    coin that is known on day 0 agree.
     """
     rng = np.random.default_rng(7)
     courses, coins, ever = [], [], []

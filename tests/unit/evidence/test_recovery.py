@@ -55,9 +55,13 @@ def test_aplasia_between_two_recovered_specimens_confirms_nothing():
 def test_rules_differ_where_definitions_differ():
     found = rows([*b_cells(63, 0.02, 30), *b_cells(88, 0.02, 30)])
     assert {name: row["status"] for name, row in found.items() if name.startswith("BCA")} == {
-        "BCA-CCHMC": "PRESENT", "BCA-MOFFITT": "NOT_APPLICABLE", "BCA-PRWCC": "NOT_APPLICABLE",
-        "BCA-FELIX20": "PRESENT", "BCA-ABS50": "ABSENT", "BCA-ELIANA": "ABSENT",
-    }  # fmt: skip
+        "BCA-CCHMC": "PRESENT",
+        "BCA-MOFFITT": "NOT_APPLICABLE",
+        "BCA-PRWCC": "NOT_APPLICABLE",
+        "BCA-FELIX20": "PRESENT",
+        "BCA-ABS50": "ABSENT",
+        "BCA-ELIANA": "ABSENT",
+    }
 
 
 def test_no_b_cells_among_too_few_cells_is_not_aplasia():
@@ -105,10 +109,12 @@ GATES = {
     "inotuzumab still given": ({"events": [event(30, "inotuzumab")]}, [], "inotuzumab"),
     "chemotherapy": ({"events": [event(60, "chemotherapy", end_day=64)]}, [], "chemotherapy"),
     "another CAR on B cells": (
-        {"infusions": [infusion(), infusion(20, "CD22", 2)]}, [], "also removes B cells",
+        {"infusions": [infusion(), infusion(20, "CD22", 2)]},
+        [],
+        "also removes B cells",
     ),
     "blasts": ({}, [value(85, "flow_mrd_fraction", 0.2, "BM")], "blasts"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("gate", GATES)

@@ -44,9 +44,16 @@ def test_the_minimum_set_of_negative_tests_gives_no_signal(mechanism):
 
 @pytest.mark.parametrize(
     ("mechanism", "dropped"),
-    [("M1", "b_cells"), ("M1", "car"), ("M2", "ngs"), ("M3", "ngs"), ("M3", "myeloid"),
-     ("M4", "flow"), ("M4", "cd7")],
-)  # fmt: skip
+    [
+        ("M1", "b_cells"),
+        ("M1", "car"),
+        ("M2", "ngs"),
+        ("M3", "ngs"),
+        ("M3", "myeloid"),
+        ("M4", "flow"),
+        ("M4", "cd7"),
+    ],
+)
 def test_one_test_less_is_not_assessable_and_named(mechanism, dropped):
     history, evidence = MINIMUM[mechanism]
     rest = [row for row in evidence if not row["measure"].startswith(dropped)]
@@ -114,9 +121,31 @@ def test_recovery_by_one_rule_only_is_conflicting():
 
 
 def test_below_the_limit_with_aplasia_is_not_a_lost_car():
-    evidence = [car(14, 9000), value(63, "car_copies", 30, target="CD19", stream="lab", lloq=50, limit=10, status="DETECTED_BELOW_LLOQ"),
-                value(88, "car_copies", 20, target="CD19", stream="lab", lloq=50, limit=10, status="DETECTED_BELOW_LLOQ"),
-                *aplasia(63), *aplasia(88)]  # fmt: skip
+    evidence = [
+        car(14, 9000),
+        value(
+            63,
+            "car_copies",
+            30,
+            target="CD19",
+            stream="lab",
+            lloq=50,
+            limit=10,
+            status="DETECTED_BELOW_LLOQ",
+        ),
+        value(
+            88,
+            "car_copies",
+            20,
+            target="CD19",
+            stream="lab",
+            lloq=50,
+            limit=10,
+            status="DETECTED_BELOW_LLOQ",
+        ),
+        *aplasia(63),
+        *aplasia(88),
+    ]
     assessed = judged(evidence)
     assert rule_at(assessed, "CAR_LOST_BEFORE_LM")["status"] == "ABSENT"
     assert rule_at(assessed, "CAR_BLQ_WITH_BCA")["status"] == "PRESENT"

@@ -1,4 +1,4 @@
-"""Every rule: found, not found, not tested, tested too long ago, and adequate tests that disagree."""
+"""Every rule: found, not found, not tested, tested too long ago, adequate tests that disagree."""
 
 import pytest
 from tests.unit.evidence.patients import (
@@ -19,8 +19,12 @@ from tests.unit.evidence.patients import (
 from tests.unit.evidence.patients import b_cells as some_b_cells
 
 POSITIVE, NEGATIVE, MISSING, STALE, CONFLICTING = (
-    "positive", "negative", "missing", "stale", "conflicting",
-)  # fmt: skip
+    "positive",
+    "negative",
+    "missing",
+    "stale",
+    "conflicting",
+)
 KMT2A = {"facts": patient(kmt2a_rearranged="yes")}
 T_ALL = {"facts": patient("T-ALL"), "infusions": [infusion(targets="CD7")]}
 NGS, FLOW = "ngs_mrd_fraction", "flow_mrd_fraction"
@@ -70,16 +74,29 @@ def callable_gene(day, gene="CD19", limit=0.02, **more):
 
 def spliced(day, measure, found):
     return value(
-        day, measure, found, "BM", target="CD19", stream="sequencing",
-        low=max(found - 0.05, 0), high=min(found + 0.05, 1),
-    )  # fmt: skip
+        day,
+        measure,
+        found,
+        "BM",
+        target="CD19",
+        stream="sequencing",
+        low=max(found - 0.05, 0),
+        high=min(found + 0.05, 1),
+    )
 
 
 def lost_cells(day, found=0.3, antigen="CD19", **more):
     return value(
-        day, "antigen_lost_cell_fraction", found, "BM", target=antigen, stream="singlecell",
-        low=found * 0.8, high=min(1, found * 1.2), **more,
-    )  # fmt: skip
+        day,
+        "antigen_lost_cell_fraction",
+        found,
+        "BM",
+        target=antigen,
+        stream="singlecell",
+        low=found * 0.8,
+        high=min(1, found * 1.2),
+        **more,
+    )
 
 
 def no_lost_cells(day, limit=0.02, antigen="CD19"):
@@ -115,11 +132,17 @@ CASES = {
         MISSING: ({}, [car(88, 900)], "NOT_ASSESSED"),
         STALE: ({}, [*recovered(28), *recovered(40)], "NOT_ASSESSED"),
         CONFLICTING: (
-            {}, [*some_b_cells(63, 0.02, 30), *some_b_cells(88, 0.02, 30)], "CONFLICTING",
+            {},
+            [*some_b_cells(63, 0.02, 30), *some_b_cells(88, 0.02, 30)],
+            "CONFLICTING",
         ),
     },
     ("M1", "CAR_LOST_BEFORE_LM"): {
-        POSITIVE: ({}, [car(14, 9000), no_car(63), no_car(88), *recovered(63), *recovered(88)], "PRESENT"),
+        POSITIVE: (
+            {},
+            [car(14, 9000), no_car(63), no_car(88), *recovered(63), *recovered(88)],
+            "PRESENT",
+        ),
         NEGATIVE: ({}, [car(14, 9000), car(88, 300)], "ABSENT"),
         MISSING: ({}, [*aplasia(88)], "NOT_ASSESSED"),
         STALE: ({}, [car(14, 9000), no_car(28), no_car(40)], "NOT_ASSESSED"),
@@ -132,7 +155,11 @@ CASES = {
         ),
     },
     ("M1", "HEMATOGONES_BACK"): {
-        POSITIVE: ({}, [value(85, "hematogones_fraction", 0.02, "BM", low=0.015, high=0.03)], "PRESENT"),
+        POSITIVE: (
+            {},
+            [value(85, "hematogones_fraction", 0.02, "BM", low=0.015, high=0.03)],
+            "PRESENT",
+        ),
         NEGATIVE: ({}, [absent(85, "hematogones_fraction", 0.0002, "BM")], "ABSENT"),
         MISSING: ({}, [*recovered(85)], "NOT_ASSESSED"),
         STALE: ({}, [value(30, "hematogones_fraction", 0.02, "BM")], "NOT_ASSESSED"),
@@ -144,7 +171,12 @@ CASES = {
         STALE: ({}, [no_car(40), *aplasia(28), *aplasia(40)], "NOT_ASSESSED"),
         CONFLICTING: (
             {},
-            [no_car(88), value(88, "car_t_fraction", 0.1, target="CD19"), *aplasia(63), *aplasia(88)],
+            [
+                no_car(88),
+                value(88, "car_t_fraction", 0.1, target="CD19"),
+                *aplasia(63),
+                *aplasia(88),
+            ],
             "CONFLICTING",
         ),
     },
@@ -159,7 +191,9 @@ CASES = {
         MISSING: ({}, [flow(85)], "NOT_ASSESSED"),
         STALE: ({}, [ngs(28)], "NOT_ASSESSED"),
         CONFLICTING: (
-            {}, [no_ngs(85), value(85, NGS, 2e-5, "BM", sample_id="other")], "CONFLICTING",
+            {},
+            [no_ngs(85), value(85, NGS, 2e-5, "BM", sample_id="other")],
+            "CONFLICTING",
         ),
     },
     ("M1", "ANTIGEN_POSITIVE_MRD"): {
@@ -209,10 +243,22 @@ CASES = {
         STALE: ({}, [callable_gene(28)], "NOT_ASSESSED"),
     },
     ("M2", "CD19_LOH"): {
-        POSITIVE: ({}, [value(85, "loh", 1.0, "BM", target="CD19", stream="sequencing")], "PRESENT"),
+        POSITIVE: (
+            {},
+            [value(85, "loh", 1.0, "BM", target="CD19", stream="sequencing")],
+            "PRESENT",
+        ),
         NEGATIVE: ({}, [value(85, "loh", 0.0, "BM", target="CD19", stream="sequencing")], "ABSENT"),
-        MISSING: ({}, [value(85, "loh", 1.0, "BM", target="TP53", stream="sequencing")], "NOT_ASSESSED"),
-        STALE: ({}, [value(28, "loh", 0.0, "BM", target="CD19", stream="sequencing")], "NOT_ASSESSED"),
+        MISSING: (
+            {},
+            [value(85, "loh", 1.0, "BM", target="TP53", stream="sequencing")],
+            "NOT_ASSESSED",
+        ),
+        STALE: (
+            {},
+            [value(28, "loh", 0.0, "BM", target="CD19", stream="sequencing")],
+            "NOT_ASSESSED",
+        ),
     },
     ("M2", "UNCERTAIN_VARIANT"): {
         POSITIVE: ({}, [variant(85, "uncertain_variant_vaf")], "PRESENT"),
@@ -234,16 +280,26 @@ CASES = {
     ("M2", "CD19_DIM_FRACTION"): {
         POSITIVE: (
             {},
-            [value(85, "cd19_dim_fraction", 0.4, "BM", target=c, stream="lab") for c in ("FMC63", "J3-119")],
+            [
+                value(85, "cd19_dim_fraction", 0.4, "BM", target=c, stream="lab")
+                for c in ("FMC63", "J3-119")
+            ],
             "PRESENT",
         ),
         NEGATIVE: (
             {},
-            [absent(85, "cd19_dim_fraction", 0.01, "BM", target=c, stream="lab") for c in ("FMC63", "J3-119")],
+            [
+                absent(85, "cd19_dim_fraction", 0.01, "BM", target=c, stream="lab")
+                for c in ("FMC63", "J3-119")
+            ],
             "ABSENT",
         ),
         MISSING: ({}, [], "NOT_ASSESSED"),
-        STALE: ({}, [value(28, "cd19_dim_fraction", 0.4, "BM", target="FMC63", stream="lab")], "NOT_ASSESSED"),
+        STALE: (
+            {},
+            [value(28, "cd19_dim_fraction", 0.4, "BM", target="FMC63", stream="lab")],
+            "NOT_ASSESSED",
+        ),
         CONFLICTING: (
             {},
             [
@@ -277,7 +333,9 @@ CASES = {
         MISSING: (KMT2A, [], "NOT_ASSESSED"),
         STALE: (KMT2A, [ngs(28)], "NOT_ASSESSED"),
         CONFLICTING: (
-            KMT2A, [no_ngs(85), value(85, NGS, 2e-5, "BM", sample_id="other")], "CONFLICTING",
+            KMT2A,
+            [no_ngs(85), value(85, NGS, 2e-5, "BM", sample_id="other")],
+            "CONFLICTING",
         ),
     },
     ("M3", "FUSION_MRD_POS"): {
@@ -287,33 +345,63 @@ CASES = {
         STALE: (KMT2A, [fusion(28)], "NOT_ASSESSED"),
         CONFLICTING: (
             KMT2A,
-            [value(85, "fusion_transcript", 1e-3, "BM"), absent(85, "fusion_transcript", 1e-5, "BM", stream="lab", sample_id="other")],
+            [
+                value(85, "fusion_transcript", 1e-3, "BM"),
+                absent(85, "fusion_transcript", 1e-5, "BM", stream="lab", sample_id="other"),
+            ],
             "CONFLICTING",
         ),
     },
     ("M3", "MYELOID_BLASTS_SHARED_CLONE"): {
         POSITIVE: (KMT2A, [myeloid(85), shared(85)], "PRESENT"),
-        NEGATIVE: (KMT2A, [absent(85, "myeloid_blast_fraction", 0.001, "BM"), shared(85)], "ABSENT"),
+        NEGATIVE: (
+            KMT2A,
+            [absent(85, "myeloid_blast_fraction", 0.001, "BM"), shared(85)],
+            "ABSENT",
+        ),
         MISSING: (KMT2A, [shared(85)], "NOT_ASSESSED"),
         STALE: (KMT2A, [myeloid(28), shared(28)], "NOT_ASSESSED"),
         CONFLICTING: (KMT2A, [myeloid(85), shared(85, 0.0)], "CONFLICTING"),
     },
     ("M3", "MYELOID_LEUKEMIC_CELLS"): {
-        POSITIVE: (KMT2A, [value(85, "myeloid_leukemic_cell_fraction", 0.2, "BM", stream="singlecell")], "PRESENT"),
-        NEGATIVE: (KMT2A, [absent(85, "myeloid_leukemic_cell_fraction", 0.001, "BM", stream="singlecell")], "ABSENT"),
+        POSITIVE: (
+            KMT2A,
+            [value(85, "myeloid_leukemic_cell_fraction", 0.2, "BM", stream="singlecell")],
+            "PRESENT",
+        ),
+        NEGATIVE: (
+            KMT2A,
+            [absent(85, "myeloid_leukemic_cell_fraction", 0.001, "BM", stream="singlecell")],
+            "ABSENT",
+        ),
         MISSING: (KMT2A, [], "NOT_ASSESSED"),
-        STALE: (KMT2A, [value(28, "myeloid_leukemic_cell_fraction", 0.2, "BM", stream="singlecell")], "NOT_ASSESSED"),
+        STALE: (
+            KMT2A,
+            [value(28, "myeloid_leukemic_cell_fraction", 0.2, "BM", stream="singlecell")],
+            "NOT_ASSESSED",
+        ),
     },
     ("M4", "CD7_NEG_BLAST_DURING_CAR7"): {
         POSITIVE: (
             T_ALL,
             [value(85, "car_t_fraction", 0.2, target="CD7")]
-            + [negative_blasts(85, antigen="CD7", item=clone, stream="lab") for clone in ("M-T701", "cytoplasmic")],
+            + [
+                negative_blasts(85, antigen="CD7", item=clone, stream="lab")
+                for clone in ("M-T701", "cytoplasmic")
+            ],
             "PRESENT",
         ),
-        NEGATIVE: (T_ALL, [value(85, "car_t_fraction", 0.2, target="CD7"), antigen_kept(85, "CD7")], "ABSENT"),
+        NEGATIVE: (
+            T_ALL,
+            [value(85, "car_t_fraction", 0.2, target="CD7"), antigen_kept(85, "CD7")],
+            "ABSENT",
+        ),
         MISSING: (T_ALL, [value(85, "car_t_fraction", 0.2, target="CD7")], "NOT_ASSESSED"),
-        STALE: (T_ALL, [value(28, "car_t_fraction", 0.2, target="CD7"), negative_blasts(28, antigen="CD7")], "NOT_ASSESSED"),
+        STALE: (
+            T_ALL,
+            [value(28, "car_t_fraction", 0.2, target="CD7"), negative_blasts(28, antigen="CD7")],
+            "NOT_ASSESSED",
+        ),
         CONFLICTING: (
             T_ALL,
             [
@@ -327,7 +415,10 @@ CASES = {
     ("M4", "TARGET_NEG_T_BLASTS"): {
         POSITIVE: (
             T_ALL,
-            [negative_blasts(85, antigen="CD7", item=clone, stream="lab") for clone in ("M-T701", "cytoplasmic")],
+            [
+                negative_blasts(85, antigen="CD7", item=clone, stream="lab")
+                for clone in ("M-T701", "cytoplasmic")
+            ],
             "PRESENT",
         ),
         NEGATIVE: (T_ALL, [antigen_kept(85, "CD7")], "ABSENT"),
@@ -335,7 +426,10 @@ CASES = {
         STALE: (T_ALL, [negative_blasts(28, antigen="CD7")], "NOT_ASSESSED"),
         CONFLICTING: (
             T_ALL,
-            [negative_blasts(85, antigen="CD7", item="M-T701"), antigen_kept(85, "CD7", item="cy", sample_id="other")],
+            [
+                negative_blasts(85, antigen="CD7", item="M-T701"),
+                antigen_kept(85, "CD7", item="cy", sample_id="other"),
+            ],
             "CONFLICTING",
         ),
     },
@@ -351,13 +445,29 @@ CASES = {
         ),
     },
     ("M6", "TCELL_APLASIA_WITH_VIREMIA"): {
-        POSITIVE: (T_ALL, [value(85, "cd4_t_per_ul", 40), value(85, "virus_copies", 5000, target="EBV")], "PRESENT"),
-        NEGATIVE: (T_ALL, [value(85, "cd4_t_per_ul", 400), value(85, "virus_copies", 5000, target="EBV")], "ABSENT"),
+        POSITIVE: (
+            T_ALL,
+            [value(85, "cd4_t_per_ul", 40), value(85, "virus_copies", 5000, target="EBV")],
+            "PRESENT",
+        ),
+        NEGATIVE: (
+            T_ALL,
+            [value(85, "cd4_t_per_ul", 400), value(85, "virus_copies", 5000, target="EBV")],
+            "ABSENT",
+        ),
         MISSING: (T_ALL, [value(85, "cd4_t_per_ul", 40)], "NOT_ASSESSED"),
-        STALE: (T_ALL, [value(28, "cd4_t_per_ul", 40), value(28, "virus_copies", 5000, target="EBV")], "NOT_ASSESSED"),
+        STALE: (
+            T_ALL,
+            [value(28, "cd4_t_per_ul", 40), value(28, "virus_copies", 5000, target="EBV")],
+            "NOT_ASSESSED",
+        ),
     },
     ("M7", "EXTRAMEDULLARY_EVENT"): {
-        POSITIVE: ({"events": [event(80, "extramedullary_relapse", site="extramedullary")]}, [], "PRESENT"),
+        POSITIVE: (
+            {"events": [event(80, "extramedullary_relapse", site="extramedullary")]},
+            [],
+            "PRESENT",
+        ),
         NEGATIVE: ({"events": [event(80, "infection")]}, [], "NOT_ASSESSED"),
         MISSING: ({}, [], "NOT_ASSESSED"),
     },
@@ -370,27 +480,53 @@ CASES = {
     ("M7", "EXTRAMEDULLARY_NOT_CLEARED"): {
         POSITIVE: ({"facts": patient(extramedullary="yes")}, [], "INDETERMINATE"),
         NEGATIVE: (
-            {"facts": patient(extramedullary="yes"), "events": [event(60, "extramedullary_cleared")]},
-            [], "ABSENT",
+            {
+                "facts": patient(extramedullary="yes"),
+                "events": [event(60, "extramedullary_cleared")],
+            },
+            [],
+            "ABSENT",
         ),
         MISSING: ({}, [], "NOT_ASSESSED"),
     },
-}  # fmt: skip
+}
 CASES["M2", "NGS_MRD_POS"] = CASES["M1", "NGS_MRD_POS"]
 
 BASELINE = "a fact from before the infusion does not expire and has one source"
 ONE_SOURCE = "each finding is its own; another specimen without it does not contradict it"
 EXEMPT = {
-    **{(rule, case): BASELINE for case in (STALE, CONFLICTING) for rule in (
-        "BURDEN_LOW_PRE_LD", "BURDEN_HIGH_PRE_LD", "BLASTS_HIGH_PRE_LD", "BLINA_NONRESPONSE",
-        "KMT2A_R_OR_MPAL", "EXTRAMEDULLARY_EVENT", "EXTRAMEDULLARY_NOT_CLEARED")},
-    **{(rule, CONFLICTING): ONE_SOURCE for rule in (
-        "HEMATOGONES_BACK", "CD19_LOF_VARIANT", "CD19_LOH", "EXON2_SKIPPING", "INTRON2_RETENTION",
-        "EXON56_SKIPPING", "ANTIGEN_LOST_CELLS", "MYELOID_LEUKEMIC_CELLS", "CSF_OR_TISSUE_BLASTS",
-        "UNCERTAIN_VARIANT", "TCELL_APLASIA_WITH_VIREMIA")},
+    **{
+        (rule, case): BASELINE
+        for case in (STALE, CONFLICTING)
+        for rule in (
+            "BURDEN_LOW_PRE_LD",
+            "BURDEN_HIGH_PRE_LD",
+            "BLASTS_HIGH_PRE_LD",
+            "BLINA_NONRESPONSE",
+            "KMT2A_R_OR_MPAL",
+            "EXTRAMEDULLARY_EVENT",
+            "EXTRAMEDULLARY_NOT_CLEARED",
+        )
+    },
+    **{
+        (rule, CONFLICTING): ONE_SOURCE
+        for rule in (
+            "HEMATOGONES_BACK",
+            "CD19_LOF_VARIANT",
+            "CD19_LOH",
+            "EXON2_SKIPPING",
+            "INTRON2_RETENTION",
+            "EXON56_SKIPPING",
+            "ANTIGEN_LOST_CELLS",
+            "MYELOID_LEUKEMIC_CELLS",
+            "CSF_OR_TISSUE_BLASTS",
+            "UNCERTAIN_VARIANT",
+            "TCELL_APLASIA_WITH_VIREMIA",
+        )
+    },
     ("UNCERTAIN_VARIANT", NEGATIVE): "shown only where found",
     ("UNCERTAIN_VARIANT", STALE): "shown only where found",
-}  # fmt: skip
+}
 EACH = [
     pytest.param(mechanism, rule, *case, id=f"{mechanism} {rule} {name}")
     for (mechanism, rule), cases in CASES.items()

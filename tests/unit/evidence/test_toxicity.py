@@ -45,11 +45,16 @@ def test_icans_by_ice_while_awake(ice, grade):
 @pytest.mark.parametrize(
     ("component", "finding", "grade"),
     [
-        ("consciousness", "voice", 2), ("consciousness", "touch", 3), ("consciousness", "unarousable", 4),
-        ("seizure", "resolved", 3), ("seizure", "prolonged", 4), ("motor", "deep_focal", 4),
-        ("edema", "focal", 3), ("edema", "diffuse", 4),
+        ("consciousness", "voice", 2),
+        ("consciousness", "touch", 3),
+        ("consciousness", "unarousable", 4),
+        ("seizure", "resolved", 3),
+        ("seizure", "prolonged", 4),
+        ("motor", "deep_focal", 4),
+        ("edema", "focal", 3),
+        ("edema", "diffuse", 4),
     ],
-)  # fmt: skip
+)
 def test_the_worst_component_decides(component, finding, grade):
     calm = {"consciousness": "awake", "seizure": "none", "motor": "none", "edema": "none"}
     assert icans_grade(ice=10, **calm | {component: finding}).grade == grade
