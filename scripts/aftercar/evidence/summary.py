@@ -69,11 +69,18 @@ def _worst(rows: list[dict[str, object]], mechanism: str) -> str:
 
 
 def _last_value(timeline: Timeline, measures: tuple[str, ...]) -> str:
-    """Return the latest usable blood value of the first measure that has one on the latest day."""
+    """Return the latest usable blood value of the first measure that has one on the latest day.
+
+    A CAR-T value counts only for an antigen that an infusion of this patient targets.
+    """
+    targets = {target for infusion in timeline.infusions for target in infusion.targets}
     usable = [
         value
         for value in timeline.values
-        if value.measure in measures and value.specimen == "PB" and value.status not in UNUSABLE
+        if value.measure in measures
+        and value.specimen == "PB"
+        and value.status not in UNUSABLE
+        and (not value.target or targets & set(value.target.split(";")))
     ]
     if not usable:
         return "not assessed"

@@ -43,3 +43,8 @@ def test_last_values_and_outcome_carry_their_day():
     assert row["b_cells_last"].endswith("day 85")
     assert row["outcome"] == "hct on day 120; relapse (antigen_negative, CD19) on day 200"
     assert row["last_day"] == 200
+
+
+def test_a_car_that_was_never_given_is_not_the_last_car_value():
+    other = value(95, "car_t_per_ul", None, target="CD5", status="NOT_DETECTED", limit=2.0)
+    assert "CD19" in summary([car(88, 900), other])["car_t_last"]
