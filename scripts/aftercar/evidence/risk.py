@@ -30,7 +30,7 @@ class DueTest(NamedTuple):
 def risk_rows(
     patient_id: str, rulebook: Rulebook, view: View, standing: Standing, results: list[Result]
 ) -> list[dict[str, object]]:
-    """Return rows of RISK for every mechanism at one landmark (M1, M2, M4, M5: per target antigen)."""
+    """Return rows of RISK for every mechanism at one landmark (M1, M2, M4, M5: per target)."""
     rows = []
     for mechanism in rulebook.mechanisms.values():
         mine = [r for r in results if r.rule.mechanism == mechanism.name]
