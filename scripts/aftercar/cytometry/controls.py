@@ -86,8 +86,12 @@ def _one_cut(
             number = 0 if mask is None else int(mask.sum())
             return {}, f"only {number} events in {rule.within}"
         events = folds[mask]
-        place, background = control_cut(events, control_quantile, placement)
+        place, background, doubt = control_cut(events, control_quantile, placement)
         value, flags = scale.back(place), ["unstained: no spread by other stains"] * unstained
+        if doubt:
+            flags.append(
+                "a population beyond a valley was left out: is the tube really without it?"
+            )
         needed = 10 / (1 - control_quantile)
         if len(events) < needed:
             flags.append(f"{len(events)} events for a quantile of {control_quantile:g}")

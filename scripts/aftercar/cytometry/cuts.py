@@ -124,20 +124,20 @@ def reference_cut(rule: CutRule, reference: Reference, control_quantile: float) 
 
 def control_cut(
     events: np.ndarray, control_quantile: float, placement: dict
-) -> tuple[float, float]:
-    """Return the cut in e-folds that a control without the stain places, and its background.
+) -> tuple[float, float, bool]:
+    """Return the cut in e-folds that a control without the stain places, its background, and doubt.
 
-    The larger of the configured quantile and its normal equivalent, after events more than five
-    spreads above the centre were left out: a few true positives must not push the cut up.
+    The larger of the configured quantile and its normal equivalent. A tube without the stain holds
+    no positives: its tail is background, however long. Where a population of its own lies beyond
+    a valley, it is left out and the third value is True: the control may be mislabelled.
     """
     shape = population(events, peak_height=placement["peak_height"])
     spread = spread_upwards(shape)
-    clean = events[events < shape.centre + 5 * spread]
-    cut = max(
-        float(np.quantile(clean, control_quantile)),
-        shape.centre + normal_spreads(control_quantile) * spread,
-    )
-    return cut, float((events >= cut).mean())
+    beyond = shape.centre + normal_spreads(control_quantile) * spread
+    valley, _ = guarded_valley(events, beyond, float(events.max()), **valley_rules(placement))
+    clean = events if valley is None else events[events < valley]
+    cut = max(float(np.quantile(clean, control_quantile)), beyond)
+    return cut, float((events >= cut).mean()), valley is not None
 
 
 def fit_control(

@@ -102,7 +102,7 @@ def _sample(fcs_path: Path):
 
     try:
         return Sample(str(fcs_path), sample_id="specimen", use_flowjo_labels=True)
-    except (FlowIOException, ValueError, KeyError, TypeError) as error:
+    except (FlowIOException, ValueError, LookupError, TypeError, AttributeError, OSError) as error:
         raise UnusableWorkspace(
             f"the FCS file cannot be opened for the workspace ({type(error).__name__}); export it "
             "as FCS 3.1, or leave column workspace empty to use a template"
@@ -119,15 +119,27 @@ def _apply(strategy, sample, stored: dict[tuple[str, ...], int]) -> list[Workspa
         results = strategy.gate_sample(sample)
         found = []
         for name, path in gates:
+            if _is_container(strategy, name, path):
+                continue
             full = (*path[1:], name)
             mask = results.get_gate_membership(name, path)
             found.append(WorkspaceGate(full, np.asarray(mask), stored.get(full)))
-    except (FlowKitException, KeyError, ValueError, IndexError, TypeError) as error:
+    except (FlowKitException, LookupError, ValueError, TypeError, AttributeError) as error:
         raise UnusableWorkspace(
             f"a gate of the workspace needs a channel, compensation or axis that the FCS file does "
             f"not have ({type(error).__name__}); no event was counted"
         ) from None
     return sorted(found, key=lambda gate: (len(gate.path), gate.path))
+
+
+def _is_container(strategy, name: str, path: tuple[str, ...]) -> bool:
+    """Whether a gate only holds quadrants, which are gates of their own."""
+    from flowkit.exceptions import QuadrantReferenceError
+
+    try:
+        return hasattr(strategy.get_gate(name, path), "quadrants")
+    except QuadrantReferenceError:  # one of the quadrants
+        return False
 
 
 def _stored_counts(tree: ElementTree.Element, sample: str) -> dict[tuple[str, ...], int]:

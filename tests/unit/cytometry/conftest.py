@@ -1,4 +1,4 @@
-"""Small tubes drawn from first principles: populations as log-normal stains on a noisy background."""
+"""Small tubes drawn from first principles: log-normal stains on a noisy background."""
 
 import numpy as np
 import pytest

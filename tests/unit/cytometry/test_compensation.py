@@ -30,9 +30,14 @@ def test_true_signals_come_back_and_those_of_the_transposed_matrix_do_not():
 
 @pytest.mark.parametrize(
     "names",
-    [["C-A", "A-A", "B-A"], ["4", "2", "3"], ["FJComp-C-A", "Comp-A-A", "B-A"], ["c-a", "a-a", "b-a"]],
+    [
+        ["C-A", "A-A", "B-A"],
+        ["4", "2", "3"],
+        ["FJComp-C-A", "Comp-A-A", "B-A"],
+        ["c-a", "a-a", "b-a"],
+    ],
     ids=["other order", "channel numbers", "prefixes", "lower case"],
-)  # fmt: skip
+)
 def test_detectors_are_found_by_name_number_or_prefixed_name(names):
     assert parse_spill(text(np.eye(3), names), NAMES).index == (3, 1, 2)
 

@@ -17,8 +17,16 @@ LIMITS = Limits(lod_events=20, lloq_events=50, minimum_denominator_events=1000)
 
 @pytest.mark.parametrize(
     ("blank", "lob", "needed"),
-    [(0, 0, 3.0), (0.5, 2, 6.3), (1, 3, 7.8), (2, 5, 10.5), (5, 9, 15.7), (10, 15, 23), (40, 51, 64)],
-)  # fmt: skip
+    [
+        (0, 0, 3.0),
+        (0.5, 2, 6.3),
+        (1, 3, 7.8),
+        (2, 5, 10.5),
+        (5, 9, 15.7),
+        (10, 15, 23),
+        (40, 51, 64),
+    ],
+)
 def test_limit_of_blank_and_detectable_mean_are_those_of_poisson_tables(blank, lob, needed):
     assert limit_of_blank(blank) == lob
     assert detectable_mean(lob) == pytest.approx(needed, abs=0.5 if needed > 20 else 0.05)

@@ -43,9 +43,7 @@ def test_other_names_of_a_marker_are_understood(templates, old, new, marker):
 
 
 def test_swapped_detectors_are_followed_by_marker(templates):
-    swapped = changed(("FL1-A", "CD3 FITC"), ("FL1-A", "CD7 PE"))[:3] + [
-        ("FL2-A", "CD3 FITC"), *T_LINEAGE[4:]
-    ]  # fmt: skip
+    swapped = [*T_LINEAGE[:2], ("FL1-A", "CD7 PE"), ("FL2-A", "CD3 FITC"), *T_LINEAGE[4:]]
     found = map_panel(swapped, templates["t_lineage"].source).channel
     assert (found["CD7"], found["CD3"]) == (2, 3)
 

@@ -1,4 +1,4 @@
-"""Clogs, margins, debris, doublets and dead cells are found, and nothing is cut for the sake of it."""
+"""Clogs, margins, debris, doublets and dead cells are found; one population is never cut."""
 
 import numpy as np
 import pytest

@@ -184,7 +184,7 @@ def test_a_stain_minus_one_tube_places_the_cut_of_its_batch_only(draw, templates
     assert (car["source"], car["control_sample_id"]) == ("CONTROL", "F1")
     assert set(rows[rows["marker"] != "CAR"]["source"]) == {"NONE"}
     QUALITY.frame(quality)
-    specimen, truth = draw(BLOOD | {"car8": 200}, CAR_PANEL, seed=11)
+    specimen, _ = draw(BLOOD | {"car8": 200}, CAR_PANEL, seed=11)
     table = {
         batch: gated(
             specimen, "car_t_persistence", templates, settings, cuts=rows.to_dict("records"),

@@ -295,7 +295,6 @@ def test_a_damaged_file_is_read_or_refused_but_never_crashes(tmp_path_factory, e
     path.write_bytes(bytes(content[:length]))
     try:
         sets = read_data_sets(path)
-    except UnreadableFile as refusal:
-        assert str(refusal)
+    except UnreadableFile:
         return
     assert all(np.isfinite(one.values).all() for one in sets)
