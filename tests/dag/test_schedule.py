@@ -70,3 +70,16 @@ def test_there_are_few_jobs_per_patient(workdir):
     _, said = snakemake(workdir, "--dry-run")
     jobs = int(re.search(r"^total\s+(\d+)", said, re.MULTILINE).group(1))
     assert jobs <= 6 * 12 + 15
+
+
+def rule_edges(workdir):
+    """Pairs (rule, rule that uses what it made) of the demo."""
+    _, said = snakemake(workdir, "--rulegraph", "mermaid-js")
+    names = dict(re.findall(r"(id\d+)\[(\w+)\]", said))
+    pairs = re.findall(r"(id\d+) --> (id\d+)", said)
+    return {(names[a], names[b]) for a, b in pairs if names[b] != "all"}
+
+
+def test_the_readme_shows_the_rule_graph_as_it_is(root, workdir):
+    shown = re.search(r"```mermaid\n(.*?)```", (root / "README.md").read_text(), re.DOTALL).group(1)
+    assert set(re.findall(r"(\w+) --> (\w+)", shown)) == rule_edges(workdir)

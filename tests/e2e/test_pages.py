@@ -68,5 +68,5 @@ def test_the_readme_prints_what_the_demo_prints(finished):
     import runpy
 
     risk = pd.read_csv(finished / "results/risk/relapse_risk.tsv", sep="\t", keep_default_na=False)
-    excerpt = runpy.run_path(str(ROOT / "tests/demo/show_results.py"))["excerpt"](risk, 8)
+    excerpt = runpy.run_path(str(ROOT / "tests/demo/show_results.py"))["excerpt"](risk, 12)
     assert excerpt in (ROOT / "README.md").read_text(), excerpt
