@@ -14,8 +14,9 @@ from aftercar.sequencing.genes import ReferenceWindow
 SUBSTITUTION_PRIOR = np.array([1e-3, 1e-3, 2e-4])
 PRIOR_FRAGMENTS = 20_000
 INDEL_PRIOR = {1: 5e-5, 2: 1e-4, 4: 3e-4, 6: 1e-3}  # by length of the run: 1, 2-3, 4-5, 6 or more
-# Runs differ from each other: least correlation of errors by length of the run (a convention).
-INDEL_DISPERSION = {1: 0.0, 2: 0.0, 4: 2e-4, 6: 4e-4}
+# Runs differ from each other: squared coefficient of variation of the error rate between runs, by
+# length of the run (a convention).
+INDEL_VARIATION = {1: 0.0, 2: 0.0, 4: 0.5, 6: 0.4}
 # Slips of the polymerase go both ways: the other changes of length at a run count as its own
 # background, against an expectation worth this many fragments.
 RUN_PRIOR_FRAGMENTS = 1000
@@ -80,7 +81,7 @@ class ErrorModel:
             )
             rate = (slips + rate * RUN_PRIOR_FRAGMENTS) / (depth + RUN_PRIOR_FRAGMENTS)
             rate = max(rate, SMALLEST_RATE)
-        return rate, max(self.dispersion, INDEL_DISPERSION[kind])
+        return rate, max(self.dispersion, INDEL_VARIATION[kind] * rate)
 
 
 def _shrunk(errors: np.ndarray, total: np.ndarray, prior: np.ndarray) -> np.ndarray:

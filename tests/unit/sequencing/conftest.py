@@ -15,8 +15,12 @@ CONTIG = "chr16"
 CONTIG_LENGTH = 40_000_000
 
 
-def edited(reference, first, variants):
-    """Haplotype with all variants, and for each of its bases the reference position or -1."""
+def edited(reference, first, variants, spread=False):
+    """Haplotype with all variants, and for each of its bases the reference position or -1.
+
+    With `spread` the new bases are aligned to both ends of what they replace, as aligners do that
+    prefer mismatches to a second gap.
+    """
     pieces, where, at = [], [], first
     for pos, ref, alt in sorted(variants):
         assert reference[pos - first : pos - first + len(ref)] == ref
@@ -27,7 +31,12 @@ def edited(reference, first, variants):
             shared += 1
         pieces.append(alt)
         same = len(alt) if len(ref) == len(alt) else shared
-        where += [pos + i if i < same else -1 for i in range(len(alt))]
+        if spread:
+            half = len(alt) // 2
+            where += [*range(pos, pos + half)]
+            where += [*range(pos + len(ref) - (len(alt) - half), pos + len(ref))]
+        else:
+            where += [pos + i if i < same else -1 for i in range(len(alt))]
         at = pos + len(ref)
     pieces.append(reference[at - first :])
     where += range(at, first + len(reference))
@@ -174,13 +183,15 @@ def models():
 def specimen_bam(tmp_path):
     """Write a BAM of clones: {vaf: variants}; the rest is the reference."""
 
-    def make(reference, first, clones, *, depth, span, seed=1, name="reads.bam", **options):
+    def make(
+        reference, first, clones, *, depth, span, seed=1, name="reads.bam", spread=False, **options
+    ):
         rng = np.random.default_rng(seed)
         fragments = round(depth * (span[1] - span[0] + 300) / 300)
         shares = {(): 1 - sum(vaf for _, vaf in clones)} | {tuple(v): vaf for v, vaf in clones}
         reads, number = [], 0
         for variants, share in shares.items():
-            haplotype, where = edited(reference, first, variants)
+            haplotype, where = edited(reference, first, variants, spread)
             count = round(fragments * share)
             drawn = draw_reads(rng, haplotype, where, count, span=span, **options)
             reads += [(f"f{number + fragment}", read) for fragment, read in drawn]

@@ -155,3 +155,40 @@ def test_more_fragments_never_make_the_limit_much_worse(depth, more):
 
 def test_without_enough_fragments_no_limit_is_stated():
     assert np.isnan(detectable_fraction(np.array([0, 3]), np.array([1e-3]), 1e-4, 1e-6, 4)).all()
+
+
+def test_a_replacement_that_the_aligner_spread_over_mismatches_and_a_gap_is_one_call(specimen_bam):
+    variant = PLANTED["thirty-two bases by six"]
+    path = specimen_bam(REFERENCE, FIRST, [([variant], 0.1)], depth=500, span=SPAN, spread=True)
+    assert [c.allele for c in called(path).found] == [Allele(*variant)]
+
+
+def test_the_fraction_of_a_long_deletion_is_not_diluted_by_reads_inside_it(specimen_bam):
+    variant = PLANTED["sixty bases lost"]
+    path = specimen_bam(REFERENCE, FIRST, [([variant], 0.4)], depth=1500, span=SPAN)
+    (found,) = called(path).found
+    # the shorter molecules begin at 60 places fewer, so they lie 720 / 660 as densely
+    expected = 0.4 * 720 / 660 / (0.4 * 720 / 660 + 0.6)
+    assert found.vaf == pytest.approx(expected, abs=0.025)
+
+
+def test_frequent_slips_of_a_run_are_its_background_and_no_variant(specimen_bam):
+    path = specimen_bam(REFERENCE, FIRST, [], depth=1500, span=SPAN, homopolymer_slip=0.03)
+    assert called(path).found == []
+
+
+def test_overlapping_mates_that_disagree_show_nothing(conftest_reads, tmp_path):
+    haplotype = np.frombuffer(REFERENCE.encode(), dtype=np.uint8)
+    quality = np.full(100, 37, dtype=np.uint8)
+    other = haplotype[550:650].copy()
+    other[50] = ord(OTHER[REFERENCE[600]])
+    reads = [
+        ("f1", (FIRST + 549, [(0, 100)], haplotype[550:650], quality, False, 0)),
+        ("f1", (FIRST + 549, [(0, 100)], other, quality, True, 1)),
+        ("f2", (FIRST + 549, [(0, 100)], other, quality, False, 0)),
+    ]
+    path = conftest_reads.write_bam(tmp_path / "mates.bam", reads)
+    pileup = pile_up(read(path), window(), wanted(), min_base_quality=20)
+    assert pileup.depth()[599] == 2
+    assert pileup.depth()[600] == 1
+    assert pileup.counts[0, :, 600].sum() == 1  # f2, on the forward strand
