@@ -137,3 +137,12 @@ def test_a_few_positives_do_not_move_centre_or_spread_of_the_negatives():
     )
     assert mixed.centre == pytest.approx(clean.centre, abs=0.1)
     assert mixed.right == pytest.approx(clean.right, rel=0.15)
+
+
+def test_a_dip_that_is_sure_but_shallow_is_no_valley():
+    random = np.random.default_rng(8)
+    # two normals 2.4 standard deviations apart: the dip between them is 4 % deep
+    values = np.concatenate([random.normal(2, 0.5, 200_000), random.normal(3.2, 0.5, 200_000)])
+    assert guarded_valley(values, 2.0, 3.2, **VALLEY)[0] is None
+    apart = np.concatenate([random.normal(2, 0.5, 200_000), random.normal(5, 0.5, 200_000)])
+    assert guarded_valley(apart, 2.0, 5.0, **VALLEY)[0] == pytest.approx(3.5, abs=0.15)
