@@ -4,6 +4,11 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+# As in the workflow: threads of several test processes must not fight over the cores. Set before
+# any test imports numpy.
+for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+    os.environ.setdefault(variable, "1")
+
 # Heavy libraries are imported inside functions, so the first example is slow: no deadline.
 settings.register_profile("pipeline", deadline=None, derandomize=True)
 settings.load_profile("pipeline")

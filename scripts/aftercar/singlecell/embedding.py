@@ -10,6 +10,7 @@ if TYPE_CHECKING:
 
 # Above this many cells a tree in many dimensions is slower than scikit-learn's blocked search.
 _TREE_CELLS = 20_000
+_BLOCK_CELLS = 4096
 
 
 def column_sums(counts: "csr_matrix", *, squared: bool = False) -> np.ndarray:
@@ -57,14 +58,15 @@ def variable_genes(
 
 
 def principal_components(
-    counts: "csr_matrix", depth: np.ndarray, columns: np.ndarray, *, number: int, seed: int
+    counts: "csr_matrix", depth: np.ndarray, columns: np.ndarray, *, number: int
 ) -> np.ndarray:
-    """Return cells x components of log(1 + counts per median depth), centred, never made dense.
+    """Return cells x components of log(1 + counts per median depth), centred.
 
-    `depth` is the number of molecules by which each cell is normalised.
+    `depth` is the number of molecules by which each cell is normalised. Exact: eigenvectors of the
+    covariance of the genes, summed over blocks of cells, so that nothing large is made dense.
     """
+    from scipy.linalg import eigh
     from scipy.sparse import diags
-    from scipy.sparse.linalg import LinearOperator, svds
 
     scale = np.median(depth) / np.maximum(depth, 1.0)
     values = (diags(scale.astype(np.float32)) @ counts[:, columns].astype(np.float32)).tocsr()
@@ -73,20 +75,18 @@ def principal_components(
     number = min(number, cells - 1, genes - 1)
     if number < 1:
         return np.zeros((cells, 1))
-    mean = np.asarray(values.mean(axis=0)).ravel()
-    transposed = values.T.tocsr()
-    operator = LinearOperator(
-        values.shape,
-        dtype=np.float64,
-        matvec=lambda v: values @ v.ravel() - mean @ v.ravel(),
-        rmatvec=lambda u: transposed @ u.ravel() - mean * u.sum(),
-    )
-    start = np.random.default_rng(seed).normal(size=min(values.shape))
-    left, strength, right = svds(operator, k=number, v0=start)
-    order = np.argsort(-strength, kind="stable")
-    # the sign of a component is arbitrary: its largest loading is made positive
-    signs = np.sign(right[order, np.abs(right[order]).argmax(axis=1)])
-    return left[:, order] * strength[order] * np.where(signs == 0, 1, signs)
+    mean = column_sums(values) / cells
+    products = np.zeros((genes, genes))
+    for start in range(0, cells, _BLOCK_CELLS):
+        block = values[start : start + _BLOCK_CELLS].toarray()
+        products += block.T @ block
+    covariance = products / cells - np.outer(mean, mean)
+    _, directions = eigh(covariance, subset_by_index=[genes - number, genes - 1])
+    directions = directions[:, ::-1]
+    # the sign of a direction is arbitrary: its largest loading is made positive
+    largest = directions[np.abs(directions).argmax(axis=0), np.arange(number)]
+    directions = directions * np.where(largest < 0, -1.0, 1.0)
+    return values @ directions - mean @ directions
 
 
 def nearest_neighbours(points: np.ndarray, number: int) -> tuple[np.ndarray, np.ndarray]:
@@ -187,7 +187,7 @@ def cell_map(graph: Any, components: np.ndarray, *, seed: int) -> np.ndarray:
     set_random_number_generator(random.Random(seed))
     places = graph.layout_fruchterman_reingold(
         weights="weight",
-        niter=120,
+        niter=50,
         seed=start.tolist(),
         grid="auto",
         start_temp=len(two) ** 0.5 / 20,

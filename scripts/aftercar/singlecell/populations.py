@@ -92,7 +92,7 @@ def cluster_again(
     columns = variable_genes(counts, depth, ~excluded, settings["variable_genes"])
     if len(columns) < 3:
         return np.zeros(len(depth), dtype=np.int64)
-    points = principal_components(counts, depth, columns, number=settings["components"], seed=seed)
+    points = principal_components(counts, depth, columns, number=settings["components"])
     graph = neighbour_graph(nearest_neighbours(points, settings["neighbours"])[1])
     found = leiden_clusters(graph, resolution=settings["subpopulation_resolution"], seed=seed)
     return joined_small_clusters(found, points, settings["minimum_cells"])

@@ -59,7 +59,7 @@ def ambient_share(
     A marker of one lineage found in cells of another is ambient or a trace of own expression, and
     ambient RNA is a diluted copy of the specimen (Young & Behjati 2020,
     10.1093/gigascience/giaa151): the share is (level in foreign cells) / (level of the specimen),
-    the lower quartile over markers with at least 100 molecules. `carriers` names the lineages that
+    the median over markers with at least 100 molecules. `carriers` names the lineages that
     may carry the markers of a lineage. NaN where no marker allows it.
     """
     shares, molecules = [], []
@@ -75,7 +75,7 @@ def ambient_share(
                 molecules.append(found)
     if not shares:
         return float("nan"), 0
-    return float(np.quantile(shares, 0.25)), int(sum(molecules))
+    return float(np.median(shares)), int(sum(molecules))
 
 
 def ambient_profile(matrix: ExpressionMatrix, usable: np.ndarray) -> np.ndarray:

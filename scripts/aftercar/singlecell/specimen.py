@@ -172,9 +172,7 @@ def assess_specimen(
     depth = np.maximum(quality.depth[rows] - row_sums(counts[:, np.flatnonzero(excluded)]), 1.0)
     rule = methods["clustering"]
     columns = variable_genes(counts, depth, ~excluded, rule["variable_genes"])
-    components = principal_components(
-        counts, depth, columns, number=rule["components"], seed=settings["seed"]
-    )
+    components = principal_components(counts, depth, columns, number=rule["components"])
     graph = neighbour_graph(nearest_neighbours(components, rule["neighbours"])[1])
     clusters = joined_small_clusters(
         leiden_clusters(graph, resolution=rule["resolution"], seed=settings["seed"]),

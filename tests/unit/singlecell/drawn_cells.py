@@ -3,11 +3,11 @@
 import numpy as np
 import yaml
 from scipy.sparse import csr_matrix
+from tests.conftest import ROOT
 
 from aftercar.contracts.expression import ExpressionMatrix
 from aftercar.singlecell.patient import measure_specimen
 from aftercar.singlecell.specimen import Panels
-from tests.conftest import ROOT
 
 RESOURCES = ROOT / "resources/singlecell"
 PANELS = Panels(
@@ -98,7 +98,9 @@ def sample(sample_id="S", day="0", specimen="BM"):
     }  # fmt: skip
 
 
-def measure(matrix, labels=None, *, row=None, mutants=None, earlier=(), disease="B-ALL", **settings):
+def measure(
+    matrix, labels=None, *, row=None, mutants=None, earlier=(), disease="B-ALL", **settings
+):
     return measure_specimen(
         row or sample(), matrix, labels, mutants or {}, settings=SETTINGS | settings,
         panels=PANELS, earlier=list(earlier), disease=disease,
@@ -108,5 +110,5 @@ def measure(matrix, labels=None, *, row=None, mutants=None, earlier=(), disease=
 def mixed(**more):
     """A marrow with blasts: kinds for `draw`."""
     return {
-        "blast": ("blast", 500), "t": ("t", 150), "nk": ("nk", 60), "monocyte": ("monocyte", 80),
+        "blast": ("blast", 350), "t": ("t", 120), "nk": ("nk", 50), "monocyte": ("monocyte", 60),
     } | more  # fmt: skip
