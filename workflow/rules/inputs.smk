@@ -16,6 +16,15 @@ from aftercar.cytometry.panel import panel_problems
 from aftercar.io.preflight import header_problems, problem_lines
 
 
+HEADER_RESOURCES = (
+    "resources/gating/markers.yaml",
+    "resources/gating/placement.yaml",
+    "resources/genes",
+    "workflow/schemas/gating.schema.yaml",
+    *config["cytometry"]["panels"].values(),
+)
+
+
 localrules:
     check_inputs,
     check,
@@ -57,7 +66,7 @@ rule check_inputs:
     conda:
         "../../envs/base.yaml"
     params:
-        code=digest("check_inputs", *config["cytometry"]["panels"].values()),
+        code=digest("check_inputs", *HEADER_RESOURCES),
         settings=check_params(),
     script:
         "../../scripts/check_inputs.py"
@@ -69,7 +78,7 @@ rule check:
     conda:
         "../../envs/base.yaml"
     params:
-        code=digest("check", *config["cytometry"]["panels"].values()),
+        code=digest("check", *HEADER_RESOURCES),
         settings=check_params(),
     script:
         "../../scripts/check.py"
