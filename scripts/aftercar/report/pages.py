@@ -5,8 +5,9 @@ import hashlib
 from collections.abc import Mapping
 from typing import Any
 
-from markupsafe import Markup, escape
+from markupsafe import Markup
 
+from aftercar.report.svg import inert
 from aftercar.report.words import MEASUREMENT_WORDS, RISK_WORDS, chip
 
 
@@ -52,7 +53,7 @@ def _render(template: str, *, script: str = "", **variables: object) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["inert"] = inert
+    environment.filters["inert"] = lambda words: inert(_refuse_missing(words))
     style = _source(environment, "page.css")
     policy = f"default-src 'none'; img-src data:; style-src '{_hash(style)}'; base-uri 'none'"
     policy += "; form-action 'none'"
@@ -70,11 +71,6 @@ def _source(environment: Any, name: str) -> str:
 
 def _hash(text: str) -> str:
     return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode("ascii")
-
-
-def inert(words: object) -> Markup:
-    """Escape text so that it stays text for readers and for tools that search pages for code."""
-    return Markup(str(escape(str(words))).replace("=", "&#61;"))
 
 
 def _refuse_missing(value: object) -> object:

@@ -53,6 +53,10 @@ _SHEET_WORDS = {
     "baseline_burden": "marrow blasts before lymphodepletion",
     "baseline_mrd": "MRD before lymphodepletion",
     "patients.tsv": "as entered",
+    "hct": "HCT",
+    "crs": "CRS",
+    "icans": "ICANS",
+    "gvhd": "GVHD",
 }
 SHEET_WORD = re.compile(rf"\b({'|'.join(map(re.escape, _SHEET_WORDS))})\b")
 # Words of the tables that may stand inside a sentence of a rule.
@@ -125,17 +129,23 @@ def _result(found: re.Match[str]) -> str:
 def driver(statement: str, landmark_day: int | None) -> dict[str, str]:
     """Split `RULE_ID: values` into the rule and what it rests on, written for readers.
 
-    `brief` has the first two values only, for page 1; `text` has them all, with the remarks.
+    `text` has all values with their remarks; `brief` the first two and `briefest` the first, for
+    page 1.
     """
     found = re.fullmatch(r"([A-Z][A-Z0-9_-]{2,}[^:]*): (.*)", statement.strip(), re.DOTALL)
     rule, rest = (found[1], found[2]) if found else ("", statement)
     values = parts(re.sub(r" \[[a-z][^\]]*\]", "", rest), ";")
-    more = f"; {len(values) - 2} more in the details" if len(values) > 2 else ""
     return {
         "rule": re.sub(r" \(same information, one driver\)", "", rule),
         "text": readable(rest.strip(), landmark_day),
-        "brief": readable("; ".join(values[:2]), landmark_day) + more,
+        "brief": _first(values, 2, landmark_day),
+        "briefest": _first(values, 1, landmark_day),
     }
+
+
+def _first(values: list[str], count: int, landmark_day: int | None) -> str:
+    more = f"; {len(values) - count} more in the details" if len(values) > count else ""
+    return readable("; ".join(values[:count]), landmark_day) + more
 
 
 def brief_test(statement: str) -> str:

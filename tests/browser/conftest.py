@@ -1,0 +1,63 @@
+"""A headless Chromium that cannot reach any network, and pages of synthetic patients."""
+
+import shutil
+
+import pytest
+from tests.conftest import skip_or_fail
+from tests.unit.report.made_up import (
+    PATIENTS_MADE_UP,
+    cohort_page,
+    hostile,
+    page_of,
+    quality_page,
+)
+
+QUIET = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    # every address but files resolves to nothing
+    "--host-resolver-rules=MAP * ~NOTFOUND",
+]
+
+
+@pytest.fixture(scope="session")
+def reports(tmp_path_factory):
+    """A folder with the three kinds of pages, as the workflow lays them out."""
+    folder = tmp_path_factory.mktemp("reports")
+    (folder / "patients").mkdir()
+    for name, make in (PATIENTS_MADE_UP | {"hostile": hostile}).items():
+        (folder / f"patients/{name}.html").write_text(page_of(make), encoding="utf-8")
+    (folder / "cohort.html").write_text(cohort_page(4), encoding="utf-8")
+    (folder / "quality.html").write_text(quality_page(), encoding="utf-8")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def browser():
+    """One Chromium for all tests."""
+    program = shutil.which("chromium") or shutil.which("chromium-browser")
+    if program is None:
+        skip_or_fail("Chromium is absent: pages are not opened")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=program, args=QUIET)
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture
+def tab(browser):
+    """A new page that records what it asks for and what it complains about."""
+    context = browser.new_context(viewport={"width": 1280, "height": 1000})
+    page = context.new_page()
+    page.asked, page.complaints = [], []
+    page.on("request", lambda request: page.asked.append(request.url))
+    page.on("console", lambda message: page.complaints.append(message.text))
+    page.on("pageerror", lambda error: page.complaints.append(str(error)))
+    yield page
+    context.close()

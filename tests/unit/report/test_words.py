@@ -1,0 +1,100 @@
+"""Every word of a table has words for readers, and no two signs look alike."""
+
+import pytest
+
+from aftercar.contracts.cytometry import CUT_SOURCES, RATIO_SCOPES
+from aftercar.contracts.evidence import MEASURES, RECOVERY
+from aftercar.contracts.sequencing import LOH_STATES
+from aftercar.contracts.singlecell import IDENTITIES
+from aftercar.contracts.vocabulary import (
+    ANTIGEN_STATUS,
+    ASSAYS,
+    CHECK_VERDICT,
+    MEASUREMENT_STATUS,
+    RISK_CATEGORY,
+    RULE_STATUS,
+    SPECIMENS,
+)
+from aftercar.report.cohort import LETTER
+from aftercar.report.domains import CUT_WORDS, SCOPE_WORDS
+from aftercar.report.limits import ASSAY_LIMITS, NOT_DONE
+from aftercar.report.pictures import IDENTITY_COLOURS
+from aftercar.report.words import (
+    ANTIGEN_WORDS,
+    ASSAY_WORDS,
+    BOUND_WORDS,
+    COURSE_GROUPS,
+    LINEAGE_WORDS,
+    LOH_WORDS,
+    MEASUREMENT_WORDS,
+    RISK_SHORT,
+    RISK_WORDS,
+    RULE_WORDS,
+    SPECIMEN_WORDS,
+    VERDICT_WORDS,
+)
+
+
+@pytest.mark.parametrize(
+    ("vocabulary", "words"),
+    [
+        (RISK_CATEGORY, RISK_WORDS),
+        (RISK_CATEGORY, RISK_SHORT),
+        (RISK_CATEGORY, BOUND_WORDS),
+        (RISK_CATEGORY, LETTER),
+        (RULE_STATUS, RULE_WORDS),
+        (MEASUREMENT_STATUS, MEASUREMENT_WORDS),
+        (ANTIGEN_STATUS, ANTIGEN_WORDS),
+        (CHECK_VERDICT, VERDICT_WORDS),
+        (LOH_STATES, LOH_WORDS),
+        (CUT_SOURCES, CUT_WORDS),
+        (RATIO_SCOPES, SCOPE_WORDS),
+        (ASSAYS, ASSAY_WORDS),
+        (("", *SPECIMENS), SPECIMEN_WORDS),
+        (IDENTITIES, IDENTITY_COLOURS),
+        (RECOVERY.columns["lineage"].allowed, LINEAGE_WORDS),
+        ((*ASSAYS, "labs"), ASSAY_LIMITS),
+        ((*ASSAYS, "labs"), NOT_DONE),
+    ],
+)
+def test_every_word_of_a_vocabulary_has_words_for_readers(vocabulary, words):
+    assert set(vocabulary) <= set(words)
+
+
+def test_not_tested_never_shares_a_sign_with_a_negative_result():
+    negative = {
+        RISK_WORDS["NO_SIGNAL"][1],
+        RULE_WORDS["ABSENT"][1],
+        MEASUREMENT_WORDS["NOT_DETECTED"][1],
+    }
+    untested = {
+        RISK_WORDS["NOT_ASSESSABLE"][1],
+        RULE_WORDS["NOT_ASSESSED"][1],
+        RULE_WORDS["INDETERMINATE"][1],
+        MEASUREMENT_WORDS["NOT_ASSESSED"][1],
+        MEASUREMENT_WORDS["INDETERMINATE"][1],
+        MEASUREMENT_WORDS["FAILED"][1],
+        ANTIGEN_WORDS["NOT_EVALUABLE"][1],
+        VERDICT_WORDS["NOT_POSSIBLE"][1],
+        RISK_WORDS["NOT_APPLICABLE"][1],
+        LOH_WORDS["NOT_INFORMATIVE"][1],
+    }
+    assert not negative & untested
+
+
+def test_every_kind_of_sign_is_drawn(root):
+    signs = (root / "scripts/aftercar/report/templates/signs.svg.j2").read_text()
+    for words in (
+        RISK_WORDS,
+        RULE_WORDS,
+        MEASUREMENT_WORDS,
+        ANTIGEN_WORDS,
+        VERDICT_WORDS,
+        LOH_WORDS,
+    ):
+        for _, kind in words.values():
+            assert f'id="sign-{kind}"' in signs
+
+
+def test_curves_are_drawn_of_known_measures():
+    assert {m for _, _, measures in COURSE_GROUPS for m in measures} <= set(MEASURES)
