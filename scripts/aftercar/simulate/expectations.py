@@ -129,6 +129,7 @@ STATED = {
             "recovered above 1 % of lymphocytes, aplasia below 3 % of them and 1 % of leukocytes",
         ),
         Stated((28, 63, 90, 180), "M2", "NOT_ASSESSABLE", "no residual disease was looked for"),
+        Stated((270, 365), "M7", "SIGNAL", "extramedullary relapse on day 238"),
     ),
     "P11": (
         Stated(LANDMARKS, "M1", "NOT_ASSESSABLE", "nothing was measured"),
@@ -160,25 +161,8 @@ OPEN = {
             "second infusion on day 104 opened a segment; no marrow since day 88",
         ),
     ),
-    "P03": (
-        Open((63,), "M1", "", ONE_B),
-        Open((28, 63), "M3", "", "KMT2A is not rearranged: applicability of M3 is not written"),
-        Open(
-            (90, 180),
-            "M3",
-            "NO_SIGNAL",
-            "clonotype positive counts for M1 to M3, but KMT2A is not rearranged",
-        ),
-    ),
+    "P03": (Open((63,), "M1", "", ONE_B),),
     "P04": (Open((63,), "M1", "SIGNAL;SIGNAL_CONFLICTING", ONE_B),),
-    "P06": (
-        Open(
-            (28, 63),
-            "M6",
-            "SIGNAL;SIGNAL_CONFLICTING",
-            "CD4+ low, CMV not detected: no minimum is named for M6",
-        ),
-    ),
     "P07": (
         Open(
             (180, 270, 365),
@@ -217,14 +201,13 @@ OPEN = {
         ),
     ),
 }
-DEFAULT_OPEN = {
-    "M3": (
-        "SIGNAL",
-        "M3 names KMT2A rearrangement and MPAL: applicability to others is not written",
-    ),
-    "M5": ("NO_SIGNAL", "no predictive rule and no minimum test is named: direct findings only"),
-    "M6": ("SIGNAL;NO_SIGNAL", "no minimum test is named, and nothing was tested"),
-    "M7": ("NO_SIGNAL", "no predictive rule and no minimum test is named: direct findings only"),
+# What follows from the written vocabulary alone where a patient's plan plants no sign: M3 is for
+# KMT2A rearrangement and MPAL; NO_SIGNAL needs a named minimum set, and M5, M6 and M7 have none.
+WITHOUT_SIGN = {
+    "M3": ("NOT_APPLICABLE", "neither KMT2A rearrangement nor MPAL, and no sign of a switch"),
+    "M5": ("NOT_ASSESSABLE", "no sign, and no minimum set is named that could show absence"),
+    "M6": ("NOT_ASSESSABLE", "no sign, and no minimum set is named that could show absence"),
+    "M7": ("NOT_ASSESSABLE", "no sign, and no minimum set is named that could show absence"),
 }
 
 
@@ -268,9 +251,9 @@ def risk_rows(patient: Patient) -> tuple[list[dict], list[dict]]:
             elif key in opened:
                 found = opened[key]
                 uncertain.append(who | {"must_not_be": found.must_not_be, "reason": found.reason})
-            elif mechanism in DEFAULT_OPEN:
-                never, reason = DEFAULT_OPEN[mechanism]
-                uncertain.append(who | {"must_not_be": never, "reason": reason})
+            elif mechanism in WITHOUT_SIGN:
+                category, because = WITHOUT_SIGN[mechanism]
+                certain.append(who | {"category": category, "because": because})
             else:
                 raise ValueError(f"{patient.patient_id} D{day} {mechanism}: not told")
     return certain, uncertain

@@ -146,11 +146,13 @@ def test_no_signal_is_demanded_only_after_the_minimum_tests(p, sheets):
 
 
 @pytest.mark.parametrize("p", COHORT, ids=lambda p: p.patient_id)
-def test_after_relapse_or_death_nothing_is_demanded_any_more(p):
+def test_after_relapse_or_death_only_the_relapse_outside_the_marrow_is_still_said(p):
     end = clock_end(p)
+    outside = any(event.event == "extramedullary_relapse" for event in p.events)
     for row in risk_rows(p)[0]:
         if end is not None and int(row["landmark"][1:]) >= end:
-            assert row["category"] == "NOT_APPLICABLE"
+            direct = outside and row["mechanism"] == "M7"
+            assert row["category"] == ("SIGNAL" if direct else "NOT_APPLICABLE")
 
 
 def test_the_limit_of_the_laboratory_is_the_one_in_the_sheets(sheets):
