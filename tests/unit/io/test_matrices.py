@@ -141,13 +141,29 @@ MOUSE = [(f"ENSMUSG000000{n:05d}", n, "Gene Expression", "mm10") for n in range(
 @pytest.mark.parametrize(
     ("write", "found", "remedy"),
     [
-        (lambda p: write_h5ad(p, x=np.log1p(COUNTS)), "no whole numbers in X", "before normalising"),
+        (
+            lambda p: write_h5ad(p, x=np.log1p(COUNTS)),
+            "no whole numbers in X",
+            "before normalising",
+        ),
         (lambda p: write_h5ad(p, x=COUNTS - 1.0), "no whole numbers", "raw"),
         (lambda p: write_10x(p, cells=["A-1", "A-1", "B-1"]), "repeated barcodes: A-1", "unique"),
-        (lambda p: write_10x(p, [(i, str(n), k, g) for i, n, k, g in MOUSE]), "mouse genes only", "GRCh38"),
+        (
+            lambda p: write_10x(p, [(i, str(n), k, g) for i, n, k, g in MOUSE]),
+            "mouse genes only",
+            "GRCh38",
+        ),
         (lambda p: write_v2(p, ["mm10"]), "the genomes mm10", "GRCh38"),
-        (lambda p: write_10x(p, [(i, n, "Antibody Capture", "") for i, n, _, _ in GENES]), "feature types Antibody", "gene expression"),
-        (lambda p: write_10x(p, counts=np.zeros((0, 3)), cells=[]), "0 cells x 3 features", "export"),
+        (
+            lambda p: write_10x(p, [(i, n, "Antibody Capture", "") for i, n, _, _ in GENES]),
+            "feature types Antibody",
+            "gene expression",
+        ),
+        (
+            lambda p: write_10x(p, counts=np.zeros((0, 3)), cells=[]),
+            "0 cells x 3 features",
+            "export",
+        ),
         (lambda p: write_10x(p, cells=CELLS[:2]), "with 3 features and 2 barcodes", "export"),
         (lambda p: p.write_bytes(b"no matrix at all"), "not HDF5", "copy the file again"),
         (lambda p: write_folder(p, cells=CELLS[:2]), "2 barcodes", "one export"),
@@ -155,11 +171,20 @@ MOUSE = [(f"ENSMUSG000000{n:05d}", n, "Gene Expression", "mm10") for n in range(
         (lambda p: h5py.File(p, "w").close(), "the genomes none", "GRCh38"),
     ],
     ids=[
-        "logarithms", "negative", "repeated barcodes", "mouse genes", "mouse genome",
-        "antibodies only", "no cells", "names missing", "no HDF5", "uneven folder", "empty folder",
+        "logarithms",
+        "negative",
+        "repeated barcodes",
+        "mouse genes",
+        "mouse genome",
+        "antibodies only",
+        "no cells",
+        "names missing",
+        "no HDF5",
+        "uneven folder",
+        "empty folder",
         "empty HDF5",
     ],
-)  # fmt: skip
+)
 def test_what_is_no_matrix_is_refused_by_the_header_and_by_the_reader(
     tmp_path, write, found, remedy
 ):

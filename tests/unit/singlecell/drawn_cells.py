@@ -1,4 +1,4 @@
-"""Cells with a known truth: negative-binomial counts, ambient RNA, written without the simulator."""
+"""Cells with a known truth: negative-binomial counts, ambient RNA, free of the simulator."""
 
 import numpy as np
 import yaml
@@ -24,13 +24,47 @@ B_GENES = {"CD79A": 14, "CD79B": 9, "CD22": 6, "PAX5": 4, "EBF1": 4, "BLK": 3, "
 PROGRAMMES = {
     "blast": B_GENES | {"CD19": 8, "DNTT": 8, "MME": 6, "CD34": 4, "IGLL1": 8},
     "mature_b": B_GENES | {"CD19": 6, "MS4A1": 12, "BANK1": 5},
-    "t": {"CD3D": 12, "CD3E": 9, "CD3G": 6, "CD6": 3, "BCL11B": 3, "CD7": 5, "CD5": 3, "CD2": 6, "LCK": 5},
+    "t": {
+        "CD3D": 12,
+        "CD3E": 9,
+        "CD3G": 6,
+        "CD6": 3,
+        "BCL11B": 3,
+        "CD7": 5,
+        "CD5": 3,
+        "CD2": 6,
+        "LCK": 5,
+    },
     "nk": {"GNLY": 30, "NKG7": 25, "KLRD1": 6, "KLRF1": 4},
-    "monocyte": {"LYZ": 60, "S100A8": 50, "S100A9": 50, "CST3": 20, "FCN1": 8, "CD33": 3, "TYROBP": 15},
-    "plasma": {"MZB1": 20, "JCHAIN": 40, "DERL3": 8, "SDC1": 5, "TNFRSF17": 5, "XBP1": 15, "CD79A": 4},
+    "monocyte": {
+        "LYZ": 60,
+        "S100A8": 50,
+        "S100A9": 50,
+        "CST3": 20,
+        "FCN1": 8,
+        "CD33": 3,
+        "TYROBP": 15,
+    },
+    "plasma": {
+        "MZB1": 20,
+        "JCHAIN": 40,
+        "DERL3": 8,
+        "SDC1": 5,
+        "TNFRSF17": 5,
+        "XBP1": 15,
+        "CD79A": 4,
+    },
     "progenitor": {"CD34": 8, "SPINK2": 8, "PROM1": 3, "KIT": 4, "AVP": 4, "CD33": 1},
-    "myeloid_blast": {"MPO": 15, "LYZ": 20, "AZU1": 6, "CST3": 8, "CD33": 5, "CD34": 2, "TYROBP": 8},
-}  # fmt: skip
+    "myeloid_blast": {
+        "MPO": 15,
+        "LYZ": 20,
+        "AZU1": 6,
+        "CST3": 8,
+        "CD33": 5,
+        "CD34": 2,
+        "TYROBP": 8,
+    },
+}
 MITOCHONDRIAL = {f"MT-{name}": 60 for name in ("ND1", "CO1", "CO2", "CYB")}
 GENES = sorted({name for genes in PROGRAMMES.values() for name in genes} | {"MS4A1"})
 
@@ -49,8 +83,8 @@ def draw(
 ):
     """Return (matrix, kind of each cell).
 
-    `kinds` maps a name to (programme, cells). `antigen` maps a name of a kind to the factors by which
-    it multiplies genes. Kinds in `shifted` get 60 filler genes of their own, so that clusters can tell
+    `kinds` maps a name to (programme, cells). `antigen` maps a name of a kind to the factors that
+    multiply genes. Kinds in `shifted` get 60 filler genes of their own, so that clusters can tell
     them. `proteins` maps an antibody to the mean molecules by kind.
     """
     random = np.random.default_rng(seed)
@@ -83,7 +117,10 @@ def draw(
         spread = random.gamma(4, 0.25, levels.shape)
         protein = csr_matrix(random.poisson(levels * spread).astype(np.int32))
         protein_name = np.array(list(proteins), dtype=object)
-    ids = np.array([ENSEMBL.get(name, f"ENSG0099{index:07d}") for index, name in enumerate(names)], dtype=object)  # fmt: skip
+    ids = np.array(
+        [ENSEMBL.get(name, f"ENSG0099{index:07d}") for index, name in enumerate(names)],
+        dtype=object,
+    )
     matrix = ExpressionMatrix(
         counts, np.array([f"CELL{row:05d}-1" for row in range(len(label))], dtype=object), ids,
         np.array(names, dtype=object), True, protein, protein_name, (),

@@ -162,9 +162,12 @@ def test_labels_with_and_without_suffix_agree_and_strangers_are_counted():
         "monocyte": "normal_myeloid",
     }
     labels = pd.DataFrame(
-        {"barcode": [b.removesuffix("-1") for b in matrix.barcode], "label": [words[k] for k in label],
-         "subpopulation": ""}
-    )  # fmt: skip
+        {
+            "barcode": [b.removesuffix("-1") for b in matrix.barcode],
+            "label": [words[k] for k in label],
+            "subpopulation": "",
+        }
+    )
     labels.loc[0, "barcode"] = "STRANGER"
     result = measure(matrix, labels)
     row = QUALITY.frame(result.quality).set_index("check").loc["labels_matched"]
@@ -211,9 +214,16 @@ def test_a_variant_found_later_says_nothing_of_an_older_specimen():
     genotypes = GENOTYPES.frame([cell])
     for day, expected in ((190, {}), (-12, {"CD19 c.278dup": {"A-1"}})):
         clone = {
-            "sample_id": "S", "patient_id": "P", "day": -12, "specimen": "BM", "gene": "CD19",
-            "clone": "CD19 c.278dup", "basis": "genotype", "known_from_day": day, "status": "QUANTIFIED",
-        }  # fmt: skip
+            "sample_id": "S",
+            "patient_id": "P",
+            "day": -12,
+            "specimen": "BM",
+            "gene": "CD19",
+            "clone": "CD19 c.278dup",
+            "basis": "genotype",
+            "known_from_day": day,
+            "status": "QUANTIFIED",
+        }
         assert carriers_of_losses(genotypes, CLONES.frame([clone]), sample(day="-12")) == expected
 
 
