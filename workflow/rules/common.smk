@@ -17,14 +17,12 @@ for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS")
 validate(config, "../schemas/config.schema.yaml")
 
 # The library and the resources lie beside this file: a checkout, never single remote files.
-HOME = Path(workflow.current_basedir.get_path_or_uri(secret_free=True)).resolve().parents[1]
+HERE = Path(workflow.current_basedir.get_path_or_uri(secret_free=True))
+HOME = HERE.resolve().parents[1]
 if str(HOME / "scripts") not in sys.path:
     sys.path.append(str(HOME / "scripts"))
 
 from aftercar.io.sheets import problem_text, read_sheets
-
-STREAM_OF_ASSAY = {"flow": "cytometry", "dna": "sequencing", "rna": "sequencing"}
-STREAM_OF_ASSAY |= {"scrna": "singlecell", "scdna": "singlecell"}
 
 
 def resource(path):
@@ -91,7 +89,9 @@ def patients_with(*assays):
 
 def files_of(rows, *columns):
     """Existing paths in the named columns of sheet rows, each once, in order."""
-    return list(dict.fromkeys(row[name] for row in rows for name in columns if row[name]))
+    return list(
+        dict.fromkeys(row[name] for row in rows for name in columns if row[name])
+    )
 
 
 def digest(script, *resources):

@@ -15,7 +15,6 @@ again when a job behind an ancient() input is pending, so that edits would be mi
 from aftercar.cytometry.panel import panel_problems
 from aftercar.io.preflight import header_problems, problem_lines
 
-
 HEADER_RESOURCES = (
     "resources/gating/markers.yaml",
     "resources/gating/placement.yaml",

@@ -83,7 +83,10 @@ EVIDENCE = Table(
         "patient_id": PATIENT_ID,
         "day": DAY,
         "specimen": Column("string", "what was collected, or empty", allowed=("", *SPECIMENS)),
-        "sample_id": Column("string", "row of samples.tsv, or labs:<day>:<specimen>:<analyte> for a laboratory value"),
+        "sample_id": Column(
+            "string",
+            "row of samples.tsv, or labs:<day>:<specimen>:<analyte> for a laboratory value",
+        ),
         "stream": Column("string", "where the value was measured", allowed=STREAMS),
         "measure": Column("string", "what was measured", allowed=tuple(MEASURES)),
         "target": _TARGET,
@@ -122,8 +125,14 @@ KINETICS = Table(
         "auc0_28": Column("float64", "unit x day, linear up, log down", nullable=True),
         "auc_extrapolated_fraction": Column("float64", "share not observed", nullable=True),
         "tlast_day": Column("int64", "last quantified, days after this infusion", nullable=True),
-        "loss_after_day": Column("int64", "last positive (exclusive), days since the first infusion", nullable=True),
-        "loss_until_day": Column("int64", "first confirmed negative (inclusive), days since the first infusion", nullable=True),
+        "loss_after_day": Column(
+            "int64", "last positive (exclusive), days since the first infusion", nullable=True
+        ),
+        "loss_until_day": Column(
+            "int64",
+            "first confirmed negative (inclusive), days since the first infusion",
+            nullable=True,
+        ),
         "loss_status": Column("string", "rule status of loss of persistence", allowed=RULE_STATUS),
         "flags": _TEXT,
     },
@@ -142,8 +151,12 @@ RECOVERY = Table(
         "rule_id": _ID,
         "definition": Column("string", "the rule in words, with its thresholds"),
         "status": Column("string", "rule status", allowed=RULE_STATUS),
-        "recovered_after_day": Column("int64", "last not recovered (exclusive), days since the first infusion", nullable=True),
-        "recovered_until_day": Column("int64", "first confirmed (inclusive), days since the first infusion", nullable=True),
+        "recovered_after_day": Column(
+            "int64", "last not recovered (exclusive), days since the first infusion", nullable=True
+        ),
+        "recovered_until_day": Column(
+            "int64", "first confirmed (inclusive), days since the first infusion", nullable=True
+        ),
         "attribution": Column(
             "string", "attributable, or the gates that failed, separated by '; '"
         ),

@@ -61,7 +61,7 @@ def test_a_repeated_key_is_refused():
 
 
 def test_other_columns_or_another_order_are_refused():
-    with pytest.raises(ContractError, match="has columns .* needs"):
+    with pytest.raises(ContractError, match=r"has columns .* needs"):
         TABLE.check(TABLE.frame([row()])[["count", "sample_id", "fraction", "status", "note"]])
 
 
