@@ -151,6 +151,23 @@ def somatic_carriers(
     return kept, remarks
 
 
+def _carrier_clusters(
+    lineages: list[ClusterLineage], clusters: np.ndarray, mutant: np.ndarray, minimum_cells: int
+) -> np.ndarray:
+    """Return which clusters carry a variant beyond what ambient molecules explain.
+
+    Enough cells show it, at least a fifth as often as in the cluster that shows it most, and four
+    times as often as T and NK cells, in which it can only be ambient.
+    """
+    number = len(lineages)
+    cells = np.bincount(clusters, minlength=number)
+    carriers = np.bincount(clusters, weights=mutant, minlength=number)
+    share = carriers / np.maximum(cells, 1)
+    without = np.array([found.name in ("t", "nk") for found in lineages])
+    ambient = carriers[without].sum() / max(cells[without].sum(), 1)
+    return (carriers >= minimum_cells) & (share >= 0.2 * share.max()) & (share >= 4 * ambient)
+
+
 def identities_of_cells(
     lineages: list[ClusterLineage],
     clusters: np.ndarray,
@@ -164,10 +181,11 @@ def identities_of_cells(
     """Return what each cell is, by the strongest evidence at hand.
 
     `labels` holds a label or an empty text per cell, or is None. A label wins. A cluster with at
-    least `minimum_mutant_cells` cells that carry a loss-of-function variant (`mutant`) is leukemic
-    by genotype. Without either, a B- or T-lineage cluster is called leukemic only when it shows the
-    precursor programme and such cells make up more of the specimen than normal precursors do;
-    other B cells stay unresolved. Myeloid cells are never called leukemic by their markers.
+    least `minimum_mutant_cells` cells that carry a loss-of-function variant (`mutant`), more than
+    ambient RNA explains, is leukemic by genotype. Without either, a B- or T-lineage cluster is
+    called leukemic only when it shows the precursor programme and such cells make up more of the
+    specimen than normal precursors do; other B cells stay unresolved. Myeloid cells are never
+    called leukemic by their markers.
     """
     flags: dict[str, str] = {}
     identity = np.full(len(clusters), "other", dtype=object)
@@ -181,6 +199,7 @@ def identities_of_cells(
         )
         for lineage in ("b", "t")
     }
+    by_genotype = _carrier_clusters(lineages, clusters, mutant, minimum_mutant_cells)
     bar = panel["precursor_programme"]["minimum_share"][specimen]
     for number, found in enumerate(lineages):
         inside = clusters == number
@@ -205,8 +224,7 @@ def identities_of_cells(
             flags["other"] = "some clusters show two lineages at once (doublets)"
         identity[inside] = name
         evidence[inside] = "marker_score"
-        by_genotype = int(mutant[inside].sum())
-        if by_genotype >= minimum_mutant_cells and found.name in LEUKEMIC_OF_LINEAGE:
+        if by_genotype[number] and found.name in LEUKEMIC_OF_LINEAGE:
             identity[inside] = LEUKEMIC_OF_LINEAGE[found.name]
             evidence[inside] = "genotype"
     if labels is not None:

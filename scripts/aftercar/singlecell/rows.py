@@ -101,7 +101,7 @@ def antigen_rows(sample: dict[str, str], found: Assessed) -> list[Row]:
             }
             | _figures(one)
             | share
-            | {"flags": _remarks(one, found, str(about["identity"]))}
+            | {"flags": _remarks(one, found, str(about["identity"]), str(about["evidence"]))}
         )
     return rows
 
@@ -129,11 +129,13 @@ def _finite(value: float) -> float | None:
     return value if math.isfinite(value) else None
 
 
-def _remarks(one: Compared, found: Assessed, identity: str) -> str:
+def _remarks(one: Compared, found: Assessed, identity: str, evidence: str) -> str:
+    if one.status == "NOT_APPLICABLE":
+        return "; ".join(one.flags)
     remarks = [*one.flags, *_carriers(found, one.population)]
-    if one.status != "NOT_APPLICABLE" and identity in found.identities.flags:
+    if evidence == "marker_score" and identity in found.identities.flags:
         remarks.append(found.identities.flags[identity])
-    if one.status != "NOT_APPLICABLE" and not found.molecules.matrix.has_ensembl:
+    if not found.molecules.matrix.has_ensembl:
         remarks.append("genes found by symbol alone")
     if (
         identity in LEUKEMIC
@@ -149,7 +151,7 @@ def _carriers(found: Assessed, population: str) -> list[str]:
     """Say how many cells of a sub-population show each variant."""
     inside = found.population == population
     return [
-        f"{int(mask[inside].sum())} cells show {name}"
+        f"{name} seen in {int(mask[inside].sum())} of {int(inside.sum())} cells"
         for name, mask in found.mutant.items()
         if mask[inside].any()
     ]
@@ -169,7 +171,8 @@ def population_rows(
     for about in found.populations.to_dict("records"):
         low, high = wilson_interval(int(about["cells"]), total)
         enough = about["cells"] >= minimum_cells
-        flags = [found.identities.flags.get(about["identity"], "")]
+        guessed = about["evidence"] == "marker_score"
+        flags = [found.identities.flags.get(about["identity"], "") if guessed else ""]
         flags += _carriers(found, about["population"])
         if about["stage"] == "precursor" and about["identity"] == "b_unresolved":
             flags.append("precursor programme: normal precursors or leukemia")

@@ -308,3 +308,20 @@ def test_identifiers_are_those_of_the_published_gene_list():
     """Identifiers as stated in the method notes (MANE 1.5) and by 10x Genomics for PBMC."""
     assert ENSEMBL["CD19"] == "ENSG00000177455"
     assert ENSEMBL["MS4A1"] == "ENSG00000156738"
+
+
+def test_a_few_ambient_molecules_of_a_variant_do_not_make_normal_b_cells_leukemic():
+    kinds = mixed(mature_b=("mature_b", 200))
+    matrix, label = draw(kinds, 17)
+    carriers = np.concatenate(
+        [np.flatnonzero(label == "blast")[:120], np.flatnonzero(label == "mature_b")[:5]]
+    )
+    result = measure(matrix, mutants={"CD19 c.278dup": set(matrix.barcode[carriers])})
+    kind, identity = identity_of(result, label)
+    assert set(identity[kind == "mature_b"]) == {"b_unresolved"}
+    rows = populations(result)
+    blasts = rows[rows["identity"] == "leukemic_b"]
+    assert "genotype" in set(blasts["identity_evidence"])
+    by_genotype = blasts[blasts["identity_evidence"] == "genotype"]
+    assert not by_genotype["flags"].str.contains("precursor programme alone").any()
+    assert by_genotype["flags"].str.contains("CD19 c.278dup seen in").any()
