@@ -226,3 +226,11 @@ def test_a_signal_stays_when_all_missing_tests_are_negative():
 def test_not_a_single_number_of_risk_is_printed():
     for row in judged([*RECOVERED, NGS]).risk:
         assert "%" not in row["drivers"] + row["reason"]
+
+
+def test_a_car_that_vanishes_after_a_transplant_is_not_lost_by_itself():
+    evidence = [car(14, 9000), no_car(63), no_car(88)]
+    assert rule_at(judged(evidence), "CAR_LOST_BEFORE_LM")["status"] == "PRESENT"
+    found = rule_at(judged(evidence, events=[event(50, "hct")]), "CAR_LOST_BEFORE_LM")
+    assert found["status"] == "INDETERMINATE"
+    assert "hct on day 50" in found["reason"]
