@@ -6,12 +6,15 @@ from aftercar.report.numbers import (
     interval_of_days,
     measurement,
     number,
+    parts,
     percent,
     quantity,
 )
+from aftercar.report.statements import readable
 from aftercar.report.tabulate import NOTHING, dash, table
 from aftercar.report.words import (
     COURSE_GROUPS,
+    LINEAGE_WORDS,
     MEASURE_TITLES,
     SPECIMEN_WORDS,
     UNIT_SUBTITLES,
@@ -182,6 +185,7 @@ def value_table(rows: list[dict], heading: str) -> dict:
             for r in ordered
         ],
         empty="not tested",
+        grouped=True,
     )
 
 
@@ -255,3 +259,41 @@ def _area(row: dict) -> str:
     share = row["auc_extrapolated_fraction"]
     beyond = "" if share is None else f" ({round(100 * share)} % extrapolated)"
     return f"{number(row['auc0_28'])}{beyond}"
+
+
+def recovery_table(recovery: list[dict]) -> dict:
+    """Return recovery by every named rule; rules that disagree stand side by side."""
+    return table(
+        "Recovery by each named rule. Days are an interval: after the last specimen without, "
+        "by the "
+        "first confirmed with recovery.",
+        (
+            "Rule",
+            "What recovers",
+            "Definition",
+            "Status",
+            "When",
+            "Attributable to the CAR",
+            "Values",
+        ),
+        [
+            (
+                r["rule_id"],
+                LINEAGE_WORDS.get(r["lineage"], r["lineage"]),
+                r["definition"],
+                chip("rule", r["status"]),
+                _recovery_days(r),
+                readable(r["attribution"]) or "not asked",
+                [readable(value) for value in parts(r["values"], ";")] or NOTHING,
+            )
+            for r in sorted(recovery, key=lambda r: (r["lineage"], r["rule_id"]))
+        ],
+        empty="recovery: not assessed",
+    )
+
+
+def _recovery_days(row: dict) -> str:
+    after, until = row["recovered_after_day"], row["recovered_until_day"]
+    if after is None and until is None:
+        return "not recovered" if row["status"] == "ABSENT" else NOTHING
+    return interval_of_days(after, until)

@@ -5,16 +5,13 @@ from aftercar.report.numbers import (
     count_text,
     day_text,
     fraction_text,
-    interval_of_days,
     number,
-    parts,
     percent,
     quantity,
     with_interval,
 )
-from aftercar.report.statements import readable
-from aftercar.report.tabulate import NOTHING, dash, table
-from aftercar.report.words import LINEAGE_WORDS, SPECIMEN_WORDS, chip
+from aftercar.report.tabulate import dash, table
+from aftercar.report.words import SPECIMEN_WORDS, chip, population_title
 
 CUT_WORDS = {
     "WORKSPACE": "the lab's workspace",
@@ -33,40 +30,10 @@ def specimen_title(row: dict) -> str:
     return f"{day_text(row['day'])} {SPECIMEN_WORDS[row['specimen']]} {row['sample_id']}"
 
 
-def recovery_table(recovery: list[dict]) -> dict:
-    """Return recovery by every named rule; rules that disagree stand side by side."""
-    return table(
-        "Recovery by each named rule. Days are an interval: after the last specimen without, "
-        "by the "
-        "first confirmed with recovery.",
-        (
-            "Rule",
-            "What recovers",
-            "Definition",
-            "Status",
-            "When",
-            "Attributable to the CAR",
-            "Values",
-        ),
-        [
-            (
-                r["rule_id"],
-                LINEAGE_WORDS.get(r["lineage"], r["lineage"]),
-                r["definition"],
-                chip("rule", r["status"]),
-                interval_of_days(r["recovered_after_day"], r["recovered_until_day"]),
-                readable(r["attribution"]) or "not asked",
-                [readable(value) for value in parts(r["values"], ";")] or NOTHING,
-            )
-            for r in sorted(recovery, key=lambda r: (r["lineage"], r["rule_id"]))
-        ],
-        empty="recovery: not assessed",
-    )
-
-
 def population_table(populations: list[dict]) -> dict:
     """Return the populations that rules use, by specimen; counts come first, then the fraction."""
     named = [r for r in populations if r["role"] or r["status"] == "FAILED"]
+    bases = sorted({r["count_basis"] for r in named if r["count_basis"]})
     return table(
         "Populations by flow cytometry, with counts, 95 % Wilson intervals and limits",
         (
@@ -82,29 +49,47 @@ def population_table(populations: list[dict]) -> dict:
         ),
         [
             (
-                specimen_title(r),
-                r["population"].replace("_", " ") + (f" ({r['target']})" if r["target"] else ""),
+                f"{specimen_title(r)}, {r['panel'].replace('_', ' ')}",
+                _population(r),
                 f"{count_text(r['count'])} of {count_text(r['denominator_count'])}",
-                f"{fraction_text(r)} of {r['denominator'].replace('_', ' ')}",
+                f"{_share(r)} of {population_title(r['denominator'])}",
                 _absolute(r),
                 _population_limits(r),
                 chip("measurement", r["status"]),
                 CUT_WORDS[r["cut_source"]],
                 dash(r["flags"]),
             )
-            for r in sorted(named, key=lambda r: (r["day"] is None, r["day"] or 0, r["sample_id"]))
+            for r in sorted(
+                named, key=lambda r: (r["day"] is None, r["day"] or 0, r["sample_id"], r["panel"])
+            )
         ],
         empty="flow cytometry: not tested",
+        note=f"Absolute counts rest on: {' | '.join(bases)}." if bases else "",
+        grouped=True,
     )
+
+
+def _population(row: dict) -> str:
+    title = population_title(row["role"] or row["population"])
+    return f"{title} ({row['target']})" if row["target"] else title
+
+
+def _share(row: dict) -> str:
+    """Write the fraction; what was not detected is below its limit, not zero."""
+    if row["status"] == "NOT_DETECTED" and row["lod_fraction"] is not None:
+        return f"< {percent(row['lod_fraction'])}"
+    return fraction_text(row)
 
 
 def _absolute(row: dict) -> str:
     if row["cells_per_ul"] is None:
         return "no count basis"
-    value = with_interval(
+    if row["status"] == "NOT_DETECTED":
+        high = row["cells_per_ul_high"]
+        return "not detected" if high is None else f"at most {quantity(high, 'cells/uL')}"
+    return with_interval(
         row["cells_per_ul"], row["cells_per_ul_low"], row["cells_per_ul_high"], "cells/uL"
     )
-    return f"{value}, {row['count_basis']}" if row["count_basis"] else value
 
 
 def _population_limits(row: dict) -> str:
@@ -279,6 +264,7 @@ def callability_table(callability: list[dict]) -> dict:
             if r["exon"] == "all" or r["status"] in ("INDETERMINATE", "NOT_ASSESSED", "FAILED")
         ],
         empty="sequencing: not tested",
+        grouped=True,
         note="Exons that are fully callable are summed up in the row of all exons.",
     )
 
@@ -383,6 +369,7 @@ def antigen_table(antigen_loss: list[dict]) -> dict:
             if r["status"] != "NOT_APPLICABLE"
         ],
         empty="antigen loss in single cells: not tested",
+        grouped=True,
     )
 
 
@@ -420,6 +407,7 @@ def cell_population_table(populations: list[dict]) -> dict:
             for r in populations
         ],
         empty="single cells: not tested",
+        grouped=True,
     )
 
 
@@ -477,4 +465,5 @@ def cut_table(cuts: list[dict]) -> dict:
             for r in cuts
         ],
         empty="no gates",
+        grouped=True,
     )

@@ -7,6 +7,7 @@ from aftercar.report.domains import CUT_WORDS
 from aftercar.report.genes import gene_chart
 from aftercar.report.numbers import day_text, percent
 from aftercar.report.pictures import IDENTITY_COLOURS, embedding, gate_plot
+from aftercar.report.words import population_title
 
 # What all gate plots of a page may weigh; the latest specimens come first.
 GATE_BYTES = 420_000
@@ -96,7 +97,11 @@ def _gate(sample_id: str, view: pd.DataFrame, content: dict) -> dict[str, str]:
         title=f"{sample_id}: {gate} of {parent}",
         description=f"{view['x_label'].iloc[0]} against {view['y_label'].iloc[0]}. {caption}",
     )
-    return {"gate": f"{gate} of {parent}".replace("_", " "), "caption": caption, "svg": svg}
+    return {
+        "gate": f"{population_title(gate)} of {population_title(parent)}",
+        "caption": caption,
+        "svg": svg,
+    }
 
 
 def _gate_caption(content: dict, sample_id: str, gate: str) -> str:
@@ -105,7 +110,7 @@ def _gate_caption(content: dict, sample_id: str, gate: str) -> str:
     for row in content["data"].get("populations", []):
         if row["sample_id"] == sample_id and row["population"] == gate and row["count"] is not None:
             share = "" if row["fraction"] is None else f", {percent(row['fraction'])}"
-            said.append(f"{row['count']:,} events{share} of {row['denominator'].replace('_', ' ')}")
+            said.append(f"{row['count']:,} events{share} of {population_title(row['denominator'])}")
             break
     sources = {
         CUT_WORDS[row["source"]]

@@ -21,7 +21,12 @@ from aftercar.report.answer import (
     mechanism_rows,
     not_applicable,
 )
-from aftercar.report.courses import course_groups, first_page_panels, kinetics_table
+from aftercar.report.courses import (
+    course_groups,
+    first_page_panels,
+    kinetics_table,
+    recovery_table,
+)
 from aftercar.report.domains import (
     antigen_table,
     callability_table,
@@ -32,7 +37,6 @@ from aftercar.report.domains import (
     loh_table,
     population_table,
     ratio_table,
-    recovery_table,
     splicing_table,
     variant_table,
 )

@@ -17,11 +17,12 @@ def table(
     *,
     empty: str,
     note: str = "",
+    grouped: bool = False,
 ) -> dict[str, object]:
     """Return a table; `empty` is what to say where there are no rows (never only an empty space).
 
     A column whose name starts with # holds numbers and is aligned right. The first column names
-    the row.
+    the row; with `grouped` it names the rows that share it, which then stand under one heading.
     """
     for row in rows:
         if len(row) != len(columns):
@@ -39,6 +40,7 @@ def table(
         "rows": [list(row) for row in rows],
         "empty": empty,
         "note": note,
+        "grouped": grouped,
     }
 
 

@@ -105,6 +105,25 @@ LINEAGE_WORDS = {
     "neutrophils": "neutrophils",
     "platelets": "platelets",
 }
+ROLE_WORDS = {
+    "leukocytes": "leukocytes",
+    "lymphocytes": "lymphocytes",
+    "b_cells": "B cells",
+    "hematogones": "hematogones",
+    "plasma_cells": "plasma cells",
+    "t_cells": "T cells",
+    "cd4_t": "CD4+ T cells",
+    "cd8_t": "CD8+ T cells",
+    "car_t": "CAR-T cells",
+    "nk_cells": "NK cells",
+    "cd7_positive_t": "CD7+ T cells",
+    "cd7_negative_t": "CD7-negative T cells",
+    "cd5_positive_t": "CD5+ T cells",
+    "cd5_negative_t": "CD5-negative T cells",
+    "blasts": "blasts",
+    "antigen_negative_blasts": "antigen-negative blasts",
+    "myeloid_blasts": "myeloid blasts",
+}
 MEASURE_TITLES = {
     "car_t_fraction": "CAR-T of T cells, flow",
     "car_t_per_ul": "CAR-T in blood, flow",
@@ -228,3 +247,8 @@ def chip(vocabulary: str, word: str) -> dict[str, str]:
 def lower_first(words: str) -> str:
     """Return words for the middle of a sentence; acronyms stay as they are."""
     return words if words[:2].isupper() else words[:1].lower() + words[1:]
+
+
+def population_title(name: str) -> str:
+    """Return what a reader calls a role or gate."""
+    return ROLE_WORDS.get(name, name.replace("_", " "))

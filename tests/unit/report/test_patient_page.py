@@ -225,3 +225,17 @@ def test_text_is_escaped_even_where_it_is_marked_safe():
     from markupsafe import Markup
 
     assert inert(Markup("<b>")) == "&lt;b&gt;"
+
+
+def test_a_population_that_was_not_detected_is_below_its_limit_not_zero():
+    tables, rows, views, cells = typical()
+    populations = tables["populations"].copy()
+    here = populations["sample_id"] == "S01-d88-b"
+    populations.loc[here, ["count", "fraction", "fraction_low", "cells_per_ul"]] = 0
+    populations.loc[here, "status"] = "NOT_DETECTED"
+    content, _, _ = content_of(lambda: (tables | {"populations": populations}, rows, views, cells))
+    found = next(
+        row for row in content["cytometry"]["populations"]["rows"] if "S01-d88-b" in row[0]
+    )
+    assert "< 0.22 % of lymphocytes" in found
+    assert any(str(cell).startswith("at most") for cell in found)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from aftercar.contracts.cytometry import CUT_SOURCES, RATIO_SCOPES
+from aftercar.contracts.cytometry import CUT_SOURCES, RATIO_SCOPES, ROLES
 from aftercar.contracts.evidence import MEASURES, RECOVERY
 from aftercar.contracts.sequencing import LOH_STATES
 from aftercar.contracts.singlecell import IDENTITIES
@@ -29,6 +29,7 @@ from aftercar.report.words import (
     MEASUREMENT_WORDS,
     RISK_SHORT,
     RISK_WORDS,
+    ROLE_WORDS,
     RULE_WORDS,
     SPECIMEN_WORDS,
     VERDICT_WORDS,
@@ -48,6 +49,7 @@ from aftercar.report.words import (
         (CHECK_VERDICT, VERDICT_WORDS),
         (LOH_STATES, LOH_WORDS),
         (CUT_SOURCES, CUT_WORDS),
+        (ROLES[1:], ROLE_WORDS),
         (RATIO_SCOPES, SCOPE_WORDS),
         (ASSAYS, ASSAY_WORDS),
         (("", *SPECIMENS), SPECIMEN_WORDS),
