@@ -17,7 +17,8 @@ class AlignedReads:
     `start` is 0-based. Bases are upper-case ASCII codes, qualities Phred values; those of read i
     stand at base_offset[i]:base_offset[i + 1], its CIGAR operations at
     op_offset[i]:op_offset[i + 1]. Reads with the same `fragment` come from one DNA or cDNA
-    molecule (same name, or same molecular barcode). `cell` and `molecule` number cell barcodes and molecules, -1 without.
+    molecule (same name, or same molecular barcode). `cell` and `molecule` number cell barcodes
+    and molecules, -1 without.
     `dropped` counts the reads left out, by reason.
     """
 
