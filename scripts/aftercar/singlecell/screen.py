@@ -123,13 +123,18 @@ def _profile(
         count[None, :], depth * (levels[:, None] + background), overdispersion
     )
     negative = _log_probability(count, depth * max(background, 1e-6 * mean), overdispersion)
+    # relative to the larger of both, so that nothing underflows
+    larger = np.maximum(positive, negative[None, :])
+    offset = larger @ weight
+    has, lacks = np.exp(positive - larger), np.exp(negative[None, :] - larger)
     best = np.empty(len(shares))
     for index, share in enumerate(shares):
-        together = np.log1p(-share) + positive
-        if share > 0:
-            together = np.logaddexp(together, np.log(share) + negative[None, :])
-        along = together @ weight
-        best[index] = _peak(along)
+        if share == 0:
+            best[index] = _peak(positive @ weight)
+            continue
+        together = (1 - share) * has
+        together += share * lacks
+        best[index] = _peak(np.log(together) @ weight + offset)
     return best
 
 

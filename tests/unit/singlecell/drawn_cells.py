@@ -18,7 +18,7 @@ PANELS = Panels(
 )
 SETTINGS = yaml.safe_load((ROOT / "config/config.yaml").read_text())["singlecell"]
 ENSEMBL = PANELS.genes["genes"]
-FILLERS = 700
+FILLERS = 420
 # Molecules per 10,000 of the genes that make a kind of cell; fillers share the rest.
 B_GENES = {"CD79A": 14, "CD79B": 9, "CD22": 6, "PAX5": 4, "EBF1": 4, "BLK": 3, "VPREB3": 4}
 PROGRAMMES = {
@@ -84,7 +84,7 @@ def draw(
     """Return (matrix, kind of each cell).
 
     `kinds` maps a name to (programme, cells). `antigen` maps a name of a kind to the factors that
-    multiply genes. Kinds in `shifted` get 60 filler genes of their own, so that clusters can tell
+    multiply genes. Kinds in `shifted` get 40 filler genes of their own, so that clusters can tell
     them. `proteins` maps an antibody to the mean molecules by kind.
     """
     random = np.random.default_rng(seed)
@@ -97,7 +97,7 @@ def draw(
         level = np.zeros(len(names))
         own = fillers * of_family[programme]
         if name in shifted:
-            own[number * 60 : number * 60 + 60] *= 6
+            own[number * 40 : number * 40 + 40] *= 6
         for gene, value in (PROGRAMMES[programme] | MITOCHONDRIAL).items():
             level[column[gene]] = value * (antigen or {}).get(name, {}).get(gene, 1)
         level[-FILLERS:] = own / own.sum() * (10_000 - level.sum())
