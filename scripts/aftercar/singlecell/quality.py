@@ -76,16 +76,3 @@ def ambient_share(
     if not shares:
         return float("nan"), 0
     return float(np.median(shares)), int(sum(molecules))
-
-
-def ambient_profile(matrix: ExpressionMatrix, usable: np.ndarray) -> np.ndarray:
-    """Return each gene's share of the ambient RNA.
-
-    Barcodes with few molecules stand for empty droplets where the file holds at least 100 of
-    them; else the whole specimen stands for its own soup.
-    """
-    depth = row_sums(matrix.counts)
-    empty = ~usable & (depth > 0) & (depth < 100)
-    chosen = matrix.counts[empty] if empty.sum() >= 100 else matrix.counts
-    sums = column_sums(chosen)
-    return sums / sums.sum()
