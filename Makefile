@@ -19,7 +19,7 @@ demo: $(VENV)/.installed $(DEMO)/data/.complete
 
 # All tests. With CI=true a missing Chromium, SLURM or ../shared/data is a failure.
 test: $(VENV)/.installed-dev $(DEMO)/data/.complete
-	$(BIN)/python -m pytest $(TESTS)
+	$(BIN)/python -m pytest -n 2 --dist loadfile $(TESTS)
 
 # Style and types, without running the pipeline.
 check: $(VENV)/.installed-dev

@@ -81,12 +81,22 @@ def collect_evidence(
         *_of(tables.splicing, splicing_evidence),
         *_of(tables.loh, loh_evidence),
         *_of(tables.clones, lambda table: clone_evidence(table, tables.variants)),
-        *_of(tables.antigen_loss, antigen_loss_evidence),
+        *_of(
+            tables.antigen_loss,
+            lambda table: antigen_loss_evidence(table, _failed(tables.cell_populations)),
+        ),
         *_of(tables.cell_populations, cell_population_evidence),
         *laboratory_evidence(sheets["labs"], infusions),
     ]
     rows += _specimens_without_value(sheets["samples"], rows, tables.quality)
     return sorted(rows, key=_key)
+
+
+def _failed(populations: pd.DataFrame) -> set[str]:
+    """Specimens whose cells could not be read."""
+    if populations.empty:
+        return set()
+    return set(populations.loc[populations["status"] == "FAILED", "sample_id"])
 
 
 def _of(

@@ -9,12 +9,12 @@ ANTIGEN_OF_GENE = {"MS4A1": "CD20"}
 GONE = ("LOST", "REDUCED")
 
 
-def antigen_loss_evidence(losses: pd.DataFrame) -> list[dict[str, object]]:
+def antigen_loss_evidence(losses: pd.DataFrame, failed: set[str]) -> list[dict[str, object]]:
     """Return, per specimen and antigen, the leukemic share of sub-populations that lost it.
 
-    Only leukemic sub-populations count. With none LOST or REDUCED and at least one RETAINED the
-    antigen is NOT_DETECTED as lost, with the largest detectable fraction as limit; otherwise
-    INDETERMINATE.
+    A specimen in `failed` could not be read: FAILED. Only leukemic sub-populations count. With none
+    LOST or REDUCED and at least one RETAINED the antigen is NOT_DETECTED as lost, with the largest
+    detectable fraction as limit; otherwise INDETERMINATE.
     """
     rows = []
     records = losses.to_dict("records")
@@ -22,10 +22,17 @@ def antigen_loss_evidence(losses: pd.DataFrame) -> list[dict[str, object]]:
     for sample_id, antigen in keys:
         mine = [r for r in records if r["sample_id"] == sample_id and r["antigen"] == antigen]
         leukemic = [r for r in mine if r["identity"].startswith("leukemic")]
-        columns = _share(leukemic) if leukemic else {
-            "status": "INDETERMINATE" if any(r["cells"] for r in mine) else "NOT_ASSESSED",
-            "flags": "; ".join(dict.fromkeys(["no leukemic cells were identified", *_flags(mine)])),
-        }  # fmt: skip
+        if sample_id in failed:
+            columns: dict[str, object] = {"status": "FAILED", "flags": "; ".join(_flags(mine))}
+        elif leukemic:
+            columns = _share(leukemic)
+        else:
+            seen = any(r["cells"] for r in mine)
+            remarks = dict.fromkeys(["no leukemic cells were identified", *_flags(mine)])
+            columns = {
+                "status": "INDETERMINATE" if seen else "NOT_ASSESSED",
+                "flags": "; ".join(remarks),
+            }
         rows.append(
             evidence_row(
                 **who_when(mine[0]),

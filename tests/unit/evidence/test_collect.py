@@ -337,6 +337,17 @@ def test_without_an_evaluable_leukemic_population_nothing_is_said():
     assert "no leukemic cells" in row["flags"]
 
 
+def test_a_matrix_that_could_not_be_read_is_failed_and_not_merely_untested():
+    loss = population_of_cells("all cells", "NOT_EVALUABLE", 0, None) | {"identity": "other"}
+    cells = WHO | {"population": "all cells", "identity": "other", "status": "FAILED"}
+    cells |= {"identity_evidence": "none", "flags": "not HDF5"}
+    tables = {
+        "antigen_loss": ANTIGEN_LOSS.frame([loss]),
+        "cell_populations": CELL_POPULATIONS.frame([cells]),
+    }
+    assert set(collected(tables)["status"]) == {"FAILED"}
+
+
 def test_the_gene_of_cd20_becomes_the_antigen():
     rows = [population_of_cells("c", "LOST", 50, 1.0, antigen="MS4A1")]
     assert one({"antigen_loss": ANTIGEN_LOSS.frame(rows)})["target"] == "CD20"
