@@ -1,7 +1,6 @@
 import fcntl
 
 import pytest
-
 from tests.e2e.workflow_run import snakemake, working_copy
 
 

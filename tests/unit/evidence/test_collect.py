@@ -338,7 +338,7 @@ def test_without_an_evaluable_leukemic_population_nothing_is_said():
 
 
 def test_a_matrix_that_could_not_be_read_is_failed_and_not_merely_untested():
-    loss = population_of_cells("all cells", "NOT_EVALUABLE", 0, None) | {"identity": "other"}
+    loss = population_of_cells("all cells", "NOT_EVALUABLE", 0, 0.0, "other", None)
     cells = WHO | {"population": "all cells", "identity": "other", "status": "FAILED"}
     cells |= {"identity_evidence": "none", "flags": "not HDF5"}
     tables = {
