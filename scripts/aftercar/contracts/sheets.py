@@ -13,6 +13,21 @@ KEYS = {
     "labs": ("patient_id", "day", "specimen", "analyte", "transgene", "unit"),
     "events": (),
 }
+# Zero of these is an answer only together with what the assay could have seen.
+NEEDS_LIMIT = (
+    "flow_mrd",
+    "ngs_mrd",
+    "car_copies",
+    "car_copies_per_genome",
+    "ebv",
+    "cmv",
+    "hhv6",
+    "adenovirus",
+    "bk_virus",
+    "fusion_transcript",
+    "antigen_negative_blasts",
+    "myeloid_blasts",
+)
 
 
 @dataclass(frozen=True, order=True)
@@ -107,7 +122,11 @@ def cross_problems(
                 "events", row, "end_day", repr(event["end_day"]),
                 f"a day not before {event['day']}, the day of the event", "correct one of the days",
             )  # fmt: skip
-    for row, lab in enumerate(sheets["labs"].to_dict("records"), start=1):
+    yield from _laboratory_problems(sheets["labs"])
+
+
+def _laboratory_problems(labs: pd.DataFrame) -> Iterator[Problem]:
+    for row, lab in enumerate(labs.to_dict("records"), start=1):
         if lab["value"] == "" and lab["status"] not in ("NOT_DET", "NOT_TESTED", "FAILED"):
             yield Problem(
                 "labs", row, "value", "no value",
@@ -120,6 +139,36 @@ def cross_problems(
                 "the limit in the unit of the row",
                 "write the limit; without it, not detected means nothing",
             )  # fmt: skip
+        if lab["value"]:
+            yield from _contradictions(row, lab)
+
+
+def _contradictions(row: int, lab: dict[str, str]) -> Iterator[Problem]:
+    """Yield where value, limit of detection and status of a laboratory value exclude each other."""
+    value, lod = float(lab["value"]), float(lab["lod"]) if lab["lod"] else None
+    if lab["status"] == "NOT_DET" and value > 0 and (lod is None or value >= lod):
+        limit = "without a limit of detection" if lod is None else f"at or above lod {lab['lod']}"
+        yield Problem(
+            "labs", row, "status", f"NOT_DET with value {lab['value']} {limit}",
+            "no value, or a value below the limit of detection",
+            "empty the value if nothing was detected; else write QUANT or DET_BLQ",
+        )  # fmt: skip
+    if lab["status"] not in ("", "QUANT"):
+        return
+    said = lab["status"] or "an empty status"
+    if lod is not None and value < lod:
+        yield Problem(
+            "labs", row, "value", f"{lab['value']} below lod {lab['lod']} with {said}",
+            "a value at or above the limit of detection",
+            "write status NOT_DET if nothing was detected, DET_BLQ if traces were",
+        )  # fmt: skip
+    elif value == 0 and lab["analyte"] in NEEDS_LIMIT:
+        yield Problem(
+            "labs", row, "value", f"{lab['value']} with {said}",
+            "status NOT_DET and a limit of detection",
+            "write NOT_DET and in column lod the limit in the unit of the row; a zero without it "
+            "means nothing",
+        )  # fmt: skip
 
 
 def _infusion_problems(sheets: dict[str, pd.DataFrame]) -> Iterator[Problem]:

@@ -57,13 +57,21 @@ def measurement_status(
 ) -> tuple[str, str]:
     """Return the measurement status of a laboratory value and what to know about it.
 
-    A stated status counts. Else the value is compared with lloq and lod (its own unit). Zero
-    without a limit of detection is INDETERMINATE: it cannot be told from what the assay misses.
+    A stated status counts unless value and limit contradict it: INDETERMINATE. Else the value is
+    compared with lloq and lod (its own unit). Zero without a limit of detection is INDETERMINATE:
+    it cannot be told from what the assay misses.
     """
     if stated:
         status = STATUS_OF_SHEET[stated]
         if status == "NOT_DETECTED" and lod is None:
             return "INDETERMINATE", "not detected, but no limit of detection is given"
+        if status == "NOT_DETECTED" and lod is not None and value is not None and value >= lod:
+            return (
+                "INDETERMINATE",
+                f"stated as not detected, but {value:.3g} was found",
+            )
+        if status == "QUANTIFIED" and value == 0 and not plain:
+            return "INDETERMINATE", "zero cannot be quantified: not detected needs its limit"
         return status, ""
     if value is None:
         return "NOT_ASSESSED", "no value"

@@ -418,6 +418,10 @@ def test_ratios_are_those_of_cd7_and_cd5():
         (None, None, None, "FAILED", "FAILED"),
         (5.0, 10.0, 50.0, "QUANT", "QUANTIFIED"),
         (30.0, None, None, "DET_BLQ", "DETECTED_BELOW_LLOQ"),
+        (0.0, None, None, "QUANT", "INDETERMINATE"),
+        (0.0, 10.0, None, "QUANT", "INDETERMINATE"),
+        (0.05, 1e-6, None, "NOT_DET", "INDETERMINATE"),
+        (5.0, 10.0, None, "NOT_DET", "NOT_DETECTED"),
     ],
 )
 def test_the_status_of_a_laboratory_value_follows_from_its_limits(value, lod, lloq, stated, status):

@@ -152,6 +152,69 @@ def test_a_mistake_is_named_with_its_remedy(problems, change, message):
     assert f"Please correct {next(iter(change))}.tsv:" in text
 
 
+LAB_HEADER = "patient_id\tday\tspecimen\tanalyte\tvalue\tunit\tlod\tstatus\n"
+
+
+def laboratory(analyte, value, unit, lod, status):
+    return {"labs": f"{LAB_HEADER}A\t80\tBM\t{analyte}\t{value}\t{unit}\t{lod}\t{status}\n"}
+
+
+@pytest.mark.parametrize(
+    ("row", "found", "expected"),
+    [
+        (("ngs_mrd", "0.05", "fraction", "1e-6", "NOT_DET"), "NOT_DET with value 0.05", "no value"),
+        (("ngs_mrd", "1e-6", "fraction", "1e-6", "NOT_DET"), "at or above lod 1e-6", "no value"),
+        (("alc", "5", "cells/uL", "10", "QUANT"), "5 below lod 10", "at or above the limit"),
+        (("ngs_mrd", "1e-7", "fraction", "1e-6", ""), "with an empty status", "at or above"),
+        (("ngs_mrd", "0", "fraction", "1e-6", "QUANT"), "0 below lod 1e-6 with QUANT", "at or"),
+        *(
+            ((analyte, "0.0", unit, "", status), "0.0 with ", "NOT_DET and a limit of detection")
+            for status in ("QUANT", "")
+            for analyte, unit in (
+                ("flow_mrd", "fraction"),
+                ("ngs_mrd", "fraction"),
+                ("car_copies", "copies/ug"),
+                ("car_copies_per_genome", "copies/genome"),
+                ("ebv", "copies/mL"),
+                ("cmv", "copies/mL"),
+                ("hhv6", "copies/mL"),
+                ("adenovirus", "copies/mL"),
+                ("bk_virus", "copies/mL"),
+                ("fusion_transcript", "ratio"),
+                ("antigen_negative_blasts", "fraction"),
+                ("myeloid_blasts", "fraction"),
+            )
+        ),
+    ],
+    ids=lambda part: "-".join(part) if isinstance(part, tuple) else None,
+)
+def test_a_laboratory_value_that_contradicts_its_status_is_refused(problems, row, found, expected):
+    text, _ = problems(**laboratory(*row))
+    assert text.count("labs.tsv:") == text.count("row 1, ") == 1
+    assert found in text
+    assert expected in text.split("expected ")[1]
+    assert "To mend it: " in text
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        ("ngs_mrd", "", "fraction", "1e-6", "NOT_DET"),
+        ("ngs_mrd", "0", "fraction", "1e-6", "NOT_DET"),
+        ("ngs_mrd", "1e-7", "fraction", "1e-6", "NOT_DET"),
+        ("ngs_mrd", "1e-6", "fraction", "1e-6", "QUANT"),
+        ("ngs_mrd", "0.05", "fraction", "", ""),
+        ("anc", "0", "cells/uL", "", "QUANT"),
+        ("clonotype_shared", "0", "yes=1", "", ""),
+        ("flow_mrd", "0", "fraction", "", "FAILED"),
+    ],
+    ids="-".join,
+)
+def test_laboratory_values_that_agree_with_their_status_are_accepted(problems, row):
+    text, _ = problems(**laboratory(*row))
+    assert text == ""
+
+
 def test_all_problems_of_all_sheets_come_in_one_message(problems):
     text, _ = problems(
         **changed("patients", "B-ALL", "leukemia"),
