@@ -18,7 +18,13 @@ IDENTITIES = (
     "other",
     "low_quality",
 )
+# From the firmest to the weakest.
 IDENTITY_EVIDENCE = ("label", "genotype", "clonotype", "marker_score", "none")
+# Flag of leukemic cells whose only reference is each other.
+SHARED_LOSS_HIDDEN = (
+    "compared with other leukemic cells of this specimen: a loss that all of them share would not "
+    "show"
+)
 
 _FRACTION = Column("float64", "fraction, 0 to 1", minimum=0, maximum=1, nullable=True)
 _RATIO = Column("float64", "expression relative to the reference cells", minimum=0, nullable=True)

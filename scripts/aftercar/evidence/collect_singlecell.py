@@ -2,6 +2,7 @@
 
 import pandas as pd
 
+from aftercar.contracts.singlecell import IDENTITY_EVIDENCE, SHARED_LOSS_HIDDEN
 from aftercar.evidence.evidence_rows import evidence_row, number_or_none, who_when
 from aftercar.stats.intervals import wilson_interval
 
@@ -12,9 +13,11 @@ GONE = ("LOST", "REDUCED")
 def antigen_loss_evidence(losses: pd.DataFrame, failed: set[str]) -> list[dict[str, object]]:
     """Return, per specimen and antigen, the leukemic share of sub-populations that lost it.
 
-    A specimen in `failed` could not be read: FAILED. Only leukemic sub-populations count. With none
-    LOST or REDUCED and at least one RETAINED the antigen is NOT_DETECTED as lost, with the largest
-    detectable fraction as limit; otherwise INDETERMINATE.
+    A specimen in `failed` could not be read: FAILED. Only leukemic sub-populations whose cells
+    could be judged (LOST, REDUCED or RETAINED) are counted. The antigen is NOT_DETECTED as lost
+    only if all that should carry it are RETAINED, against a reference other than each other, with
+    the largest detectable fraction as limit; otherwise INDETERMINATE. The flags of a loss name the
+    weakest evidence that the cells are leukemic.
     """
     rows = []
     records = losses.to_dict("records")
@@ -47,45 +50,69 @@ def antigen_loss_evidence(losses: pd.DataFrame, failed: set[str]) -> list[dict[s
 
 
 def _flags(records: list[dict]) -> list[str]:
-    return list(dict.fromkeys(r["flags"] for r in records if r["flags"]))
+    said = [part for r in records for part in r["flags"].split("; ")]
+    return [part for part in dict.fromkeys(said) if part]
 
 
 def _share(leukemic: list[dict]) -> dict[str, object]:
-    gone = [r for r in leukemic if r["status"] in GONE]
-    retained = [r for r in leukemic if r["status"] == "RETAINED"]
-    limits = [r["detectable_fraction"] for r in leukemic]
-    limit = max((float(x) for x in limits if number_or_none(x) is not None), default=None)
-    cells = sum(r["cells"] for r in leukemic)
+    carriers = [r for r in leukemic if r["status"] != "NOT_APPLICABLE"]
+    if not carriers:
+        return {"status": "NOT_APPLICABLE", "flags": "; ".join(_flags(leukemic))}
+    gone = [r for r in carriers if r["status"] in GONE]
+    judged = [r for r in carriers if r["status"] in (*GONE, "RETAINED")]
+    cells = sum(r["cells"] for r in judged)
+    limit = _limit(leukemic, cells)
     common = {"limit": limit, "total": cells}
+    doubts = _doubts(carriers, judged)
     if gone:
         count = sum(r["cells"] for r in gone)
         low, high = wilson_interval(count, cells)
-        if len(gone) == 1 and number_or_none(gone[0]["fraction_of_leukemic"]) is not None:
-            value = gone[0]["fraction_of_leukemic"]
-            low, high = gone[0]["fraction_of_leukemic_low"], gone[0]["fraction_of_leukemic_high"]
-        else:
-            value = count / cells
         names = ", ".join(f"{r['population']} {r['status']}" for r in gone)
+        weakest = max((r["identity_evidence"] for r in gone), key=IDENTITY_EVIDENCE.index)
         return common | {
-            "value": value,
+            "value": count / cells,
             "low": low,
             "high": high,
             "count": count,
             "status": "QUANTIFIED",
-            "flags": "; ".join([names, *_flags(gone)]),
+            "flags": "; ".join(
+                dict.fromkeys([names, f"identity by {weakest}", *doubts, *_flags(gone)])
+            ),
         }
-    if retained and limit is not None:
-        return common | {
-            "value": 0.0,
-            "low": 0.0,
-            "high": wilson_interval(0, cells)[1],
-            "count": 0,
-            "status": "NOT_DETECTED",
-            "flags": "; ".join(_flags(retained)),
-        }
-    applicable = any(r["status"] != "NOT_APPLICABLE" for r in leukemic)
-    status = "INDETERMINATE" if applicable else "NOT_APPLICABLE"
-    return common | {"status": status, "flags": "; ".join(_flags(leukemic))}
+    if doubts or not judged or limit is None:
+        flags = list(dict.fromkeys([*doubts, *_flags(carriers)]))
+        return common | {"status": "INDETERMINATE", "flags": "; ".join(flags)}
+    return common | {
+        "value": 0.0,
+        "low": 0.0,
+        "high": wilson_interval(0, cells)[1],
+        "count": 0,
+        "status": "NOT_DETECTED",
+        "flags": "; ".join(_flags(judged)),
+    }
+
+
+def _limit(leukemic: list[dict], cells: int) -> float | None:
+    """Return the largest detectable share of the `cells` that could be judged.
+
+    The table states it as a share of all leukemic cells, also of those without the antigen.
+    """
+    stated = [number_or_none(r["detectable_fraction"]) for r in leukemic]
+    shares = [float(str(share)) for share in stated if share is not None]
+    if not shares or not cells:
+        return None
+    return min(1.0, max(shares) * sum(r["cells"] for r in leukemic) / cells)
+
+
+def _doubts(carriers: list[dict], judged: list[dict]) -> list[str]:
+    """Return why cells that should carry the antigen could have lost it unseen."""
+    found = []
+    total, seen = (sum(r["cells"] for r in part) for part in (carriers, judged))
+    if len(judged) < len(carriers):
+        found.append(f"{total - seen} of {total} leukemic cells could not be judged")
+    if any(r["status"] == "RETAINED" and SHARED_LOSS_HIDDEN in r["flags"] for r in judged):
+        found.append(SHARED_LOSS_HIDDEN)
+    return found
 
 
 def cell_population_evidence(populations: pd.DataFrame) -> list[dict[str, object]]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
+from aftercar.contracts.singlecell import SHARED_LOSS_HIDDEN
 from aftercar.singlecell.antigen_loss import (
     Finding,
     Interval,
@@ -214,10 +215,7 @@ def _compare_compartment(
             reference_within=own is not None,
         )  # fmt: skip
     if own is not None and external is None and identity in LEUKEMIC:
-        flags.append(
-            "compared with other leukemic cells of this specimen: a loss that all of them share "
-            "would not show"
-        )
+        flags.append(SHARED_LOSS_HIDDEN)
     result = []
     for name, genes in rates.items():
         others = [other for other in positive if other != name]

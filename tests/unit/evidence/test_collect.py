@@ -5,7 +5,7 @@ from tests.unit.evidence.patients import infusion, lab, patient, sheets
 from aftercar.contracts.cytometry import POPULATIONS, RATIOS
 from aftercar.contracts.evidence import EVIDENCE
 from aftercar.contracts.sequencing import CALLABILITY, CLONES, LOH, SPLICING, VARIANTS
-from aftercar.contracts.singlecell import ANTIGEN_LOSS, CELL_POPULATIONS
+from aftercar.contracts.singlecell import ANTIGEN_LOSS, CELL_POPULATIONS, SHARED_LOSS_HIDDEN
 from aftercar.contracts.specimen import QUALITY
 from aftercar.contracts.table import ContractError
 from aftercar.evidence.collect import StreamTables, collect_evidence
@@ -335,6 +335,76 @@ def test_without_an_evaluable_leukemic_population_nothing_is_said():
     row = one({"antigen_loss": ANTIGEN_LOSS.frame(rows)})
     assert row["status"] == "INDETERMINATE"
     assert "no leukemic cells" in row["flags"]
+
+
+def losses(*rows):
+    return one({"antigen_loss": ANTIGEN_LOSS.frame(list(rows))})
+
+
+def test_cells_that_could_not_be_judged_are_not_counted_as_without_loss():
+    row = losses(
+        population_of_cells("a", "RETAINED", 200, 0.4),
+        population_of_cells("b", "NOT_EVALUABLE", 300, 0.6, flags="too few molecules"),
+    )
+    assert (row["status"], row["total"]) == ("INDETERMINATE", 200)
+    assert pd.isna(row["value"])
+    assert "300 of 500 leukemic cells could not be judged" in row["flags"]
+    assert "too few molecules" in row["flags"]
+
+
+def test_a_loss_is_a_share_of_the_cells_that_could_be_judged():
+    row = losses(
+        population_of_cells("a", "LOST", 50, 0.1),
+        population_of_cells("b", "RETAINED", 150, 0.3),
+        population_of_cells("c", "NOT_EVALUABLE", 300, 0.6),
+    )
+    assert (row["status"], row["value"], row["count"], row["total"]) == (
+        "QUANTIFIED", 0.25, 50, 200,
+    )  # fmt: skip
+    assert row["low"] < 0.25 < row["high"]
+    assert "300 of 500" in row["flags"]
+
+
+def test_cells_that_do_not_carry_the_antigen_do_not_lower_the_limit():
+    """10 of 40 B blasts would have been seen; 750 myeloid blasts say nothing of CD19."""
+    row = losses(
+        population_of_cells("b", "RETAINED", 40, 40 / 790, detectable=10 / 790),
+        population_of_cells(
+            "m", "NOT_APPLICABLE", 750, 750 / 790, "leukemic_myeloid", None, basis="none"
+        ),
+    )
+    assert (row["status"], row["count"], row["total"]) == ("NOT_DETECTED", 0, 40)
+    assert row["limit"] == pytest.approx(0.25)
+    assert row["high"] > 0.08
+
+
+def test_leukemic_cells_compared_only_with_each_other_exclude_no_loss():
+    alone = {"reference": "a", "flags": SHARED_LOSS_HIDDEN}
+    kept = population_of_cells("b", "RETAINED", 200, 0.5, **alone)
+    row = losses(kept, population_of_cells("a", "RETAINED", 200, 0.5, **alone))
+    assert row["status"] == "INDETERMINATE"
+    assert row["flags"].count(SHARED_LOSS_HIDDEN) == 1
+    row = losses(kept, population_of_cells("a", "LOST", 200, 0.5, **alone))
+    assert (row["status"], row["value"]) == ("QUANTIFIED", 0.5)
+
+
+@pytest.mark.parametrize(
+    ("evidence", "said"),
+    [
+        (("label", "label"), "label"),
+        (("label", "genotype"), "genotype"),
+        (("clonotype", "genotype"), "clonotype"),
+        (("marker_score", "genotype"), "marker_score"),
+    ],
+)
+def test_a_loss_names_the_weakest_proof_that_its_cells_are_leukemic(evidence, said):
+    first, second = evidence
+    row = losses(
+        population_of_cells("a", "LOST", 50, 0.25, identity_evidence=first),
+        population_of_cells("b", "REDUCED", 50, 0.25, identity_evidence=second),
+        population_of_cells("c", "RETAINED", 100, 0.5, identity_evidence="marker_score"),
+    )
+    assert f"identity by {said}" in row["flags"].split("; ")
 
 
 def test_a_matrix_that_could_not_be_read_is_failed_and_not_merely_untested():

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from tests.unit.singlecell.drawn_cells import draw, measure, mixed, sample
 
-from aftercar.contracts.singlecell import ANTIGEN_LOSS, CELL_POPULATIONS
+from aftercar.contracts.singlecell import ANTIGEN_LOSS, CELL_POPULATIONS, SHARED_LOSS_HIDDEN
 from aftercar.singlecell.antigen_loss import (
     above_background,
     detectable_cells,
@@ -146,6 +146,16 @@ def test_a_loss_shared_by_all_leukemic_cells_is_seen_against_an_earlier_specimen
     after = after[after["identity"] == "leukemic_b"]
     assert set(after["status"]) == {"LOST"}
     assert after["reference"].str.contains("day -10").all()
+
+
+def test_blasts_that_are_all_dim_say_that_only_each_other_was_the_reference():
+    dim = draw(mixed(), 13, antigen={"blast": {"CD19": 0.15}})[0]
+    before = measure(draw(mixed(), 12)[0], row=sample("A", "-10"))
+    for earlier, said in (((), True), (before.levels, False)):
+        found = losses(measure(dim, row=sample("B", "90"), earlier=earlier))
+        blasts = found[found["identity"] == "leukemic_b"]
+        assert len(blasts)
+        assert set(blasts["flags"].str.contains(SHARED_LOSS_HIDDEN)) == {said}
 
 
 def test_a_later_specimen_is_never_a_reference():
