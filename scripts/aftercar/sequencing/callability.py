@@ -18,7 +18,11 @@ def measure_callability(
     errors: ErrorModel,
     settings: CallSettings,
 ) -> list[dict[str, object]]:
-    """Return depth and limits by exon and for the gene ("all"): rows without names and status."""
+    """Return depth and limits by exon and for the gene ("all"): rows without names and status.
+
+    The limit of the gene is that of its worst exon: a short exon without reads is few bases, but a
+    variant in it loses the antigen all the same.
+    """
     parts = {
         str(exon.number): np.arange(exon.cds_start, exon.cds_end + 1)
         for exon in gene.exons
@@ -37,9 +41,21 @@ def measure_callability(
         settings.false_calls_per_base,
         settings.min_alt_fragments,
     )
-    return [
+    rows = [
         {"exon": name, **_summary(positions - window.start, depth, limits, settings.target_vaf)}
         for name, positions in parts.items()
+    ]
+    of_exons = [row["detectable_vaf"] for row in rows[:-1]]
+    shown = [float(str(limit)) for limit in of_exons if limit is not None]
+    rows[-1]["detectable_vaf"] = max(shown) if len(shown) == len(of_exons) else None
+    return rows
+
+
+def shallow_exons(rows: list[dict[str, object]], target_vaf: float) -> list[str]:
+    """Return the exons of `measure_callability` in which `target_vaf` would not be seen."""
+    limits = {str(row["exon"]): row["detectable_vaf"] for row in rows if row["exon"] != "all"}
+    return [
+        exon for exon, limit in limits.items() if limit is None or float(str(limit)) > target_vaf
     ]
 
 

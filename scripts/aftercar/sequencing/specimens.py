@@ -7,7 +7,7 @@ import numpy as np
 
 from aftercar.contracts.reads import AlignedReads
 from aftercar.sequencing.alleles import Allele
-from aftercar.sequencing.callability import measure_callability
+from aftercar.sequencing.callability import measure_callability, shallow_exons
 from aftercar.sequencing.consequence import Consequence, predict
 from aftercar.sequencing.fragments import CODE, Pileup, Segments, split_segments
 from aftercar.sequencing.genes import Gene, ReferenceWindow, reference_faults, reference_known
@@ -374,11 +374,17 @@ def _callability(
     rna = findings.sample["assay"] == "rna"
     lost = {str(row["exon"]) for row in rows if is_loss_of_function(row)}
     made = []
-    for part in measure_callability(gene, window, calls.pileup, calls.errors, settings):
+    parts = measure_callability(gene, window, calls.pileup, calls.errors, settings)
+    shallow = shallow_exons(parts, settings.target_vaf)
+    where = "" if len(shallow) == len(parts) - 1 else f" in exon {', '.join(shallow)}"
+    too_shallow = f"too shallow for a variant fraction of {settings.target_vaf:g}"
+    for part in parts:
         exon, flags = str(part["exon"]), [RNA_LIMIT] if rna else []
         limit = part["detectable_vaf"]
         if exon in lost or (exon == "all" and lost):
             status = "QUANTIFIED"
+            if exon == "all" and shallow:
+                flags.insert(0, too_shallow + where)
         elif part["depth"] == 0 and part["callable_fraction"] == 0 and limit is None:
             status = "NOT_ASSESSED"
             flags.insert(0, "no coverage")
@@ -388,7 +394,7 @@ def _callability(
             status = "INDETERMINATE" if rna else "NOT_DETECTED"
         else:
             status = "INDETERMINATE"
-            flags.insert(0, f"too shallow for a variant fraction of {settings.target_vaf:g}")
+            flags.insert(0, too_shallow + (where if exon == "all" else ""))
         made.append(
             findings.who
             | {"assay": findings.sample["assay"], "gene": gene.symbol}

@@ -1,5 +1,7 @@
 """What a specimen could not show is never called negative; nothing looks ahead."""
 
+from dataclasses import replace
+
 import pytest
 
 from aftercar.contracts.sequencing import CALLABILITY, LOH, SPLICING, VARIANTS
@@ -7,7 +9,7 @@ from aftercar.contracts.specimen import QUALITY
 from aftercar.io.alignments import read_alignments
 from aftercar.sequencing.genes import ReferenceWindow
 from aftercar.sequencing.lookback import add_known_variants
-from aftercar.sequencing.specimens import call_specimen, unassessed_specimen
+from aftercar.sequencing.specimens import _callability, call_specimen, unassessed_specimen
 from aftercar.sequencing.variants import CallSettings
 
 SETTINGS = CallSettings(20, 4, 1e-6, 0.02)
@@ -150,6 +152,27 @@ def test_a_listed_variant_is_looked_for_and_a_wrong_one_is_named(examine, toy):
 def test_no_loss_is_said_only_where_the_depth_would_show_it(examine, depth, status):
     rows = rows_of([examine("a", 1, [], depth=depth)], "callability")
     assert {row["exon"]: row["status"] for row in rows}["all"] == status
+
+
+def test_a_gene_is_only_clean_if_each_of_its_exons_is(examine, toy):
+    """An exon of 15 bases among 360 without reads: 96 % of the gene is covered, it is not."""
+    gene, window = toy
+    first, second = gene.exons
+    cut = second.cds_end - 14
+    parts = (first, replace(second, cds_end=cut - 1), replace(second, number=3, cds_start=cut))
+    pieces = replace(gene, exons=parts)
+    found = examine("a", 1, [])
+    calls = found.genes["CD19"].calls
+    bare = replace(calls.pileup, counts=calls.pileup.counts.copy())
+    bare.counts[:, :, cut - window.start : second.cds_end - window.start + 1] = 0
+    rows = _callability(found, pieces, window, replace(calls, pileup=bare), [], SETTINGS)
+    of_exon = {row["exon"]: row for row in rows}
+    assert {exon: row["status"] for exon, row in of_exon.items()} == {
+        "1": "NOT_DETECTED", "2": "NOT_DETECTED", "3": "NOT_ASSESSED", "all": "INDETERMINATE",
+    }  # fmt: skip
+    assert of_exon["all"]["detectable_vaf"] is None
+    assert "exon 3" in of_exon["all"]["flags"]
+    assert of_exon["all"]["callable_fraction"] > 0.95
 
 
 def test_rna_that_shows_nothing_does_not_exclude_anything(examine):
