@@ -94,8 +94,8 @@ CALLABILITY = Table(
         "depth_min": Column("int64", "fewest fragments on a coding base", minimum=0, nullable=True),
         "detectable_vaf": Column(
             "float64",
-            "smallest VAF detectable (95 %) on at least 95 % of the coding bases; all: in each exon; "
-            "missing: none",
+            "smallest VAF detectable (95 %) on at least 95 % of the coding bases; all: in each "
+            "exon; missing: none",
             minimum=0,
             maximum=1,
             nullable=True,

@@ -143,7 +143,7 @@ def _laboratory_problems(labs: pd.DataFrame) -> Iterator[Problem]:
             yield from _contradictions(row, lab)
 
 
-def _contradictions(row: int, lab: dict[str, str]) -> Iterator[Problem]:
+def _contradictions(row: int, lab: dict) -> Iterator[Problem]:
     """Yield where value, limit of detection and status of a laboratory value exclude each other."""
     value, lod = float(lab["value"]), float(lab["lod"]) if lab["lod"] else None
     if lab["status"] == "NOT_DET" and value > 0 and (lod is None or value >= lod):

@@ -30,15 +30,14 @@ Z95 = 1.959963984540054
 class Course(NamedTuple):
     """What happened to one patient after the first infusion, in days; None: did not happen.
 
-    `relapse_day` and `cause`: the first relapse and its cause of CAUSES. `remission_day`: the first
-    complete remission. `last_day`: last day known alive, or the day of death.
+    `relapses`: day and cause (of CAUSES) of each, `hct_days`: all transplants, both in order.
+    `remission_day`: the first complete remission. `last_day`: last day known alive, or of death.
     """
 
-    relapse_day: int | None
-    cause: str
+    relapses: tuple[tuple[int, str], ...]
     no_remission_day: int | None
     remission_day: int | None
-    hct_day: int | None
+    hct_days: tuple[int, ...]
     death_day: int | None
     last_day: int
 
@@ -69,14 +68,13 @@ def course_of(
     seen = [*(e.day for e in after), *(day for day in specimen_days if day >= 0)]
     if not seen:
         return None
-    relapse = next((e for e in after if e.event in RELAPSES), None)
+    relapse_days = sorted({e.day for e in after if e.event in RELAPSES})
     death = _first_day(after, "death")
     return Course(
-        relapse_day=relapse.day if relapse else None,
-        cause=_cause(relapse, after) if relapse else "",
+        relapses=tuple((day, _cause(day, after)) for day in relapse_days),
         no_remission_day=_first_day(after, "no_remission"),
         remission_day=_first_day(after, "complete_remission"),
-        hct_day=_first_day(after, "hct"),
+        hct_days=tuple(e.day for e in after if e.event == "hct"),
         death_day=death,
         last_day=max(seen) if death is None else death,
     )
@@ -86,13 +84,15 @@ def _first_day(events: list[Event], name: str) -> int | None:
     return next((e.day for e in events if e.event == name), None)
 
 
-def _cause(relapse: Event, events: list[Event]) -> str:
-    """Return the cause of the first relapse; all relapse rows of that day are looked at."""
-    same_day = [e for e in events if e.day == relapse.day and e.event in RELAPSES]
-    if any(e.event == "lineage_switch" for e in same_day):
+def _cause(day: int, events: list[Event]) -> str:
+    """Return the cause of a relapse; rows of that day that differ are a mixed relapse."""
+    same_day = [e for e in events if e.day == day and e.event in RELAPSES]
+    known = {CAUSE_OF_PHENOTYPE[e.phenotype] for e in same_day if e.phenotype in CAUSE_OF_PHENOTYPE}
+    if "lineage_switch" in known or any(e.event == "lineage_switch" for e in same_day):
         return "lineage_switch"
-    known = [CAUSE_OF_PHENOTYPE[e.phenotype] for e in same_day if e.phenotype in CAUSE_OF_PHENOTYPE]
-    return known[0] if known else "unknown_phenotype"
+    if len(known) > 1:
+        return CAUSE_OF_PHENOTYPE["mixed"]
+    return known.pop() if known else "unknown_phenotype"
 
 
 def first_event(course: Course, endpoint: str, *, censor_at_hct: bool) -> tuple[int, str] | None:
@@ -100,7 +100,8 @@ def first_event(course: Course, endpoint: str, *, censor_at_hct: bool) -> tuple[
 
     OS: death. EFS: no remission, relapse or death, from the first infusion. RFS: relapse or death,
     from the complete remission, which is day 0 (None without one). On one day a relapse comes
-    before death. With `censor_at_hct` follow-up ends at a transplant unless the event came first.
+    before death. What happened before day 0 of the endpoint does not count. With `censor_at_hct`
+    follow-up ends at a transplant unless the event came first.
     """
     origin = 0
     if endpoint == "RFS":
@@ -110,15 +111,15 @@ def first_event(course: Course, endpoint: str, *, censor_at_hct: bool) -> tuple[
     causes: list[tuple[int, int, str]] = []
     if course.death_day is not None:
         causes.append((course.death_day, 2, "non_relapse_death"))
-    if endpoint != "OS" and course.relapse_day is not None:
-        causes.append((course.relapse_day, 0, course.cause))
+    if endpoint != "OS":
+        causes += [(day, 0, cause) for day, cause in course.relapses]
     if endpoint == "EFS" and course.no_remission_day is not None:
         causes.append((course.no_remission_day, 1, "no_remission"))
     day, _, cause = min(
         (c for c in causes if c[0] >= origin), default=(course.last_day, 3, CENSORED)
     )
-    hct = course.hct_day
-    if censor_at_hct and hct is not None and origin <= hct < day:
+    hct = next((hct for hct in course.hct_days if hct >= origin), None)
+    if censor_at_hct and hct is not None and hct < day:
         day, cause = hct, CENSORED
     return max(day - origin, 0), cause
 

@@ -171,6 +171,41 @@ def test_relapse_free_survival_starts_at_remission_and_needs_one():
     assert first_event(course(event(128, "relapse")), "RFS", censor_at_hct=False) is None
 
 
+def test_a_relapse_before_remission_does_not_hide_the_one_after_it():
+    found = course(
+        event(40, "relapse", phenotype="antigen_positive"),
+        event(90, "complete_remission"),
+        event(200, "relapse", phenotype="antigen_negative"),
+        event(300, "last_contact"),
+    )
+    assert first_event(found, "EFS", censor_at_hct=False) == (40, "antigen_positive")
+    assert first_event(found, "RFS", censor_at_hct=False) == (110, "antigen_negative")
+
+
+def test_a_transplant_before_remission_does_not_hide_the_one_after_it():
+    found = course(
+        event(20, "hct"),
+        event(28, "complete_remission"),
+        event(200, "hct"),
+        event(250, "relapse"),
+    )
+    assert first_event(found, "RFS", censor_at_hct=True) == (172, CENSORED)
+    assert first_event(found, "RFS", censor_at_hct=False) == (222, "unknown_phenotype")
+    assert first_event(found, "EFS", censor_at_hct=True) == (20, CENSORED)
+
+
+@pytest.mark.parametrize("first", ["antigen_positive", "antigen_negative"])
+def test_relapses_of_one_day_that_differ_are_mixed_in_any_order(first):
+    both = ["antigen_positive", "antigen_negative"]
+    events = [event(100, "relapse", phenotype=p) for p in sorted(both, key=lambda p: p != first)]
+    assert first_event(course(*events), "EFS", censor_at_hct=False) == (100, "antigen_negative")
+
+
+def test_a_known_phenotype_of_the_day_outweighs_an_unknown_one():
+    found = course(event(100, "relapse"), event(100, "relapse", phenotype="antigen_positive"))
+    assert first_event(found, "EFS", censor_at_hct=False) == (100, "antigen_positive")
+
+
 def test_overall_survival_ignores_relapse():
     found = course(event(50, "relapse"), event(200, "last_contact"))
     assert first_event(found, "OS", censor_at_hct=False) == (200, CENSORED)
