@@ -66,6 +66,7 @@ class PrivateSlurm:
                 daemon.wait(10)
             except subprocess.TimeoutExpired:
                 daemon.kill()
+                daemon.wait()
 
     def run(self, *command: str, **options) -> subprocess.CompletedProcess:
         return subprocess.run(
@@ -73,17 +74,17 @@ class PrivateSlurm:
         )
 
     def _daemon(self, *command: str) -> None:
-        log = open(self.folder / "log" / f"{command[0]}-{len(self.daemons)}.out", "w")
-        self.daemons.append(
-            subprocess.Popen(
-                command,
-                env=self.environment,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
+        with open(self.folder / "log" / f"{command[0]}-{len(self.daemons)}.out", "w") as log:
+            self.daemons.append(
+                subprocess.Popen(
+                    command,
+                    env=self.environment,
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=log,
+                    start_new_session=True,
+                )
             )
-        )
 
     def _start_munge(self) -> None:
         key = self.folder / "munge/munge.key"

@@ -17,36 +17,6 @@ OUTPUTS:          <results>/cytometry/batches/{batch}.cuts.tsv          contract
 CONFIG:           cytometry/*
 """
 
-GATING_RESOURCES = (
-    "resources/gating/markers.yaml",
-    "resources/gating/placement.yaml",
-    "workflow/schemas/gating.schema.yaml",
-    *config["cytometry"]["panels"].values(),
-)
-
-
-def batch_of(row):
-    """The batch that a flow row was acquired in."""
-    return row["batch"] or "unbatched"
-
-
-def control_rows(batch):
-    """Readable controls of a batch whose panel has a template."""
-    return [
-        row
-        for row in CONTROLS
-        if batch_of(row) == batch and row["panel"] in config["cytometry"]["panels"]
-    ]
-
-
-def cuts_of_batches(wildcards):
-    """Cuts of the batches that the patient's flow specimens were acquired in."""
-    mine = {batch_of(row) for row in specimens(wildcards.patient, "flow")}
-    return collect(
-        "<results>/cytometry/batches/{batch}.cuts.tsv",
-        batch=[batch for batch in BATCHES if batch in mine],
-    )
-
 
 rule place_batch_cuts:
     input:

@@ -15,30 +15,10 @@ again when a job behind an ancient() input is pending, so that edits would be mi
 from aftercar.cytometry.panel import panel_problems
 from aftercar.io.preflight import header_problems, problem_lines
 
-HEADER_RESOURCES = (
-    "resources/gating/markers.yaml",
-    "resources/gating/placement.yaml",
-    "resources/genes",
-    "workflow/schemas/gating.schema.yaml",
-    *config["cytometry"]["panels"].values(),
-)
-
 
 localrules:
     check_inputs,
     check,
-
-
-def check_params():
-    """What both rules need to know."""
-    return {
-        "samples": SHEETS["samples"].to_dict("records"),
-        "panels": {
-            name: resource(path) for name, path in config["cytometry"]["panels"].items()
-        },
-        "references": config["sequencing"]["references"],
-        "genes": config["sequencing"]["genes"],
-    }
 
 
 onstart:

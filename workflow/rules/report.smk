@@ -17,33 +17,6 @@ localrules:
     render_quality,
 
 
-TEMPLATES = "scripts/aftercar/report/templates"
-FILE_COLUMNS = ("path", "bam", "workspace", "barcodes", "variants", "labels")
-
-
-def without_paths(rows):
-    """Sheet rows for a page: a file column says only whether there is a file."""
-    return [
-        row | {name: "yes" for name in FILE_COLUMNS if row.get(name)} for row in rows
-    ]
-
-
-def page_rows(wildcards):
-    """The patient's rows of the five sheets, without controls and without paths."""
-    rows = sheet_rows(wildcards.patient, "patients", "infusions", "labs", "events")
-    return rows | {"samples": without_paths(specimens(wildcards.patient))}
-
-
-def printed_settings():
-    """Settings that numbers rest on; paths and names of references are left out."""
-    return {
-        f"{part}/{name}": value
-        for part in ("cytometry", "sequencing", "singlecell", "evidence", "report")
-        for name, value in sorted(config[part].items())
-        if isinstance(value, (int, float, list))
-    }
-
-
 rule render_patient:
     input:
         evidence=["<results>/evidence/patients/{patient}.evidence.tsv"],

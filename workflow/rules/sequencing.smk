@@ -14,28 +14,6 @@ CONFIG:           sequencing/*
 """
 
 
-def cell_rows(patient):
-    """Rows of samples.tsv whose cells can be genotyped."""
-    return [
-        row
-        for row in specimens(patient, "scrna", "scdna")
-        if row["bam"] or row["assay"] == "scdna"
-    ]
-
-
-def own_variants(wildcards):
-    """The patient's own calls, if there are bulk reads."""
-    if not specimens(wildcards.patient, "dna", "rna"):
-        return []
-    return ["<results>/sequencing/patients/{patient}.variants.tsv"]
-
-
-def reference_files():
-    """FASTA files of the configuration that exist; a missing one makes its specimens FAILED."""
-    references = config["sequencing"]["references"].values()
-    return [path for path in references if Path(path).exists()]
-
-
 rule call_variants:
     input:
         reads=lambda wildcards: files_of(

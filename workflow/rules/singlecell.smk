@@ -11,27 +11,6 @@ CONFIG:           singlecell/*
 """
 
 
-def matrix_rows(patient):
-    """Rows of samples.tsv that stand for a count matrix, also those not yet measured."""
-    return [row for row in specimens(patient, "scrna") if row["path"] or not row["bam"]]
-
-
-def cell_genotypes(ending):
-    """Input function: the genotypes of the patient's cells, where a matrix has a BAM."""
-
-    def tables(wildcards):
-        if any(row["path"] and row["bam"] for row in matrix_rows(wildcards.patient)):
-            return [f"<results>/singlecell/genotypes/{{patient}}.{ending}"]
-        return []
-
-    return tables
-
-
-def disease_of(wildcards):
-    """The patient's disease, as in patients.tsv."""
-    return sheet_rows(wildcards.patient, "patients")["patients"][0]["disease"]
-
-
 rule test_antigen_loss:
     input:
         matrices=lambda wildcards: files_of(

@@ -95,6 +95,40 @@ def test_two_specimens_of_one_day_do_not_confirm_each_other():
     assert rows([*recovered(63), *again])["BCA-FELIX20"]["status"] == "INDETERMINATE"
 
 
+def test_specimens_of_neighbouring_days_do_not_confirm_each_other():
+    found = rows([*aplasia(28), *recovered(63), *recovered(69)])
+    assert found["BCA-FELIX20"]["status"] == "INDETERMINATE"
+    assert "at least 7 days later" in found["BCA-FELIX20"]["values"]
+    found = rows([*aplasia(28), *recovered(63), *recovered(69), *recovered(70)])
+    assert (found["BCA-FELIX20"]["status"], found["BCA-FELIX20"]["recovered_until_day"]) == (
+        "PRESENT", 63,
+    )  # fmt: skip
+
+
+def test_two_close_specimens_without_b_cells_do_not_undo_a_confirmed_recovery():
+    seen = [*recovered(40), *recovered(60), *aplasia(88)]
+    assert rows([*seen, *aplasia(89)])["BCA-FELIX20"]["status"] == "INDETERMINATE"
+    assert rows([*seen, *aplasia(95)])["BCA-FELIX20"]["status"] == "ABSENT"
+
+
+def of_lymphocytes(day, fraction):
+    return value(day, "b_cells_fraction", fraction)
+
+
+def test_a_rule_that_needs_all_criteria_is_open_while_one_was_not_measured():
+    """ELIANA needs the share of leukocytes and that of lymphocytes."""
+    found = rows([of_lymphocytes(63, 0.05), of_lymphocytes(88, 0.05)])["BCA-ELIANA"]
+    assert found["status"] == "INDETERMINATE"
+    assert "b_cells_of_leukocytes_fraction was not measured" in found["values"]
+    half = rows([*recovered(40), *recovered(60), of_lymphocytes(88, 0.05)])["BCA-ELIANA"]
+    assert (half["status"], half["recovered_until_day"]) == ("PRESENT", 40)
+
+
+def test_one_criterion_that_is_not_met_decides_a_rule_that_needs_all():
+    found = rows([of_lymphocytes(63, 0.02), of_lymphocytes(88, 0.02)])["BCA-ELIANA"]
+    assert found["status"] == "ABSENT"
+
+
 def test_two_values_of_one_day_that_disagree_decide_nothing():
     other = value(63, "b_cells_per_ul", 5, sample_id="other", stream="lab")
     found = rows([*aplasia(28), value(63, "b_cells_per_ul", 60), other])

@@ -1,0 +1,194 @@
+"""Which rows of the sheets and which files each rule takes. No rules in this file."""
+
+# inputs.smk
+HEADER_RESOURCES = (
+    "resources/gating/markers.yaml",
+    "resources/gating/placement.yaml",
+    "resources/genes",
+    "workflow/schemas/gating.schema.yaml",
+    *config["cytometry"]["panels"].values(),
+)
+
+
+def check_params():
+    """What both rules need to know."""
+    return {
+        "samples": SHEETS["samples"].to_dict("records"),
+        "panels": {
+            name: resource(path) for name, path in config["cytometry"]["panels"].items()
+        },
+        "references": config["sequencing"]["references"],
+        "genes": config["sequencing"]["genes"],
+    }
+
+
+# cytometry.smk
+GATING_RESOURCES = (
+    "resources/gating/markers.yaml",
+    "resources/gating/placement.yaml",
+    "workflow/schemas/gating.schema.yaml",
+    *config["cytometry"]["panels"].values(),
+)
+
+
+def batch_of(row):
+    """The batch that a flow row was acquired in."""
+    return row["batch"] or "unbatched"
+
+
+def control_rows(batch):
+    """Readable controls of a batch whose panel has a template."""
+    return [
+        row
+        for row in CONTROLS
+        if batch_of(row) == batch and row["panel"] in config["cytometry"]["panels"]
+    ]
+
+
+def cuts_of_batches(wildcards):
+    """Cuts of the batches that the patient's flow specimens were acquired in."""
+    mine = {batch_of(row) for row in specimens(wildcards.patient, "flow")}
+    return collect(
+        "<results>/cytometry/batches/{batch}.cuts.tsv",
+        batch=[batch for batch in BATCHES if batch in mine],
+    )
+
+
+# sequencing.smk
+def cell_rows(patient):
+    """Rows of samples.tsv whose cells can be genotyped."""
+    return [
+        row
+        for row in specimens(patient, "scrna", "scdna")
+        if row["bam"] or row["assay"] == "scdna"
+    ]
+
+
+def own_variants(wildcards):
+    """The patient's own calls, if there are bulk reads."""
+    if not specimens(wildcards.patient, "dna", "rna"):
+        return []
+    return ["<results>/sequencing/patients/{patient}.variants.tsv"]
+
+
+def reference_files():
+    """FASTA files of the configuration that exist; a missing one makes its specimens FAILED."""
+    references = config["sequencing"]["references"].values()
+    return [path for path in references if Path(path).exists()]
+
+
+# singlecell.smk
+def matrix_rows(patient):
+    """Rows of samples.tsv that stand for a count matrix, also those not yet measured."""
+    return [row for row in specimens(patient, "scrna") if row["path"] or not row["bam"]]
+
+
+def cell_genotypes(ending):
+    """Input function: the genotypes of the patient's cells, where a matrix has a BAM."""
+
+    def tables(wildcards):
+        if any(row["path"] and row["bam"] for row in matrix_rows(wildcards.patient)):
+            return [f"<results>/singlecell/genotypes/{{patient}}.{ending}"]
+        return []
+
+    return tables
+
+
+def disease_of(wildcards):
+    """The patient's disease, as in patients.tsv."""
+    return sheet_rows(wildcards.patient, "patients")["patients"][0]["disease"]
+
+
+# evidence.smk
+CYTOMETRY = "<results>/cytometry/patients/"
+SEQUENCING = "<results>/sequencing/patients/"
+GENOTYPES = "<results>/singlecell/genotypes/"
+SINGLECELL = "<results>/singlecell/patients/"
+ASSESSED = "<results>/evidence/patients/"
+
+
+def has_stream(patient, stream):
+    """Whether the rules of a stream run for a patient."""
+    if stream == CYTOMETRY:
+        return bool(specimens(patient, "flow"))
+    if stream == SEQUENCING:
+        return bool(specimens(patient, "dna", "rna"))
+    if stream == GENOTYPES:
+        return any(
+            row["bam"] or row["assay"] == "scdna"
+            for row in specimens(patient, "scrna", "scdna")
+        )
+    return any(row["path"] for row in specimens(patient, "scrna"))
+
+
+def stream_tables(ending, *streams):
+    """Input function: the patient's tables of the streams that his assays need."""
+
+    def paths(wildcards):
+        return [
+            f"{stream}{wildcards.patient}{ending}"
+            for stream in streams
+            if has_stream(wildcards.patient, stream)
+        ]
+
+    return paths
+
+
+def cohort_tables(ending, *streams):
+    """The tables of all patients that have one; none for a stream that nobody needs."""
+    return [
+        f"{stream}{patient}{ending}"
+        for stream in streams
+        for patient in PATIENTS
+        if stream == ASSESSED or has_stream(patient, stream)
+    ]
+
+
+def batch_tables(ending):
+    """The tables of all batches with controls."""
+    return [f"<results>/cytometry/batches/{batch}{ending}" for batch in BATCHES]
+
+
+def course_rows(patient):
+    """What the outcome of a patient rests on: infusions, events and days seen alive."""
+    rows = sheet_rows(patient, "infusions", "events", "labs")
+    days = [row["day"] for row in [*specimens(patient), *rows.pop("labs")]]
+    return rows | {"days": sorted({int(day) for day in days if day})}
+
+
+EVERY_STREAM = (CYTOMETRY, SEQUENCING, GENOTYPES, SINGLECELL)
+RULE_RESOURCES = (
+    config["evidence"]["rules"],
+    config["evidence"]["recovery_rules"],
+    "resources/evidence/evidence.tsv",
+    "workflow/schemas/rules.schema.yaml",
+    "workflow/schemas/recovery_rules.schema.yaml",
+)
+
+
+# report.smk
+TEMPLATES = "scripts/aftercar/report/templates"
+FILE_COLUMNS = ("path", "bam", "workspace", "barcodes", "variants", "labels")
+
+
+def without_paths(rows):
+    """Sheet rows for a page: a file column says only whether there is a file."""
+    return [
+        row | {name: "yes" for name in FILE_COLUMNS if row.get(name)} for row in rows
+    ]
+
+
+def page_rows(wildcards):
+    """The patient's rows of the five sheets, without controls and without paths."""
+    rows = sheet_rows(wildcards.patient, "patients", "infusions", "labs", "events")
+    return rows | {"samples": without_paths(specimens(wildcards.patient))}
+
+
+def printed_settings():
+    """Settings that numbers rest on; paths and names of references are left out."""
+    return {
+        f"{part}/{name}": value
+        for part in ("cytometry", "sequencing", "singlecell", "evidence", "report")
+        for name, value in sorted(config[part].items())
+        if isinstance(value, (int, float, list))
+    }
