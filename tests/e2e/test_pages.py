@@ -5,8 +5,9 @@ import re
 
 import pandas as pd
 import pytest
-from aftercar.simulate.tubes import HOSTILE_KEYWORDS
 from tests.e2e.workflow_run import ROOT
+
+from aftercar.simulate.tubes import HOSTILE_KEYWORDS
 
 pytestmark = pytest.mark.e2e
 NAME = "Doe-Nobody"
