@@ -12,8 +12,9 @@ class Recovery(NamedTuple):
     """One lineage by one rule on one day.
 
     The lineage recovered after `after_day` (last day seen not recovered, None: none was seen) and
-    until `until_day` (first day of the confirmed recovery). `confirmed`: two evaluable specimens in
-    a row agree. `gates` are the attribution gates that failed.
+    until `until_day` (first day of the confirmed recovery). `confirmed`: evaluable specimens in a
+    row agree, the last of them long enough after the first. `gates` are the attribution gates that
+    failed.
     """
 
     status: str
@@ -24,53 +25,73 @@ class Recovery(NamedTuple):
     gates: tuple[str, ...] = ()
 
 
-def recovery_by_rule(rule: dict, view: View, start: int, *, check_age: bool) -> Recovery:
+def recovery_by_rule(
+    rule: dict, view: View, start: int, *, min_days_apart: int, check_age: bool
+) -> Recovery:
     """Return what one recovery rule says of the specimens after day `start`.
 
-    All specimens of one day count as one visit. With `check_age` a latest visit older than allowed
+    All specimens of one day count as one visit; visits confirm each other if they are at least
+    `min_days_apart`. With `check_age` a latest visit older than allowed
     makes the answer NOT_ASSESSED and stale; the visit that it confirms may be older.
     """
     visits, seen = _visits(rule, view, start)
     states = [(day, state) for day, state, _ in visits if state is not None]
     texts = {day: texts for day, _, texts in visits}
     if not states:
-        reason = "no evaluable specimen" if seen else "was not measured"
+        reason = _why_undecided(rule, view) if seen else "was not measured"
         status = "INDETERMINATE" if visits else "NOT_ASSESSED"
         values = tuple(text for _, _, shown in visits for text in shown)
         return Recovery(status, None, None, False, Verdict(status, values, (), reason))
     last_day, last = states[-1]
-    run = len(states) - next(
-        (i + 1 for i in range(len(states) - 1, -1, -1) if states[i][1] != last), 0
-    )
+    run = _run(states)
+    first, earlier = run[0], states[-len(run) - 1][0] if len(run) < len(states) else None
+    confirmed = len(run) > 1 and last_day - first >= min_days_apart
     used = [day for day, _ in states[-2:]]
     values = tuple(text for day in used for text in texts[day])
     if check_age and not _any_fresh(rule, view, last_day):
         reason = f"STALE: latest specimen {view.day - last_day} days old"
         verdict = Verdict("NOT_ASSESSED", values[-1:], (last_day,), reason, stale=True)
         return Recovery("NOT_ASSESSED", None, None, False, verdict)
-    first = states[len(states) - run][0]
-    earlier = states[len(states) - run - 1][0] if run < len(states) else None
-    if last and run >= 2:
+    if last and confirmed:
         return Recovery(
             "PRESENT", earlier, first, True,
             Verdict("PRESENT", values, tuple(used), f"recovered, {_interval(earlier, first)}"),
         )  # fmt: skip
     if last:
-        reason = f"first recovered specimen on day {last_day}, not yet confirmed by a second one"
+        reason = (
+            f"first recovered specimen on day {first}, not yet confirmed by a second one at least "
+            f"{min_days_apart} days later"
+        )
         verdict = Verdict("INDETERMINATE", values, tuple(used), reason)
         return Recovery("INDETERMINATE", None, None, False, verdict)
-    if run == 1 and _was_confirmed(states[:-1]):
+    before = _run(states[: -len(run)])
+    if not confirmed and len(before) > 1 and before[-1] - before[0] >= min_days_apart:
         reason = "recovered and confirmed before, not recovered in the latest specimen"
         verdict = Verdict("INDETERMINATE", values, tuple(used), reason)
         return Recovery("INDETERMINATE", None, None, False, verdict)
-    reason = "not recovered in two specimens" if run >= 2 else "not recovered in one specimen"
+    reason = "not recovered in two specimens" if confirmed else "not recovered in one specimen"
+    if len(run) > 1 and not confirmed:
+        reason = f"not recovered in specimens less than {min_days_apart} days apart"
     return Recovery(
-        "ABSENT", last_day, None, run >= 2, Verdict("ABSENT", values, tuple(used), reason)
+        "ABSENT", last_day, None, confirmed, Verdict("ABSENT", values, tuple(used), reason)
     )
 
 
-def _was_confirmed(states: list[tuple[int, bool]]) -> bool:
-    return len(states) >= 2 and states[-1][1] and states[-2][1]
+def _run(states: list[tuple[int, bool]]) -> list[int]:
+    """Return the days of the latest visits that all say the same."""
+    days: list[int] = []
+    for day, state in reversed(states):
+        if state != states[-1][1]:
+            break
+        days.insert(0, day)
+    return days
+
+
+def _why_undecided(rule: dict, view: View) -> str:
+    missing = [c["measure"] for c in criteria_of(rule) if c["measure"] not in view.values]
+    if "all" in rule["recovered"] and missing:
+        return f"no evaluable specimen: {', '.join(missing)} was not measured"
+    return "no evaluable specimen"
 
 
 def _interval(after: int | None, until: int) -> str:
@@ -93,8 +114,9 @@ def _visits(
 ) -> tuple[list[tuple[int, bool | None, list[str]]], bool]:
     """Return (day, recovered or None, values) of each day with a value, and if any was seen."""
     join = any if "any" in rule["recovered"] else all
+    criteria = criteria_of(rule)
     by_day: dict[int, list[list[tuple[bool | None, Value]]]] = {}
-    for criterion in criteria_of(rule):
+    for criterion in criteria:
         per_day: dict[int, list[tuple[bool | None, Value]]] = {}
         for value in view.values.get(criterion["measure"], ()):
             if value.day <= start or value.specimen not in rule["specimens"]:
@@ -107,13 +129,15 @@ def _visits(
     for day in sorted(by_day):
         answers = [_one_answer([state for state, _ in found]) for found in by_day[day]]
         texts = [value.text for found in by_day[day] for _, value in found]
-        # a criterion that was not measured is left out; one that cannot tell leaves the visit open
+        # a criterion that cannot tell leaves the visit open, and so does one that was not measured
+        # where all are needed; where any is enough, one that was not measured is left out
         decided = [answer for answer in answers if answer is not None]
         deciding = join is any
         if deciding in decided:
             state: bool | None = deciding
         else:
-            state = None if len(decided) < len(answers) else join(decided)
+            needed = len(criteria) if join is all else len(answers)
+            state = None if len(decided) < needed else join(decided)
         visits.append((day, state, texts))
     return visits, bool(by_day)
 
@@ -163,8 +187,9 @@ def _b_cell_recovery(view: View, settings: dict) -> tuple[Verdict, bool]:
     segment = recovery_segment(view, tuple(settings["attribution"]["b_lineage_targets"]))
     if segment is None or segment.day is None:
         return Verdict("NOT_ASSESSED", reason="no dated infusion binds a B-cell antigen"), False
+    apart = settings["confirmation"]["min_days_apart"]
     by_rule = {
-        rule["id"]: recovery_by_rule(rule, view, segment.day, check_age=True)
+        rule["id"]: recovery_by_rule(rule, view, segment.day, min_days_apart=apart, check_age=True)
         for rule in applicable_rules(settings["rules"], view, "b_cells")
     }
     together = _all_rules(by_rule)
@@ -232,7 +257,8 @@ def _row_of_rule(rule: dict, view: View, settings: dict) -> dict[str, object]:
     if segment is None or segment.day is None:
         why = "no dated infusion binds a B-cell antigen" if b_cells else "no dated infusion"
         return {"status": "NOT_APPLICABLE" if b_cells else "NOT_ASSESSED", "attribution": why}
-    found = recovery_by_rule(rule, view, segment.day, check_age=False)
+    apart = settings["confirmation"]["min_days_apart"]
+    found = recovery_by_rule(rule, view, segment.day, min_days_apart=apart, check_age=False)
     attribution = "not asked: speaks of no CAR target"
     if b_cells:
         first_day = min(found.verdict.days, default=view.day)
