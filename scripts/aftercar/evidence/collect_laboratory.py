@@ -110,6 +110,8 @@ def _row(lab: dict[str, str], infusions: list[Infusion]) -> dict[str, object]:
     if status in ("NOT_DETECTED", "NOT_ASSESSED", "FAILED"):
         value = None
     flags = [flag]
+    if measure == "antigen_negative_blast_fraction" and not target:
+        flags.append("antigen not named, speaks of no target: write it in column transgene")
     if measure == "ice_score" and value is not None:
         flags.append(icans_grade(ice=int(value)).text)
     return evidence_row(
@@ -139,7 +141,10 @@ def _target(
         return (";".join(given[-1].targets) if given else ""), ""
     if measure == "antigen_negative_blast_fraction":
         antigen, _, clone = transgene.partition(":")
-        if not antigen and infusions:
-            antigen = infusions[0].targets[0]
+        if not antigen:
+            before = [i for i in infusions if i.day is None or i.day <= day]
+            bound = {t for i in before or infusions[:1] for t in i.targets}
+            # which of several antigens is missing cannot be guessed
+            antigen = bound.pop() if len(bound) == 1 else ""
         return antigen, clone
     return transgene, ""

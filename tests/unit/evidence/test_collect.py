@@ -530,6 +530,26 @@ def test_a_transgene_becomes_the_antigens_of_its_infusion():
     }
 
 
+@pytest.mark.parametrize(
+    ("infusions", "written", "target", "item"),
+    [
+        ([infusion()], "", "CD19", ""),
+        ([infusion(targets="CD19;CD22")], "", "", ""),
+        ([infusion(targets="CD19;CD22")], "CD22:HIB22", "CD22", "HIB22"),
+        ([infusion(), infusion(60, "CD22", 2)], "", "", ""),
+        ([infusion(), infusion(None, "CD22", 2)], "", "", ""),
+        ([infusion(), infusion(60, "CD19", 2)], "", "CD19", ""),
+        ([infusion(), infusion(120, "CD22", 2)], "", "CD19", ""),
+        ([], "", "", ""),
+    ],
+)
+def test_which_antigen_is_missing_is_not_guessed_among_several(infusions, written, target, item):
+    labs = [lab(90, "antigen_negative_blasts", 0.4, "fraction", "BM", transgene=written)]
+    row = one(labs=labs, infusions=infusions)
+    assert (row["target"], row["item"]) == (target, item)
+    assert ("antigen not named" in row["flags"]) == (target == "")
+
+
 def test_a_laboratory_row_keeps_its_name_when_other_rows_are_removed():
     labs = [lab(90, "alc", 900, "cells/uL"), lab(28, "alc", 400, "cells/uL")]
     both, cut = collected(labs=labs), collected(labs=labs[1:])
