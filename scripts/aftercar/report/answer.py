@@ -3,6 +3,7 @@
 from typing import Any
 
 from aftercar.contracts.vocabulary import MECHANISMS
+from aftercar.report.course_end import course_end
 from aftercar.report.numbers import parts, unique
 from aftercar.report.statements import brief_test, driver, readable
 from aftercar.report.words import BOUND_WORDS, RISK_SHORT, chip, lower_first
@@ -17,15 +18,17 @@ def mechanism_title(row: dict) -> str:
 
 
 def latest_landmark(risk: list[dict], summary: dict) -> dict[str, Any]:
-    """Return the landmark that page 1 speaks of, its day, the one before it, and what came after.
+    """Return the landmark that page 1 speaks of, its day, the one before it, and what ended it.
 
     It is the latest landmark with data at which a mechanism still applied: after a relapse the
-    clock of the CAR has ended, and `ended` says by what. Without data `landmark` is empty.
+    clock of the CAR has ended. `ended` says by what (known by then or later), `place` from where
+    the answer speaks. Without data `landmark` is empty.
     """
     days = sorted({(row["landmark_day"], row["landmark"]) for row in risk})
     last = next((day for day, name in days if name == summary["landmark"]), None)
     if last is None:
-        return {"landmark": "", "day": None, "before": "", "ended": ""}
+        ended = course_end(risk, summary, None)["text"]
+        return {"landmark": "", "day": None, "before": "", "ended": ended, "place": ""}
     applies = {row["landmark_day"] for row in risk if row["category"] != "NOT_APPLICABLE"}
     reached = [(day, name) for day, name in days if day <= last]
     open_ones = [(day, name) for day, name in reached if day in applies]
@@ -36,7 +39,8 @@ def latest_landmark(risk: list[dict], summary: dict) -> dict[str, Any]:
         for row in risk
         if row["landmark_day"] == day and row["category"] != "NOT_APPLICABLE"
     }
-    ended = [
+    end = course_end(risk, summary, day)
+    closed = [
         row["reason"]
         for row in risk
         if day < last and row["landmark_day"] == last and (row["mechanism"], row["target"]) in still
@@ -45,7 +49,8 @@ def latest_landmark(risk: list[dict], summary: dict) -> dict[str, Any]:
         "landmark": name,
         "day": day,
         "before": earlier[-1] if earlier else "",
-        "ended": readable(ended[0]) if ended else "",
+        "ended": end["text"] or (readable(closed[0]) if closed else ""),
+        "place": f"Before that, at {name}" if end["later"] else f"At {name}",
     }
 
 
@@ -110,13 +115,17 @@ def not_applicable(risk: list[dict], landmark: str) -> list[dict[str, str]]:
     ]
 
 
-def headline(mechanisms: list[dict], landmark: str, ended: str) -> str:
+def headline(mechanisms: list[dict], landmark: str, ended: str = "", place: str = "") -> str:
     """Return the answer, the most serious finding first, after what ended the clock."""
-    if ended and mechanisms:
-        answer = lower_first(headline(mechanisms, landmark, ""))
-        return f"{ended[:1].upper()}{ended[1:]}. At {landmark}: {answer}"
+    if ended:
+        answer = headline(mechanisms, landmark)
+        if landmark:
+            answer = f"{place}: {lower_first(answer)}"
+        return f"{ended[:1].upper()}{ended[1:]}. {answer}"
     if not landmark:
         return "Not assessable: there is no usable test at any landmark"
+    if not mechanisms:
+        return "Not assessable: no mechanism applies"
     by_category = {
         word: [m["title"] for m in mechanisms if m["category"]["status"] == word] for word in ORDER
     }

@@ -5,10 +5,11 @@ import pandas as pd
 from aftercar.contracts.evidence import PATIENTS
 from aftercar.contracts.vocabulary import MECHANISMS, RISK_CATEGORY
 from aftercar.report.course import sparkline
+from aftercar.report.course_end import course_end, course_text
 from aftercar.report.numbers import day_text, percent, plain_rows
 from aftercar.report.outcomes import Step, shown_part, step_chart
 from aftercar.report.patient import RESEARCH_USE
-from aftercar.report.statements import readable, short_value
+from aftercar.report.statements import short_value
 from aftercar.report.tabulate import NOTHING, table
 from aftercar.report.words import RISK_SHORT
 
@@ -50,7 +51,8 @@ def cohort_content(
     curves = _curves(evidence)
     patients = _before_the_end(patients, risk)
     tests = _tests_at_latest(patients, risk)
-    rows = [_patient_row(row, curves, tests) for row in plain_rows(patients)]
+    days = dict(zip(risk["landmark"], risk["landmark_day"], strict=True))
+    rows = [_patient_row(row, curves, tests, days) for row in plain_rows(patients)]
     return {
         "cohort": cohort,
         "intended_use": RESEARCH_USE,
@@ -143,15 +145,21 @@ def _tests_at_latest(patients: pd.DataFrame, risk: pd.DataFrame) -> dict[str, tu
 
 
 def _patient_row(
-    row: dict, curves: dict[str, dict[str, str]], tests: dict[str, tuple[int, int]]
+    row: dict,
+    curves: dict[str, dict[str, str]],
+    tests: dict[str, tuple[int, int]],
+    days: dict[str, int],
 ) -> dict[str, object]:
+    landmark = row["landmark"]
+    if landmark and course_end([], row, days[landmark])["later"]:
+        landmark = f"{landmark}, before"
     done, due = tests.get(row["patient_id"], (0, 0))
     drawn = curves.get(row["patient_id"], {})
     return {
         "patient_id": row["patient_id"],
         "disease": row["disease"],
         "targets": row["targets"].replace(";", " "),
-        "landmark": row["landmark"] or "no data",
+        "landmark": landmark or "no data",
         "last_day": "no day" if row["last_day"] is None else day_text(row["last_day"]),
         "categories": [{"letter": LETTER[row[m]], "text": RISK_SHORT[row[m]]} for m in MECHANISMS],
         "car": drawn.get("car", ""),
@@ -159,7 +167,7 @@ def _patient_row(
         "b_cells": drawn.get("b_cells", ""),
         "b_cells_last": short_value(row["b_cells_last"]) or "not assessed",
         "tests": f"{done} of {due}" if due else "no landmark",
-        "outcome": readable(row["outcome"]) or NOTHING,
+        "outcome": course_text(row["outcome"]) or NOTHING,
         "specimens": row["specimens"],
         "failed": row["specimens_failed"],
     }

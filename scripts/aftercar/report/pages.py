@@ -18,6 +18,8 @@ def render_patient(content: dict, figures: Mapping[str, object]) -> str:
     worst = next(
         (word for word in order if word in kinds and content["landmark"]), "NOT_ASSESSABLE"
     )
+    if content["ended"]:  # a page that begins with a relapse or death never looks clear
+        worst = "SIGNAL"
     kind = "failed" if content["report_status"]["status"] == "FAILED" else RISK_WORDS[worst][1]
     legend = [
         *(chip("risk", w) for w in RISK_WORDS),

@@ -21,6 +21,7 @@ from aftercar.report.answer import (
     mechanism_rows,
     not_applicable,
 )
+from aftercar.report.course_end import course_text
 from aftercar.report.courses import (
     course_groups,
     first_page_panels,
@@ -140,13 +141,14 @@ def patient_content(
             "specimens_failed": summary["specimens_failed"],
             "car_t_last": readable(summary["car_t_last"]) or "not assessed",
             "b_cells_last": readable(summary["b_cells_last"]) or "not assessed",
-            "outcome": readable(summary["outcome"]),
+            "outcome": course_text(summary["outcome"]),
         },
         "landmark": landmark,
         "landmark_day": landmark_day,
         "landmark_before": before,
+        "ended": latest["ended"],
         "later_data": _later_data(rows["evidence"], landmark_day),
-        "headline": headline(mechanisms, landmark, latest["ended"]),
+        "headline": headline(mechanisms, landmark, latest["ended"], latest["place"]),
         "changes": changes(mechanisms, before, landmark),
         "mechanisms": mechanisms,
         "not_applicable": not_applicable(rows["risk"], shown_landmark),

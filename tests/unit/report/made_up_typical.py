@@ -325,7 +325,7 @@ def typical():
             risk=risk,
             car_t_last="car_copies (CD19) NOT_DETECTED (limit 10 copies/ug), PB labs:9, day 88",
             b_cells_last="b_cells_per_ul=210 [168, 262] cells/uL, PB S01-d175-b, day 175",
-            outcome="relapse on day 210 (antigen positive, CD19)",
+            outcome="relapse (antigen_positive, CD19) on day 210",
             specimens=7,
             specimens_failed=1,
         ),

@@ -67,7 +67,7 @@ def test_after_a_relapse_the_cohort_shows_the_landmark_before():
     mechanisms = {f"M{n}": "NOT_APPLICABLE" for n in range(1, 8)}
     summary = summary.assign(landmark="D270", **mechanisms)
     row = content_of_cohort((summary, risk, *others))["patients"][0]
-    assert row["landmark"] == "D180"
+    assert row["landmark"] == "D180, before"
     assert row["categories"][0]["text"] == "Signal"
 
 

@@ -4,7 +4,7 @@
   const body = table.tBodies[0];
   const rows = Array.from(body.rows);
   const rank = { s: 0, c: 1, u: 2, o: 3, n: 4 };
-  const first = 4; // column of the first mechanism
+  const first = 5; // column of the first mechanism
   const step = 200; // rows drawn at once: more would open slowly
   const collator = new Intl.Collator("en", { numeric: true });
   const field = (id) => document.getElementById(id);
