@@ -66,7 +66,9 @@ def _blasts(view: View, start: int, fraction: float) -> list[str]:
     ]
     if not counted:
         return []
-    latest = max(counted, key=lambda value: value.day)
-    if latest.value is None or latest.value < fraction:
+    # a later specimen of the same kind replaces an earlier one; a clear fluid clears no marrow
+    latest = {(value.measure, value.specimen): value for value in counted}
+    most = max(latest.values(), key=lambda value: value.value or 0.0)
+    if most.value is None or most.value < fraction:
         return []
-    return [f"blasts could be counted as B cells: {latest.text}"]
+    return [f"blasts could be counted as B cells: {most.text}"]

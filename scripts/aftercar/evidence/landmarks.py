@@ -47,6 +47,30 @@ def _holds(condition: dict, view: View) -> bool:
     return all(view.facts.get(name, "") in ok for name, ok in condition.get("facts", {}).items())
 
 
+def without_day(target: str, view: View) -> list[str]:
+    """Return in words each undated infusion against `target`: its tests may precede it."""
+    return [
+        f"the day of infusion {i.number} ({';'.join(i.targets)}) is not known"
+        for i in view.undated
+        if target in i.targets
+    ]
+
+
+def transplants_since_infusion(view: View, settings: dict) -> list[str]:
+    """Return in words each transplant since the latest infusion: remission may be its work.
+
+    `settings` is the document of recovery rules.
+    """
+    start = view.segment_start
+    return [
+        f"after transplant ({event.event}) on day {event.day}: not attributable to the CAR"
+        for event in view.events
+        if event.event in settings["attribution"]["transplant_events"]
+        and start is not None
+        and event.day > start
+    ]
+
+
 def targets_asked(mechanism: Mechanism, view: View) -> tuple[str, ...]:
     """Return the antigens that the mechanism has a row for; one empty name if it has no targets."""
     if not mechanism.per_target:

@@ -1,13 +1,24 @@
 """Answer a predicate about one measure from the values that were known."""
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from aftercar.evidence.timeline import Value, View
-from aftercar.evidence.verdicts import Verdict, agreement, any_of
+from aftercar.evidence.verdicts import Verdict, agreement, any_of, strongest
 
 UNUSABLE = ("FAILED", "NOT_ASSESSED", "NOT_APPLICABLE")
 # A limit that equals the one asked for is adequate, whatever the rounding of the table.
 ROUNDING = 1 + 1e-6
+
+
+class Source(NamedTuple):
+    """Where a value comes from: the kind of specimen, the method, and what or with what."""
+
+    specimen: str
+    stream: str
+    measure: str
+    target: str
+    item: str
 
 
 def measured(node: dict, view: View, target: str, gene: str) -> Verdict:
@@ -35,6 +46,8 @@ def _is_meant(value: Value, node: dict, wanted: str, view: View) -> bool:
         return False
     if "specimens" in node and value.specimen not in node["specimens"]:
         return False
+    if "identity" in node and not any(f"identity by {w}" in value.flags for w in node["identity"]):
+        return False
     period = node.get("period", "any")
     if period == "after_infusion":
         return view.segment_start is not None and value.day > view.segment_start
@@ -45,7 +58,7 @@ def _is_meant(value: Value, node: dict, wanted: str, view: View) -> bool:
 
 def _from_values(node: dict, view: View, known: Sequence[Value], target: str) -> Verdict:
     age = node.get("age", "fresh")
-    groups: dict[tuple[str, ...], list[tuple[str, Value]]] = {}
+    groups: dict[Source, list[tuple[str, Value]]] = {}
     stale, unusable, fresh = [], [], False
     for value in known:
         if value.status in UNUSABLE:
@@ -59,23 +72,48 @@ def _from_values(node: dict, view: View, known: Sequence[Value], target: str) ->
                 continue
         else:
             fresh = True
-        groups.setdefault(_source_of(value, node), []).append((answer, value))
+        groups.setdefault(_source_of(value), []).append((answer, value))
     if not groups:
         return _without_value(view, stale, unusable)
     if not fresh and stale and all(_latest(g, node)[0] != "PRESENT" for g in groups.values()):
         return _without_value(view, stale, unusable)
-    verdicts = [_verdict(*_latest(group, node), node) for group in groups.values()]
+    verdicts = {s: _verdict(*_latest(group, node), node) for s, group in groups.items()}
     needed = node.get("agreeing_sources", 0)
-    if needed:
-        return _agreeing(verdicts, needed)
-    return agreement(verdicts) if node.get("combine") == "agree" else _any_tested(verdicts)
+    together = _together(verdicts, node)
+    return _agreeing(together, verdicts, needed) if needed else together
 
 
-def _source_of(value: Value, node: dict) -> tuple[str, ...]:
-    """Name what counts as one source: a later value of the same source replaces an earlier one."""
-    if node.get("combine") == "agree":
-        return value.stream, value.measure
-    return value.stream, value.measure, value.target, value.item
+def _source_of(value: Value) -> Source:
+    """Name what counts as one source: a later value of the same source replaces an earlier one.
+
+    A specimen of another kind is another place, another item another reagent, clone or variant.
+    """
+    return Source(value.specimen, value.stream, value.measure, value.target, value.item)
+
+
+def _together(verdicts: dict[Source, Verdict], node: dict) -> Verdict:
+    """Join the sources: in one kind of specimen, over the kinds of specimen, over the things.
+
+    Reagents (`combine: agree`) ask the same thing and have to agree within a kind of specimen; a
+    finding in one kind of specimen stands against a negative in another. Several variants, clones
+    or viruses are different things: each can be found by itself.
+    """
+    agree = node.get("combine") == "agree" or "agreeing_sources" in node
+    reagents = node.get("items", "reagents" if agree else "things") == "reagents"
+    things: dict[tuple[str, ...], dict[str, list[Verdict]]] = {}
+    for source, verdict in verdicts.items():
+        thing = ("",) if reagents else (source.target, source.item)
+        things.setdefault(thing, {}).setdefault(source.specimen, []).append(verdict)
+    join = _agreed if agree else strongest
+    return any_of(
+        [strongest([join(place) for place in places.values()]) for places in things.values()]
+    )
+
+
+def _agreed(verdicts: list[Verdict]) -> Verdict:
+    """Return the agreement of reagents or methods; traces found by one are no negative."""
+    together = agreement(verdicts)
+    return strongest(verdicts) if together.status == "ABSENT" else together
 
 
 def _latest(group: list[tuple[str, Value]], node: dict) -> tuple[str, Value]:
@@ -95,7 +133,9 @@ def _latest(group: list[tuple[str, Value]], node: dict) -> tuple[str, Value]:
 
 
 def _is_trace(value: Value) -> bool:
-    """Say whether something was found, though not enough to answer."""
+    """Say whether something was found, though perhaps not enough to answer."""
+    if value.status == "INDETERMINATE":
+        return value.value is not None and value.value > 0
     return value.status in ("QUANTIFIED", "DETECTED_BELOW_LLOQ") and value.value != 0
 
 
@@ -122,9 +162,17 @@ def answer_of(value: Value, node: dict, target: str) -> str:
         return "PRESENT"
     intermediate = node.get("detected_below_threshold") == "indeterminate" and value.value > 0
     open_interval = value.high is not None and value.high >= threshold
-    if intermediate or open_interval or not _negative_counts(value, node, target):
+    unlimited = value.value == 0 and not _zero_counts(value, node)
+    if intermediate or open_interval or unlimited or not _negative_counts(value, node, target):
         return "INDETERMINATE"
     return "ABSENT"
+
+
+def _zero_counts(value: Value, node: dict) -> bool:
+    """Say whether a zero excludes what is asked: by its limit of detection or its upper bound."""
+    if "adequate_limit" not in node or (value.limit is None and value.high is not None):
+        return True
+    return value.limit is not None and value.limit <= node["adequate_limit"] * ROUNDING
 
 
 def _answer_below(value: Value, threshold: float) -> str:
@@ -159,7 +207,8 @@ def _verdict(answer: str, value: Value, node: dict) -> Verdict:
             "not stated" if value.limit is None else f"{value.limit:.3g} {value.unit}".strip()
         )
         reason = f"adequate test, limit of detection {sensitivity}"
-    return Verdict(answer, (value.text,), (value.day,), reason)
+    found = answer == "PRESENT" or (answer == "INDETERMINATE" and _is_trace(value))
+    return Verdict(answer, (value.text,), (value.day,), reason, found=found)
 
 
 def _why_indeterminate(value: Value, node: dict) -> str:
@@ -171,6 +220,8 @@ def _why_indeterminate(value: Value, node: dict) -> str:
         return "not detected, but the limit of detection is unknown"
     if value.status == "NOT_DETECTED":
         return f"not detected, but the limit {value.limit:.3g} is too high or the specimen unfit"
+    if value.value == 0 and not _zero_counts(value, node):
+        return "zero, but the limit of detection is not stated or too high"
     if "negative_specimens" in node and value.specimen not in node["negative_specimens"]:
         return f"below the threshold, but {value.specimen} cannot show absence"
     return "the interval reaches across the threshold, or traces lie below it"
@@ -192,24 +243,16 @@ def _without_value(view: View, stale: list[Value], unusable: list[Value]) -> Ver
     )
 
 
-def _any_tested(verdicts: list[Verdict]) -> Verdict:
-    """Return the or over sources of one measure; those that cannot tell do not undo a negative."""
-    telling = [v for v in verdicts if v.status != "INDETERMINATE"]
-    present = [v for v in telling if v.status == "PRESENT"]
-    return any_of(present or telling or verdicts)
-
-
-def _agreeing(verdicts: list[Verdict], needed: int) -> Verdict:
-    """Return the answer that `needed` sources share; one alone is not enough."""
-    together = agreement(verdicts)
-    if together.status not in ("PRESENT", "ABSENT"):
+def _agreeing(together: Verdict, verdicts: dict[Source, Verdict], needed: int) -> Verdict:
+    """Return a finding only if `needed` sources share it: one in two specimens is one source."""
+    if together.status != "PRESENT":
         return together
-    sources = sum(v.status == together.status for v in verdicts)
-    if sources >= needed or together.status == "ABSENT":
+    sources = {s._replace(specimen="") for s, v in verdicts.items() if v.status == "PRESENT"}
+    if len(sources) >= needed:
         return together
     return together._replace(
         status="INDETERMINATE",
-        reason=f"{sources} of {needed} antibody clones or methods: an epitope may be masked",
+        reason=f"{len(sources)} of {needed} antibody clones or methods: an epitope may be masked",
     )
 
 

@@ -53,7 +53,8 @@ def evaluate(node: dict, view: View, target: str, gene: str, settings: dict) -> 
 def _fact(node: dict, view: View) -> Verdict:
     name = node["fact"]
     found = view.facts.get(name, "")
-    text = (f"{name}={found}, patients.tsv",)
+    # a fact has no day of its own: nothing says when it was known
+    text = (f"{name}={found}, patients.tsv, undated",)
     if "present" in node:
         if found in node["present"]:
             return Verdict("PRESENT", text)

@@ -2,7 +2,13 @@
 
 from typing import NamedTuple
 
-from aftercar.evidence.landmarks import Standing, applies, targets_asked
+from aftercar.evidence.landmarks import (
+    Standing,
+    applies,
+    targets_asked,
+    transplants_since_infusion,
+    without_day,
+)
 from aftercar.evidence.predicates import evaluate
 from aftercar.evidence.rulebook import Mechanism, Rulebook
 from aftercar.evidence.rules import Result
@@ -20,6 +26,12 @@ class DueTest(NamedTuple):
 
     name: str
     verdict: Verdict
+    state: bool
+
+    @property
+    def disease(self) -> bool:
+        """Say whether the answer is a finding, which is no proof of absence of anything."""
+        return not self.state and self.verdict.status in SIGNS
 
     @property
     def done(self) -> bool:
@@ -72,14 +84,47 @@ def _row(
             agreement(
                 [evaluate(node, view, target, gene, rulebook.recovery) for node in test.any_of]
             ),
+            test.state,
         )
         for test in mechanism.tests
     ]
     if standing.clock == "UNKNOWN":
         return _without_clock(standing, tests, signs)
+    transplants = transplants_since_infusion(view, rulebook.recovery)
     if signs:
-        return _signal_row(signs, tests, results)
-    return _row_without_signal(mechanism, tests, results)
+        return _with_remarks(_signal_row(signs, tests, results), transplants)
+    disease = mechanism.disease_found and evaluate(
+        mechanism.disease_found, view, target, gene, rulebook.recovery
+    )
+    bars = [
+        *_findings(mechanism, tests, disease or None),
+        *_silent_rules(results, view.day),
+        *without_day(target, view),
+    ]
+    return _with_remarks(_row_without_signal(mechanism, tests, results, bars), transplants)
+
+
+def _findings(mechanism: Mechanism, tests: list[DueTest], disease: Verdict | None) -> list[str]:
+    """Return in words each finding that no rule turns into a sign, but that forbids NO_SIGNAL."""
+    if not mechanism.no_signal:
+        return []
+    found = [f"found by {t.name}: {'; '.join(t.verdict.values)}" for t in tests if t.disease]
+    if disease is not None and (disease.status in SIGNS or disease.found):
+        found.append(f"disease was found: {'; '.join(disease.values)}")
+    return found
+
+
+def _silent_rules(results: list[Result], day: int) -> list[str]:
+    silent = [
+        f"{r.rule.id} speaks of landmarks from day {r.rule.first_day} to day {r.rule.last_day} only"
+        for r in results
+        if r.rule.role == "driver" and not r.rule.first_day <= day <= r.rule.last_day
+    ]
+    return list(dict.fromkeys(silent))
+
+
+def _with_remarks(row: dict[str, object], remarks: list[str]) -> dict[str, object]:
+    return row | {"reason": "; ".join([str(row["reason"]), *remarks])}
 
 
 def _not_applicable(reason: str) -> dict[str, object]:
@@ -152,31 +197,38 @@ def _signal_row(
 
 
 def _row_without_signal(
-    mechanism: Mechanism, tests: list[DueTest], results: list[Result]
+    mechanism: Mechanism, tests: list[DueTest], results: list[Result], bars: list[str]
 ) -> dict[str, object]:
+    """Return the row of a mechanism without a sign; each of `bars` forbids NO_SIGNAL by itself."""
+    drivers = [r for r in results if r.rule.role == "driver"]
+    unjudged = [r for r in drivers if r.verdict.status in OPEN and r.verdict.found]
+    barred = bool(bars or unjudged)
     undone = [t for t in tests if not t.done]
-    assessed = mechanism.no_signal and not undone
+    assessed = mechanism.no_signal and not undone and not barred
     category = "NO_SIGNAL" if assessed else "NOT_ASSESSABLE"
     gated = any(t.verdict.reason.startswith(NOT_ATTRIBUTABLE) for t in undone)
-    negative = "NO_SIGNAL" if mechanism.no_signal and not gated else category
-    drivers = [r for r in results if r.rule.role == "driver"]
-    positive = bool(undone) or any(r.verdict.status in OPEN for r in drivers)
+    negative = "NO_SIGNAL" if mechanism.no_signal and not gated and not barred else category
+    positive = bool(undone) or barred or any(r.verdict.status in OPEN for r in drivers)
     if assessed:
         reason = "no sign in the minimum set of adequate tests"
     elif undone:
         reason = f"{len(undone)} of {len(tests)} needed tests without an adequate answer"
+    elif mechanism.no_signal:
+        reason = "the needed tests were done, but they do not show absence"
     else:
         reason = "no sign found, but no set of tests is known that would show absence"
     unclear = [
-        f"{r.rule.id} INDETERMINATE ({r.verdict.reason})"
+        f"{r.rule.id} {r.verdict.status} ({_first_value(r.verdict)})"
+        if r in unjudged
+        else f"{r.rule.id} INDETERMINATE ({r.verdict.reason})"
         for r in drivers
-        if r.verdict.status == "INDETERMINATE"
+        if r.verdict.status == "INDETERMINATE" or r in unjudged
     ]
     return _test_columns(tests, results) | {
         "category": category,
         "if_missing_negative": negative,
         "if_missing_positive": "SIGNAL" if positive else category,
-        "reason": "; ".join(dict.fromkeys([reason, *unclear, *_predisposed(results)])),
+        "reason": "; ".join(dict.fromkeys([reason, *bars, *unclear, *_predisposed(results)])),
         "evidence_ids": _evidence(
             [
                 r

@@ -39,10 +39,14 @@ class Rule(NamedTuple):
 
 
 class MinimumTest(NamedTuple):
-    """A test of the minimum set; one adequate alternative is enough."""
+    """A test of the minimum set; one adequate alternative is enough.
+
+    `state`: it asks for a state, so that either answer will do; else only a negative one is clean.
+    """
 
     name: str
     any_of: tuple[dict, ...]
+    state: bool
 
 
 class Mechanism(NamedTuple):
@@ -56,6 +60,7 @@ class Mechanism(NamedTuple):
     applies_if_found: bool
     after_relapse: bool
     tests: tuple[MinimumTest, ...]
+    disease_found: dict | None
 
 
 class Rulebook(NamedTuple):
@@ -122,7 +127,7 @@ def _rule(raw: dict, shared: dict, problems: list[str]) -> Rule:
 def _mechanism(name: str, raw: dict | None, shared: dict, problems: list[str]) -> Mechanism:
     if raw is None:
         problems.append(f"mechanism {name} is not described")
-        return Mechanism(name, (), "", False, False, False, False, ())
+        return Mechanism(name, (), "", False, False, False, False, (), None)
     tests = tuple(
         MinimumTest(
             test["name"],
@@ -130,6 +135,7 @@ def _mechanism(name: str, raw: dict | None, shared: dict, problems: list[str]) -
                 _resolved(node, shared, f"{name}: {test['name']}", problems)
                 for node in test["any_of"]
             ),
+            test.get("state", False),
         )
         for test in raw["minimum_tests"]
     )
@@ -142,6 +148,7 @@ def _mechanism(name: str, raw: dict | None, shared: dict, problems: list[str]) -
         raw.get("applies_if_found", False),
         raw.get("after_relapse", False),
         tests,
+        _resolved(raw["disease_found"], shared, name, problems) if "disease_found" in raw else None,
     )
 
 

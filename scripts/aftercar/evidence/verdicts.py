@@ -9,7 +9,8 @@ NOT_ATTRIBUTABLE = "not attributable to the CAR: "
 class Verdict(NamedTuple):
     """A rule status with the exact values it rests on (as text) and their days.
 
-    `stale`: tests were done, but are too old. `reason` says why the status is what it is.
+    `stale`: tests were done, but are too old. `reason` says why the status is what it is. `found`:
+    a value that is not zero stands behind it, so that it is no negative, whatever the status.
     """
 
     status: str
@@ -17,6 +18,7 @@ class Verdict(NamedTuple):
     days: tuple[int, ...] = ()
     reason: str = ""
     stale: bool = False
+    found: bool = False
 
 
 def negation(verdict: Verdict) -> Verdict:
@@ -29,7 +31,15 @@ def all_of(verdicts: Sequence[Verdict]) -> Verdict:
     """Return the logical and: one ABSENT decides, whatever is unknown."""
     for status in ("ABSENT", "NOT_ASSESSED", "INDETERMINATE", "CONFLICTING"):
         if deciding := [v for v in verdicts if v.status == status]:
-            return _joined(status, deciding)
+            told = _joined(status, deciding)
+            if status == "ABSENT":
+                return told
+            # what was found stays in sight, though the other parts are open
+            found = [text for v in verdicts if v.found for text in v.values]
+            return told._replace(
+                values=tuple(dict.fromkeys([*found, *told.values])),
+                found=any(v.found for v in verdicts),
+            )
     return _joined("PRESENT", verdicts)
 
 
@@ -51,6 +61,19 @@ def agreement(verdicts: Sequence[Verdict]) -> Verdict:
         if deciding := [v for v in verdicts if v.status == status]:
             return _joined(status, deciding)
     return Verdict("NOT_ASSESSED", reason="no test is due")
+
+
+def strongest(verdicts: Sequence[Verdict]) -> Verdict:
+    """Return what several places or tests say of one thing: found in one of them is found.
+
+    What was found but cannot be judged is not undone by a negative elsewhere; a test that merely
+    cannot tell is.
+    """
+    open_findings = [v for v in verdicts if v.status == "INDETERMINATE" and v.found]
+    if open_findings and all(v.status in ("ABSENT", "INDETERMINATE") for v in verdicts):
+        return _joined("INDETERMINATE", open_findings)
+    telling = [v for v in verdicts if v.status != "INDETERMINATE"]
+    return any_of(telling or verdicts)
 
 
 def first_assessed(verdicts: Sequence[Verdict]) -> Verdict:
@@ -89,4 +112,5 @@ def _joined(status: str, verdicts: Sequence[Verdict]) -> Verdict:
         tuple(sorted({day for v in verdicts for day in v.days})),
         "; ".join(dict.fromkeys(v.reason for v in verdicts if v.reason)),
         status == "NOT_ASSESSED" and any(v.stale for v in verdicts),
+        any(v.found for v in verdicts),
     )

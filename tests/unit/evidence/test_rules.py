@@ -95,7 +95,7 @@ def lost_cells(day, found=0.3, antigen="CD19", **more):
         stream="singlecell",
         low=found * 0.8,
         high=min(1, found * 1.2),
-        **more,
+        **({"flags": "blasts LOST; identity by genotype"} | more),
     )
 
 
