@@ -102,13 +102,19 @@ def row_problems(sheet: str, frame: pd.DataFrame, schema: dict) -> Iterator[Prob
             )  # fmt: skip
 
 
+def _numbered(frame: pd.DataFrame) -> Iterator[tuple[int, dict]]:
+    """Yield the row number in the sheet, counted from 1, and the cells of each row of `frame`."""
+    yield from zip((frame.index + 1).tolist(), frame.to_dict("records"), strict=True)
+
+
 def cross_problems(
     sheets: dict[str, pd.DataFrame], panels: set[str], references: set[str]
 ) -> Iterator[Problem]:
     """Yield what is only wrong between sheets: unknown patients, infusions out of order, panels."""
     patients = set(sheets["patients"]["patient_id"])
     for name in ("infusions", "samples", "labs", "events"):
-        for row, patient in enumerate(sheets[name]["patient_id"], start=1):
+        for row, record in _numbered(sheets[name]):
+            patient = record["patient_id"]
             if patient not in patients and not (name == "samples" and patient == ""):
                 yield Problem(
                     name, row, "patient_id", repr(patient), "a patient_id of patients.tsv",
@@ -116,7 +122,7 @@ def cross_problems(
                 )  # fmt: skip
     yield from _infusion_problems(sheets)
     yield from _sample_problems(sheets, panels, references)
-    for row, event in enumerate(sheets["events"].to_dict("records"), start=1):
+    for row, event in _numbered(sheets["events"]):
         if event["end_day"] and int(event["end_day"]) < int(event["day"]):
             yield Problem(
                 "events", row, "end_day", repr(event["end_day"]),
@@ -126,7 +132,7 @@ def cross_problems(
 
 
 def _laboratory_problems(labs: pd.DataFrame) -> Iterator[Problem]:
-    for row, lab in enumerate(labs.to_dict("records"), start=1):
+    for row, lab in _numbered(labs):
         if lab["value"] == "" and lab["status"] not in ("NOT_DET", "NOT_TESTED", "FAILED"):
             yield Problem(
                 "labs", row, "value", "no value",
@@ -173,7 +179,7 @@ def _contradictions(row: int, lab: dict) -> Iterator[Problem]:
 
 def _infusion_problems(sheets: dict[str, pd.DataFrame]) -> Iterator[Problem]:
     first_row: dict[tuple[str, str], dict] = {}
-    for row, infusion in enumerate(sheets["infusions"].to_dict("records"), start=1):
+    for row, infusion in _numbered(sheets["infusions"]):
         patient, number, day = infusion["patient_id"], infusion["infusion_no"], infusion["day"]
         if number == "1" and day not in ("", "0"):
             yield Problem(
@@ -203,7 +209,7 @@ def _sample_problems(
         (row["patient_id"], row["infusion_no"]): row["day"]
         for row in sheets["infusions"].to_dict("records")
     }
-    for row, sample in enumerate(sheets["samples"].to_dict("records"), start=1):
+    for row, sample in _numbered(sheets["samples"]):
         control = sample["control_for"] != ""
         for name in ("patient_id", "day"):
             if sample[name] == "" and not control:

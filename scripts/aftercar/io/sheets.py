@@ -45,8 +45,14 @@ def read_sheets(
             problems += row_problems(name, frame, schema)
         # a column that the header lacks is empty
         sheets[name] = frame.reindex(columns=list(schema["properties"]), fill_value="")
-    if not problems:
-        problems += cross_problems(sheets, panels, references)
+    if all(problem.row for problem in problems):
+        # rows that are wrong in themselves are left out, so that all else is told at once
+        wrong = {(problem.sheet, problem.row - 1) for problem in problems}
+        sound = {
+            name: frame[[(name, index) not in wrong for index in frame.index]]
+            for name, frame in sheets.items()
+        }
+        problems += cross_problems(sound | {"patients": sheets["patients"]}, panels, references)
     if not problems and sheets["samples"].empty:
         problems.append(
             Problem("samples", 0, "", "no rows", "one row per specimen and assay", "add your files")

@@ -233,3 +233,19 @@ def test_a_sheet_that_is_not_text_is_refused(problems, tmp_path, root):
     paths = {name: f"{name}.tsv" for name in SHEETS}
     _, found = read_sheets(paths, schemas, set(), set())
     assert "not UTF-8" in problem_text(found, paths)
+
+
+def test_a_wrong_cell_does_not_hide_what_is_wrong_between_sheets(problems):
+    text, _ = problems(
+        **changed("labs", "cells/uL", "G/L"),
+        **changed("samples", "\t1\t\tX", "\t2\t\tX"),
+        **changed("events", "A\t90", "Z\t90"),
+    )
+    assert "found 'G/L'" in text
+    assert "found infusion 2 on day 60, after the specimen of day 28" in text
+    assert "row 1, column patient_id: found 'Z', expected a patient_id of patients.tsv" in text
+
+
+def test_a_negative_amount_is_refused(problems):
+    text, _ = problems(**changed("labs", "1200", "-3"))
+    assert "row 1, column value: found '-3', expected a number, not negative" in text
