@@ -57,18 +57,19 @@ def without_day(target: str, view: View) -> list[str]:
 
 
 def transplants_since_infusion(view: View, settings: dict) -> list[str]:
-    """Return in words each transplant since the latest infusion: remission may be its work.
+    """Return one remark, or none, on transplants since the latest infusion: they may have acted.
 
     `settings` is the document of recovery rules.
     """
     start = view.segment_start
-    return [
-        f"after transplant ({event.event}) on day {event.day}: not attributable to the CAR"
+    given = [
+        f"{event.event} on day {event.day}"
         for event in view.events
         if event.event in settings["attribution"]["transplant_events"]
         and start is not None
         and event.day > start
     ]
+    return [f"after {' and '.join(given)}: not attributable to the CAR"] if given else []
 
 
 def targets_asked(mechanism: Mechanism, view: View) -> tuple[str, ...]:

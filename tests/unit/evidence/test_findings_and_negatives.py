@@ -202,10 +202,12 @@ def test_an_undated_product_leaves_its_targets_not_assessable():
 
 def test_after_a_transplant_every_reason_says_so():
     negative = absent(88, "ngs_mrd_fraction", 1e-6, "BM", stream="lab")
-    after = risk_at(judged([negative], events=[event(50, "hct")]), "M2")
-    assert "after transplant (hct) on day 50: not attributable to the CAR" in after["reason"]
+    given = [event(45, "conditioning"), event(50, "hct")]
+    after = risk_at(judged([negative], events=given), "M2")
+    said = "after conditioning on day 45 and hct on day 50: not attributable to the CAR"
+    assert said in after["reason"]
     before = risk_at(judged([negative], events=[event(-50, "hct")]), "M2")
-    assert "transplant" not in before["reason"]
+    assert "hct" not in before["reason"]
 
 
 def lost_cells(day, identity):
