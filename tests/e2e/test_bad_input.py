@@ -17,8 +17,14 @@ pytestmark = pytest.mark.e2e
 @pytest.mark.parametrize(
     ("config", "message"),
     [
-        ("report={suppress_below: many, profile: clinical}", "'many' is not of type 'integer'"),
-        ("report={suppres_below: 5, profile: clinical}", "'suppres_below' was unexpected"),
+        (
+            "report={suppress_below: many, profile: clinical}",
+            "key report/suppress_below: found 'many', expected counts of patients",
+        ),
+        (
+            "report={suppres_below: 5, profile: clinical}",
+            "key report/suppres_below: found an unknown key, expected one of suppress_below",
+        ),
     ],
     ids=["wrong type", "misspelt key"],
 )

@@ -6,6 +6,7 @@ import os
 import sys
 from pathlib import Path
 
+import yaml
 from snakemake.exceptions import WorkflowError
 from snakemake.settings.types import ExecMode
 from snakemake.utils import validate
@@ -14,20 +15,36 @@ from snakemake.utils import validate
 for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS"):
     os.environ.setdefault(variable, "1")
 
-validate(config, "../schemas/config.schema.yaml")
-
 # The library and the resources lie beside this file: a checkout, never single remote files.
 HERE = Path(workflow.current_basedir.get_path_or_uri(secret_free=True))
 HOME = HERE.resolve().parents[1]
 if str(HOME / "scripts") not in sys.path:
     sys.path.append(str(HOME / "scripts"))
 
+from aftercar.contracts.settings import settings_problems
 from aftercar.io.sheets import problem_text, read_sheets
+
+config_schema = yaml.safe_load(
+    (HOME / "workflow/schemas/config.schema.yaml").read_text()
+)
+if told := list(settings_problems(config, config_schema)):
+    raise WorkflowError("\n  ".join(["Please correct config/config.yaml:", *told]))
+validate(config, "../schemas/config.schema.yaml")  # fills in the defaults
 
 
 def resource(path):
     """Path of a file that is given relative to the working directory or to AfterCAR."""
     return path if Path(path).exists() else str(HOME / path)
+
+
+def absent_templates():
+    """One line for each gating template of the configuration that does not exist."""
+    return [
+        f"key cytometry/panels/{name}: found no file {path!r}, expected a gating template "
+        f"in the working directory or in AfterCAR ({HOME.name}/{path}). To mend it: correct the path"
+        for name, path in config["cytometry"]["panels"].items()
+        if not Path(resource(path)).exists()
+    ]
 
 
 def cohort_sheets():
@@ -50,6 +67,8 @@ def cohort_sheets():
     return sheets
 
 
+if told := absent_templates():
+    raise WorkflowError("\n  ".join(["Please correct config/config.yaml:", *told]))
 SHEETS = cohort_sheets()
 PATIENTS = sorted(SHEETS["patients"]["patient_id"])
 ROWS = {
