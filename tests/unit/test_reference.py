@@ -25,3 +25,11 @@ def test_delivered_config_and_sheets_are_what_the_schemas_ask_for(root):
         columns = yaml.safe_load((root / f"workflow/schemas/{name}.schema.yaml").read_text())
         header = (root / f"config/{name}.tsv").read_text().splitlines()[0].split("\t")
         assert header == list(columns["properties"])
+
+
+def test_links_of_the_documents_lead_somewhere(root):
+    import re
+
+    for path in (root / "README.md", *(root / "docs").glob("*.md")):
+        for target in re.findall(r"\]\(([^)#]+)\)", path.read_text()):
+            assert (path.parent / target).exists(), f"{path.name}: {target}"
