@@ -24,7 +24,7 @@ def summary_row(
     is young enough. Without one, every category is NOT_ASSESSABLE. `failed_samples`: specimens with
     a failed check or value.
     """
-    landmark = _latest_with_data(timeline, landmarks)
+    landmark = _latest_open_with_data(timeline, landmarks, risk)
     here = [row for row in risk if row["landmark_day"] == landmark]
     days = [value.day for value in timeline.values]
     days += [event.day for event in timeline.events]
@@ -46,7 +46,15 @@ def summary_row(
     }  # fmt: skip
 
 
-def _latest_with_data(timeline: Timeline, landmarks: list[int]) -> int | None:
+def _latest_open_with_data(
+    timeline: Timeline, landmarks: list[int], risk: list[dict[str, object]]
+) -> int | None:
+    """Return the latest landmark with data at which a mechanism still applied.
+
+    After a relapse every row is NOT_APPLICABLE: shown as the latest, it would sort a relapsed
+    patient among the harmless ones.
+    """
+    applies = {row["landmark_day"] for row in risk if row["category"] != "NOT_APPLICABLE"}
     given = [infusion.day for infusion in timeline.infusions if infusion.day is not None]
     with_data = [
         landmark
@@ -60,7 +68,7 @@ def _latest_with_data(timeline: Timeline, landmarks: list[int]) -> int | None:
             for value in timeline.values
         )
     ]
-    return max(with_data, default=None)
+    return max([day for day in with_data if day in applies] or with_data, default=None)
 
 
 def _worst(rows: list[dict[str, object]], mechanism: str) -> str:

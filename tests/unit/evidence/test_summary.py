@@ -48,3 +48,11 @@ def test_last_values_and_outcome_carry_their_day():
 def test_a_car_that_was_never_given_is_not_the_last_car_value():
     other = value(95, "car_t_per_ul", None, target="CD5", status="NOT_DETECTED", limit=2.0)
     assert "CD19" in summary([car(88, 900), other])["car_t_last"]
+
+
+def test_after_a_relapse_the_patient_is_shown_at_the_last_landmark_that_still_applied():
+    relapse = event(100, "relapse", phenotype="antigen_negative", antigen="CD19")
+    evidence = [value(80, "lof_variant_vaf", 0.3, "BM", target="CD19", item="v",
+                      stream="sequencing"), car(80, 900), car(170, 900)]  # fmt: skip
+    row = summary(evidence, events=[relapse])
+    assert (row["landmark"], row["M2"]) == ("D90", "SIGNAL")
