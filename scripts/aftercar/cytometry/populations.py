@@ -1,10 +1,10 @@
 """Rows of POPULATIONS, CUTS and RATIOS of one specimen."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from aftercar.cytometry.counts import AbsoluteCount, Limits, dual_platform, judge
+from aftercar.cytometry.counts import AbsoluteCount, Counted, Limits, dual_platform, judge
 from aftercar.cytometry.cuts import Cut, upper_tail
 from aftercar.cytometry.density import population
 from aftercar.cytometry.gates import Gated, Gating
@@ -117,6 +117,34 @@ def background_events(gating: Gating, rule: ReportRule) -> float | None:
     return None
 
 
+def with_unresolved(judged: Counted, gating: Gating, rule: ReportRule, total: int) -> Counted:
+    """Return a count that says how many cells beside its gate may be of the same population.
+
+    Nothing detected then means: nothing beyond the share of these cells, so both limits rise by
+    it. Where they could not be looked for, nothing detected tells nothing.
+    """
+    if not rule.unresolved:
+        return judged
+    alike = gating.gate(rule.unresolved)
+    if alike.mask is None:
+        told = f"{rule.unresolved} not looked for: {', '.join((*alike.missing, *alike.flags))}"
+        status = "INDETERMINATE" if judged.status == "NOT_DETECTED" else judged.status
+        return replace(judged, status=status, flags=(*judged.flags, told))
+    events = int(alike.mask.sum())
+    if not events:
+        return judged
+    note = gating.template.notes.get(rule.unresolved, "")
+    told = f"{events} events of {rule.unresolved} beside the gate: {note}"
+    if judged.status != "NOT_DETECTED" or not total:
+        return replace(judged, flags=(*judged.flags, told))
+    lod, lloq = (
+        min(1.0, limit + events / total)
+        for limit in (judged.lod_fraction or 0.0, judged.lloq_fraction or 0.0)
+    )
+    told += "; the limits include them"
+    return replace(judged, lod_fraction=lod, lloq_fraction=lloq, flags=(*judged.flags, told))
+
+
 def _expected(gating: Gating, cut: Cut, background: float, inside: np.ndarray) -> float:
     """Return the negatives expected above a cut, by the reference or the candidates' own spread.
 
@@ -177,7 +205,9 @@ def _population_row(
     inside = count == int(gated.mask.sum())
     if not inside:  # the gate is no part of its denominator: its own count, of the denominator
         count = min(int(gated.mask.sum()), total)
-    judged = judge(count, total, background_events(gating, rule), limits)
+    judged = with_unresolved(
+        judge(count, total, background_events(gating, rule), limits), gating, rule, total
+    )
     flags = [*ready.flags, *gated.flags, *judged.flags]
     status = judged.status
     if not ready.trusted and status != "INDETERMINATE":

@@ -48,13 +48,18 @@ class GateRule:
 
 @dataclass(frozen=True)
 class ReportRule:
-    """A population that is reported: gate, role, denominator and the cut of its background."""
+    """A population that is reported: gate, role, denominator and the cut of its background.
+
+    `unresolved` is a gate beside it with cells that may belong to the population as well, but
+    cannot be told from normal ones: what is not detected is excluded only down to their share.
+    """
 
     gate: str
     of: str
     role: str = ""
     target: str = ""  # an antigen, or `infusion`: the antigens of the CAR in force
     background: str = ""
+    unresolved: str = ""
 
 
 @dataclass(frozen=True)
@@ -142,7 +147,7 @@ def template_problems(source: dict, roles: tuple[str, ...]) -> list[str]:
     for rule in source["report"]:
         problems += [
             f"report: there is no gate {gate}"
-            for gate in (rule["gate"], rule["of"])
+            for gate in (rule["gate"], rule["of"], rule.get("unresolved", rule["of"]))
             if gate not in known
         ]
         if rule.get("role", "") not in roles:

@@ -22,8 +22,14 @@ CELLS = {
     "myeloid": {"CD45": 8000, "CD24": 5000, "CD33": 3000},
     "blast": {"CD45": 1900, "CD19": 8000, "CD22": 3500, "CD24": 8000, "CD10": 20_000, "CD34": 6000},
     "blast_cd19neg": {"CD45": 1900, "CD22": 3500, "CD24": 8000, "CD10": 20_000, "CD34": 6000},
+    # pro-B, as with KMT2A rearranged: neither CD10 nor CD24, CD22 dim
+    "pro_b_blast": {"CD45": 1900, "CD19": 8000, "CD22": 900, "CD34": 6000},
+    "cd34_cd22": {"CD45": 1900, "CD22": 3500, "CD34": 6000},  # a progenitor, or a pro-B blast
+    "myeloblast": {"CD45": 1900, "CD33": 9000, "CD34": 6000},
+    "monoblast": {"CD45": 2500, "CD33": 12_000},
+    "monocyte": {"CD45": 14_000, "CD33": 12_000},
 }  # fmt: skip
-SIDE = {"myeloid": 120_000.0}
+SIDE = {"myeloid": 120_000.0, "monocyte": 55_000.0}
 
 
 def tube(numbers, markers, *, seed=0, gain=1.0, dead=0.05, doublets=0.04, debris=0.06, spill=None):
