@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from aftercar.contracts.evidence import EVIDENCE, INCIDENCE, PATIENTS, RISK, SURVIVAL
 from aftercar.io.joblog import start_log
 from aftercar.io.pages import write_page
-from aftercar.io.provenance import versions
+from aftercar.io.provenance import read_provenance, versions
 from aftercar.io.tables import read_table
 from aftercar.report.cohort import cohort_content, cohort_figures
 from aftercar.report.pages import render_cohort
@@ -26,6 +26,7 @@ if __name__ == "__main__":
         code=given.code,
         cohort=given.cohort,
         suppress_below=given.suppress_below,
+        left_out=read_provenance(found.survival)["settings"]["left_out"],
     )
     page = render_cohort(content, cohort_figures(content))
     log.info("%d patients, %d bytes", len(content["patients"]), len(page.encode()))

@@ -80,6 +80,7 @@ rule render_cohort:
         evidence="<results>/evidence/evidence.tsv",
         survival="<results>/cohort/survival.tsv",
         incidence="<results>/cohort/incidence.tsv",
+        left_out="<results>/cohort/survival.tsv.provenance.json",
     output:
         page=report(
             "<reports>/cohort.html", caption="../report/cohort.rst", category="Cohort"

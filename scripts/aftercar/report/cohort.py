@@ -29,6 +29,8 @@ ENDPOINTS = {
     "EFS": "Event-free survival",
     "RFS": "Relapse-free survival",
 }
+REMITTED = {"RFS": " (only patients with a dated complete remission)"}
+NAMED = 10  # patients left out that are named
 ESTIMANDS = {"treatment_policy": "HCT not censored", "censored_at_hct": "censored at HCT"}
 
 
@@ -43,10 +45,12 @@ def cohort_content(
     code: str,
     cohort: str,
     suppress_below: int,
+    left_out: list[str],
 ) -> dict:
     """Return what the cohort page shows, from PATIENTS, RISK, EVIDENCE, SURVIVAL and INCIDENCE.
 
-    Counts of patients from 1 to `suppress_below` - 1 are written `< suppress_below`.
+    Counts of patients from 1 to `suppress_below` - 1 are written `< suppress_below`. `left_out`
+    are the patients that the curves could not take in.
     """
     curves = _curves(evidence)
     patients = _before_the_end(patients, risk)
@@ -68,6 +72,7 @@ def cohort_content(
         "completeness": _completeness(patients, risk, suppress_below),
         "survival": _outcome(survival, "endpoint", "estimand", "survival"),
         "incidence": _outcome(incidence.assign(all="all"), "all", "cause", "incidence"),
+        "in_curves": in_curves(survival, incidence, len(patients), left_out, suppress_below),
         "at_risk": _at_risk_tables(survival, incidence, suppress_below),
         "suppress_below": suppress_below,
         "versions": versions,
@@ -248,6 +253,36 @@ def _outcome(curves: pd.DataFrame, panel: str, line: str, estimate: str) -> list
 def _step(point: dict, estimate: str) -> Step:
     limits = point[f"{estimate}_low"], point[f"{estimate}_high"]
     return point["day"], point["at_risk"], point[estimate], *limits
+
+
+def in_curves(
+    survival: pd.DataFrame,
+    incidence: pd.DataFrame,
+    patients: int,
+    left_out: list[str],
+    suppress_below: int,
+) -> list[str]:
+    """Say how many patients are in the curves, who is left out and why, and where each begins."""
+    if left_out:
+        named = ", ".join(left_out[:NAMED])
+        more = f" and {len(left_out) - NAMED} more" if len(left_out) > NAMED else ""
+        told = (
+            f"{patients - len(left_out)} of {patients} patients have an outcome here; "
+            f"{len(left_out)} {'is' if len(left_out) == 1 else 'are'} left out ({named}{more}): "
+            "no day of the first infusion, or nothing dated after it."
+        )
+    else:
+        told = f"All {patients} patients have an outcome here."
+    begins = [
+        (ENDPOINTS[name], survival[survival["endpoint"] == name]["at_risk"], REMITTED.get(name, ""))
+        for name in ENDPOINTS
+    ]
+    begins.append(("Cumulative incidence", incidence["at_risk"], ""))
+    numbers = (
+        f"{title}: {shown_count(int(at_risk.max()) if len(at_risk) else 0, suppress_below)}{only}"
+        for title, at_risk, only in begins
+    )
+    return [told, f"Patients at the start: {'; '.join(numbers)}."]
 
 
 def _at_risk_tables(

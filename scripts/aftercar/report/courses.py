@@ -237,7 +237,7 @@ def kinetics_table(kinetics: list[dict]) -> dict:
                 _area(r),
                 "not quantified" if r["tlast_day"] is None else f"day {r['tlast_day']}",
                 interval_of_days(r["loss_after_day"], r["loss_until_day"]),
-                chip("rule", r["loss_status"]),
+                chip("loss", r["loss_status"]),
                 dash(r["flags"]),
             )
             for r in kinetics
@@ -281,7 +281,7 @@ def recovery_table(recovery: list[dict]) -> dict:
                 r["rule_id"],
                 LINEAGE_WORDS.get(r["lineage"], r["lineage"]),
                 r["definition"],
-                chip("rule", r["status"]),
+                chip("recovery", r["status"]),
                 _recovery_days(r),
                 readable(r["attribution"]) or "not asked",
                 [readable(value) for value in parts(r["values"], ";")] or NOTHING,

@@ -25,8 +25,11 @@ def render_patient(content: dict, figures: Mapping[str, object]) -> str:
         *(chip("risk", w) for w in RISK_WORDS),
         *(chip("measurement", w) for w in MEASUREMENT_WORDS),
     ]
+    version = content["provenance"]["versions"]["aftercar"]
+    status = content["report_status"]["status"]
     return _render(
         "patient.html.j2",
+        margin=f"{content['patient_id']} · AfterCAR {version} · {status} · research use only",
         c=content,
         charts=figures,
         answer_kind=kind,
@@ -44,7 +47,8 @@ def render_quality(content: dict, figures: Mapping[str, object]) -> str:
     return _render("quality.html.j2", c=content, charts=figures)
 
 
-def _render(template: str, *, script: str = "", **variables: object) -> str:
+def _render(template: str, *, script: str = "", margin: str = "", **variables: object) -> str:
+    """Fill a template; `margin` is printed at the foot of every sheet of paper."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     environment = Environment(
@@ -57,6 +61,8 @@ def _render(template: str, *, script: str = "", **variables: object) -> str:
     )
     environment.filters["inert"] = lambda words: inert(_refuse_missing(words))
     style = _source(environment, "page.css")
+    if margin:
+        style += f'@page{{@bottom-left{{content:"{margin}";font:8pt Arial,sans-serif}}}}\n'
     policy = f"default-src 'none'; img-src data:; style-src '{_hash(style)}'; base-uri 'none'"
     policy += "; form-action 'none'"
     if script:

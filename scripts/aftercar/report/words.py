@@ -32,6 +32,15 @@ RULE_WORDS = {
     "NOT_APPLICABLE": ("Does not apply", "na"),
     "CONFLICTING": ("Conflicting", "conflict"),
 }
+# What is present or absent in these two tables is the loss and the recovery, not the cells.
+LOSS_WORDS = RULE_WORDS | {
+    "PRESENT": ("Lost", "present"),
+    "ABSENT": ("No loss seen", "clear"),
+}
+RECOVERY_WORDS = RULE_WORDS | {
+    "PRESENT": ("Recovered", "present"),
+    "ABSENT": ("Not recovered, adequate test", "clear"),
+}
 MEASUREMENT_WORDS = {
     "QUANTIFIED": ("Quantified", "present"),
     "DETECTED_BELOW_LLOQ": ("Detected below LLOQ", "trace"),
@@ -62,6 +71,8 @@ LOH_WORDS = {
 STATUS_WORDS = {
     "risk": RISK_WORDS,
     "rule": RULE_WORDS,
+    "loss": LOSS_WORDS,
+    "recovery": RECOVERY_WORDS,
     "measurement": MEASUREMENT_WORDS,
     "antigen": ANTIGEN_WORDS,
     "verdict": VERDICT_WORDS,

@@ -424,7 +424,7 @@ def cohort_of(patients):
     )
 
 
-def cohort_page(patients=4, suppress_below=5):
+def cohort_page(patients=4, suppress_below=5, left_out=()):
     """The page of a made-up cohort."""
     content = cohort_content(
         *cohort_of(patients),
@@ -432,6 +432,7 @@ def cohort_page(patients=4, suppress_below=5):
         code="abcdef012345",
         cohort="synthetic test cohort",
         suppress_below=suppress_below,
+        left_out=list(left_out),
     )
     return render_cohort(content, cohort_figures(content))
 

@@ -18,7 +18,12 @@ from aftercar.report.quality import quality_content
 
 def content_of_cohort(tables, suppress_below=5):
     return cohort_content(
-        *tables, versions=MADE_WITH["versions"], code="x", cohort="c", suppress_below=suppress_below
+        *tables,
+        versions=MADE_WITH["versions"],
+        code="x",
+        cohort="c",
+        suppress_below=suppress_below,
+        left_out=[],
     )
 
 

@@ -83,7 +83,13 @@ def test_the_cohort_row_leads_with_the_event_before_the_categories():
     summary, *others = cohort_of(1)
     summary = summary.assign(outcome=TWO)
     content = cohort_content(
-        summary, *others, versions=MADE_WITH["versions"], code="x", cohort="c", suppress_below=5
+        summary,
+        *others,
+        versions=MADE_WITH["versions"],
+        code="x",
+        cohort="c",
+        suppress_below=5,
+        left_out=[],
     )
     row = content["patients"][0]
     assert row["outcome"] == "Relapsed (antigen negative, CD19, marrow) on day 190, died on day 230"
