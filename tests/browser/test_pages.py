@@ -90,7 +90,7 @@ def test_a_reader_finds_the_patient_from_the_cohort(tab, reports):
     page.click("text=S01")
     page.wait_for_url("**/patients/S01.html")
     assert page.locator("h1").inner_text() == "S01"
-    assert "Signal for antigen-positive relapse" in page.locator(".lead").inner_text()
+    assert "signal for antigen-positive relapse" in page.locator(".lead").inner_text()
 
 
 def test_the_cohort_is_filtered_and_sorted(tab, reports):
@@ -135,7 +135,7 @@ def test_the_first_printed_page_stands_alone(tab, reports, tmp_path):
     for words in (
         "S01",
         "PRELIMINARY",
-        "Signal for antigen-positive relapse",
+        "signal for antigen-positive relapse",
         "FAILED",
         "CAR-T 1 (CD19)",
         "LLOQ",
@@ -187,3 +187,10 @@ CONTRAST = """() => {
 @pytest.mark.parametrize("name", PAGES)
 def test_text_has_the_contrast_of_wcag_aa(tab, reports, name):
     assert opened(tab, reports, name).evaluate(CONTRAST) == []
+
+
+def test_the_cohort_table_is_not_clipped_on_a_common_screen(tab, reports):
+    page = opened(tab, reports, "cohort.html")
+    page.set_viewport_size({"width": 1400, "height": 900})
+    hidden = "e => e.scrollWidth - e.clientWidth"
+    assert page.locator("#patients").locator("xpath=..").evaluate(hidden) <= 1
