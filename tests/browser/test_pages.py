@@ -1,5 +1,6 @@
 """The pages as a reader meets them: opened, clicked, printed, without a network."""
 
+import re
 import subprocess
 
 import pytest
