@@ -1,6 +1,5 @@
 """The pages as a reader meets them: opened, clicked, printed, without a network."""
 
-import re
 import subprocess
 
 import pytest
