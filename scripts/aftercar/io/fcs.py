@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 
@@ -73,10 +74,9 @@ def read_fcs(path: str | Path) -> FlowEvents:
 
 def read_data_sets(path: str | Path) -> list[FlowEvents]:
     """Return each data set of the file, in order and unmerged."""
-    with _mapped(path) as (content, size):
+    with _mapped(path) as (content, size), open(path, "rb", buffering=0) as file:
         return [
-            _events(content, size, segments, layout)
-            for segments, layout in _data_sets(content, size)
+            _events(file, size, segments, layout) for segments, layout in _data_sets(content, size)
         ]
 
 
@@ -111,11 +111,10 @@ def _data_sets(content: mmap.mmap, size: int) -> Iterator[tuple[Segments, Layout
     raise UnreadableFile(f"the file holds more than {MAX_DATA_SETS} data sets; export them singly")
 
 
-def _events(content: mmap.mmap, size: int, segments: Segments, layout: Layout) -> FlowEvents:
-    need = layout.events * layout.record_bytes
+def _events(file: BinaryIO, size: int, segments: Segments, layout: Layout) -> FlowEvents:
     tried = []
     for start in right_start(segments, layout, size):
-        values, share = decode(content[start : start + need], layout)
+        values, share = decode(file, start, layout)
         tried.append((*plausibility(values, layout, share), values, share))
     right = [one for one in tried if one[0]]
     if not right:

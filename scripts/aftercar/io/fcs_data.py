@@ -1,7 +1,9 @@
 """DATA segment of an FCS file: layout of a record, bit masks, scaling, and whether it is right."""
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import BinaryIO
 
 import numpy as np
 
@@ -12,6 +14,7 @@ TIME = re.compile(r"time|hdr-t", re.IGNORECASE)
 COUNTER = re.compile(r"hdr-ce|hdr-se|hdr-v|event ?(count|number|#|no\.?)|event", re.IGNORECASE)
 MONOTONE_SHARE = 0.99  # of steps; time or a counter that falls more often is not time
 TAG_SHARE = 0.5  # of integers above $PnR: then the high bits are tags and not signal
+BLOCK_BYTES = 1 << 18  # read at a time: small enough for the cache, large enough for the disk
 OFF_SCALE_SHARE = 0.05  # above this and below TAG_SHARE nobody can tell what the values are
 
 
@@ -125,40 +128,66 @@ def right_start(segments: Segments, layout: Layout, size: int) -> list[int]:
     return inside
 
 
-def decode(content: bytes | memoryview, layout: Layout) -> tuple[np.ndarray, float]:
-    """Return stored values (events x channels, column-major) and the share above $PnR.
+def decode(file: BinaryIO, start: int, layout: Layout) -> tuple[np.ndarray, float]:
+    """Return stored values (events x channels, column-major) and the share of events above $PnR.
 
-    Integers keep every bit: 64-bit floats hold them. Tag bits above $PnR are masked when most
-    events have some; few values above $PnR are real signal off scale and stay (see `off_scale`).
+    The file is read in blocks that fit the cache, so that nothing but the result takes memory.
+    Values are 32-bit floats where those hold every bit, else 64-bit ones. Tag bits above $PnR are
+    masked when most events have some; few values above $PnR are real signal off scale and stay.
     """
-    events, channels = layout.events, len(layout.names)
-    if layout.kind != "I":
-        raw = np.frombuffer(content, dtype=f"{layout.order}{'f4' if layout.kind == 'F' else 'f8'}")
-        matrix = raw.reshape(events, channels)
-        values = np.empty((events, channels), dtype=raw.dtype.newbyteorder("="), order="F")
-        values[:] = matrix
-        return values, 0.0
-    block = np.frombuffer(content, dtype=np.uint8).reshape(events, layout.record_bytes)
-    stored = np.empty((events, channels), dtype=np.uint64, order="F")
-    first = 0
-    for n, width in enumerate(layout.widths):
-        part = block[:, first : first + width]
-        if width == 3:
-            shifts = (16, 8, 0) if layout.order == ">" else (0, 8, 16)
-            stored[:, n] = sum(
-                part[:, k].astype(np.uint64) << np.uint64(shift) for k, shift in enumerate(shifts)
-            )
-        else:
-            stored[:, n] = np.ascontiguousarray(part).view(f"{layout.order}u{width}")[:, 0]
-        first += width
+    if layout.kind == "I":
+        return _integers(file, start, layout)
+    stored = f"{layout.order}{'f4' if layout.kind == 'F' else 'f8'}"
+    columns = np.empty((len(layout.names), layout.events), dtype=stored[1:])
+    record = np.dtype((stored, len(layout.names)))
+    for first, block in _blocks(file, start, layout.events, record):
+        columns[:, first : first + len(block)] = block.T
+    return columns.T, 0.0
+
+
+def _blocks(
+    file: BinaryIO, start: int, events: int, record: np.dtype
+) -> Iterator[tuple[int, np.ndarray]]:
+    """Yield the number of the first event and the records of each block of the DATA segment."""
+    step = max(1, BLOCK_BYTES // record.itemsize)
+    buffer = np.empty(min(step, events) * record.itemsize, dtype=np.uint8)
+    file.seek(start)
+    for first in range(0, events, step):
+        wanted = min(step, events - first) * record.itemsize
+        if file.readinto(memoryview(buffer)[:wanted]) != wanted:  # type: ignore[attr-defined]
+            raise UnreadableFile("the file became shorter while it was read; copy it again")
+        yield first, buffer[:wanted].view(record.base).reshape(-1, *record.shape)
+
+
+def _integers(file: BinaryIO, start: int, layout: Layout) -> tuple[np.ndarray, float]:
+    wide = np.uint32 if max(layout.widths) <= 4 else np.uint64
+    columns = np.empty((len(layout.names), layout.events), dtype=wide)
+    for first, block in _blocks(
+        file, start, layout.events, np.dtype((np.uint8, layout.record_bytes))
+    ):
+        byte = 0
+        for column, width in zip(columns, layout.widths, strict=True):
+            part = block[:, byte : byte + width]
+            if width == 3:
+                shifts = (16, 8, 0) if layout.order == ">" else (0, 8, 16)
+                whole = sum(
+                    part[:, k].astype(wide) << wide(shift) for k, shift in enumerate(shifts)
+                )
+            else:
+                whole = np.ascontiguousarray(part).view(f"{layout.order}u{width}")[:, 0]
+            column[first : first + len(block)] = whole
+            byte += width
     covers = [_cover(limit, 8 * w) for limit, w in zip(layout.ranges, layout.widths, strict=True)]
-    outside = np.zeros(events, dtype=bool)
-    for n, cover in enumerate(covers):
-        outside |= stored[:, n] >= cover
+    outside = np.zeros(layout.events, dtype=bool)
+    for column, cover in zip(columns, covers, strict=True):
+        if cover <= np.iinfo(wide).max:
+            outside |= column >= wide(cover)
     share = float(outside.mean())
     if share >= TAG_SHARE:
-        stored &= np.array([cover - 1 for cover in covers], dtype=np.uint64)
-    return np.asfortranarray(stored.astype(np.float64)), share
+        for column, cover in zip(columns, covers, strict=True):
+            column &= wide(min(cover - 1, np.iinfo(wide).max))
+    exact = columns.max() < 1 << 24  # a 32-bit float holds these whole
+    return columns.astype(np.float32 if exact else np.float64).T, share
 
 
 def _cover(limit: float, bits: int) -> int:
@@ -223,7 +252,8 @@ def scaled(values: np.ndarray, layout: Layout, keywords: dict[str, str]) -> np.n
         gain = _number(keywords.get(f"$P{n + 1}G", ""))
         if layout.kind == "I" and decades > 0:
             limit = layout.ranges[n] or 2.0 ** (8 * layout.widths[n])
-            values[:, n] = 10.0 ** (decades * values[:, n] / limit) * (offset or 1.0)
+            stored = values[:, n].astype(np.float64)
+            values[:, n] = 10.0 ** (decades * stored / limit) * (offset or 1.0)
         elif gain > 0 and gain != 1 and not TIME.fullmatch(name.strip()):
             values[:, n] /= gain
     return values

@@ -1,0 +1,1 @@
+"""Accuracy experiments: what the analysis finds in data whose truth is known."""
