@@ -151,9 +151,7 @@ def tubes(number: int, *, seed: int, panels: tuple[str, ...], events: int) -> It
         batch = shifts(random, DETECTORS, BATCH_DECADES)
         donor = shifts(random, markers_of_panels(), DONOR_DECADES)
         shares = composition(panel, random, marrow=marrow)
-        acquired = acquire(
-            shares, panel, events, random, donor_shift=donor, batch_shift=batch
-        )
+        acquired = acquire(shares, panel, events, random, donor_shift=donor, batch_shift=batch)
         target = "CD19" if panel == "car_t_persistence" else ""
         truth = true_counts("S", panel, target, acquired.counts())
         specimen = "BM" if marrow else "PB"

@@ -7,6 +7,7 @@ import numpy as np
 
 # A matrix whose condition number is above this amplifies rounding and noise beyond use.
 MAX_CONDITION = 1e4
+BLOCK_EVENTS = 1 << 13  # events compensated at a time: they fit the cache
 TRANSFORMED_MAXIMUM = 6000.0  # linear 18-bit data reach 262143; transformed ones 4.5 or 4,100
 
 
@@ -72,12 +73,22 @@ def _channel(name: str, names: list[str]) -> int:
 def compensate(values: np.ndarray, spill: Spill) -> np.ndarray:
     """Return a copy of `values` (events x channels) with true dye signals in the spill's channels.
 
-    observed = true @ matrix, so true = observed @ inverse(matrix).
+    observed = true @ matrix, so true = observed @ inverse(matrix). Computed in double precision,
+    block by block, and stored as precisely as the values are.
     """
-    done = values.astype(np.float64, order="F", copy=True)
-    # transposed, so that both factors and the result are contiguous by channel
+    index = list(spill.index)
     inverse = np.ascontiguousarray(np.linalg.inv(spill.matrix).T)
-    done[:, list(spill.index)] = (inverse @ values[:, list(spill.index)].T.astype(np.float64)).T
+    done = np.empty(values.shape, dtype=values.dtype, order="F")
+    for channel in set(range(values.shape[1])) - set(index):
+        done[:, channel] = values[:, channel]
+    columns = np.empty((len(index), BLOCK_EVENTS))
+    for first in range(0, len(values), BLOCK_EVENTS):
+        last = min(first + BLOCK_EVENTS, len(values))
+        part = columns[:, : last - first]
+        for row, channel in zip(part, index, strict=True):
+            row[:] = values[first:last, channel]
+        for row, channel in zip(inverse @ part, index, strict=True):
+            done[first:last, channel] = row
     return done
 
 

@@ -8,6 +8,7 @@ from aftercar.cytometry.cuts import (
     ControlCut,
     choose_reference,
     control_cut,
+    quantile_of,
     spread_upwards,
 )
 from aftercar.cytometry.gates import Gating
@@ -72,33 +73,39 @@ def _one_cut(
     channel = ready.panel.channel.get(rule.marker)
     if channel is None:
         return {}, f"{rule.marker} is not in the file"
-    scale, folds = ready.scales[channel], ready.folds(channel)
+    scale = ready.scales[channel]
     unstained = control.control_for == "unstained"
     mask = _low_scatter(gating) if unstained else gating.gate(rule.within).mask
     if control.control_for == "healthy":
         cut = gating.cut(rule.name)
         if cut is None or cut.value is None:
             return {}, "its own negatives place no cut"
-        value, background, events = cut.value, cut.background, folds
-        flags = ["healthy control: cut beside its own negatives"]
+        value, background, total = cut.value, cut.background, len(ready.values)
+        seen, flags = cut.background_seen, ["healthy control: cut beside its own negatives"]
     else:
         if mask is None or mask.sum() < placement["minimum_reference_events"]:
             number = 0 if mask is None else int(mask.sum())
             return {}, f"only {number} events in {rule.within}"
-        events = folds[mask]
-        place, background, doubt = control_cut(events, control_quantile, placement)
-        value, flags = scale.back(place), ["unstained: no spread by other stains"] * unstained
+        events = ready.ordered_folds(channel, mask)
+        below = quantile_of(rule, control_quantile, placement)
+        place, (background, seen), doubt = control_cut(
+            events, below, placement, tail_quantile=control_quantile
+        )
+        total = len(events)
+        value, flags = ready.settled(channel, scale.back(place)), []
+        if unstained:
+            flags.append("unstained: no spread by other stains")
         if doubt:
             flags.append(
                 "a population beyond a valley was left out: is the tube really without it?"
             )
         needed = 10 / (1 - control_quantile)
-        if len(events) < needed:
-            flags.append(f"{len(events)} events for a quantile of {control_quantile:g}")
+        if total < needed:
+            flags.append(f"{total} events for a quantile of {control_quantile:g}")
     row: dict[str, object] = {
         "cut": value,
-        "control_events": len(events),
-        "background_events": None if background is None else round(background * len(events)),
+        "control_events": total,
+        "background_events": None if background is None else seen,
         "background_fraction": background,
         "flags": "; ".join(flags),
     }
@@ -112,9 +119,8 @@ def _low_scatter(gating: Gating) -> np.ndarray | None:
     mask, channel = gating.gates["viable"].mask, gating.ready.panel.channel["SSC-A"]
     if mask is None or not mask.any():
         return None
-    side = gating.ready.values[:, channel]
     share = gating.template.source["placement"]["unstained_share"]
-    return mask & (side < np.quantile(side[mask], share))
+    return mask & gating.lowest(mask, channel, share)
 
 
 def _reference_of(control: Control, gating: Gating, rule: CutRule) -> dict[str, object]:
@@ -125,7 +131,7 @@ def _reference_of(control: Control, gating: Gating, rule: CutRule) -> dict[str, 
     for gate in rule.references:
         mask = gating.gate(gate).mask
         if mask is not None:
-            populations.append((gate, ready.folds(channel)[mask]))
+            populations.append((gate, ready.ordered_folds(channel, mask)))
     reference, _ = choose_reference(
         rule, populations, ready.scales[channel], max(ready.full_scale[channel], 1.0),
         gating.template.source["placement"],
@@ -150,6 +156,7 @@ def control_cuts(rows: list[dict], batch: str, panel: str) -> dict[str, ControlC
             _number(row["reference_centre"]),
             _number(row["reference_spread"]),
             tuple(flag for flag in (row["flags"],) if flag),
+            int(_number(row["background_events"]) or 0),
         )
         for row in rows
         if row["batch"] == batch and row["panel"] == panel and row["source"] == "CONTROL"

@@ -14,14 +14,30 @@ class Limits:
     minimum_denominator_events: int
 
 
-def limit_of_blank(mean: float) -> int:
-    """Return the count that a blank with this mean exceeds in at most 5 % of runs (Poisson)."""
-    from scipy.special import pdtr
+def limit_of_blank(mean: float, seen: float | None = None) -> int:
+    """Return the count that a blank with this mean exceeds in at most 5 % of runs.
 
-    count = 0
-    while float(pdtr(count, mean)) < 0.95:
-        count += 1
-    return count
+    Poisson for a known mean. Where the mean was estimated from `seen` background events, the
+    predictive negative binomial of shape seen + 0.5, so that a limit from few events is wider.
+    """
+    from scipy.special import betainc, pdtr
+
+    if mean <= 0:
+        return 0
+    shape = None if seen is None else seen + 0.5
+    low, high = -1, max(8, int(4 * mean + 10))
+
+    def covered(count: int) -> float:
+        if shape is None:
+            return float(pdtr(count, mean))
+        return float(betainc(shape, count + 1, shape / (shape + mean)))
+
+    while covered(high) < 0.95:
+        high *= 2
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if covered(middle) >= 0.95 else (middle, high)
+    return high
 
 
 def detectable_mean(lob: float) -> float:
@@ -45,16 +61,26 @@ class Counted:
     flags: tuple[str, ...]
 
 
-def judge(count: int, total: int, background_events: float | None, limits: Limits) -> Counted:
+def judge(
+    count: int,
+    total: int,
+    background_events: float | None,
+    limits: Limits,
+    *,
+    background_seen: float | None = None,
+) -> Counted:
     """Return status, Wilson interval and limits of `count` out of `total`.
 
-    `background_events` are the events that negatives are expected to contribute (None: unknown).
+    `background_events` are the events that negatives are expected to contribute (None: unknown),
+    `background_seen` the reference events that this rests on (None: it is known exactly).
     NOT_DETECTED needs an adequate denominator; with fewer events finding nothing tells nothing.
     Few events above the blank but under the conventional limit of detection are not called
     detected; the flag says that they are there.
     """
     flags = []
-    lob = None if background_events is None else limit_of_blank(background_events)
+    lob = None
+    if background_events is not None:
+        lob = limit_of_blank(background_events, background_seen)
     enough = 0.0 if lob is None else detectable_mean(lob)
     lod, lloq = max(limits.lod_events, enough), max(limits.lloq_events, enough)
     if total == 0:

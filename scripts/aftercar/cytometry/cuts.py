@@ -1,10 +1,17 @@
 """Where a cut comes from: a control, else the specimen's own negatives; refined only when safe."""
 
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 
-from aftercar.cytometry.density import Population, guarded_valley, population
+from aftercar.cytometry.density import (
+    Population,
+    ascending,
+    guarded_valley,
+    population,
+    quantile,
+)
 from aftercar.cytometry.quality import valley_rules
 from aftercar.cytometry.scale import Scale
 from aftercar.cytometry.template import CutRule
@@ -14,7 +21,8 @@ from aftercar.cytometry.template import CutRule
 class Cut:
     """A placed cut. `value` is linear (None: could not be placed, `flags` say why).
 
-    `background` is the share of the reference negatives above the cut, None if unknown.
+    `background` is the share of negatives that is expected above the cut, None if unknown, and
+    `background_seen` how many reference events above the cut that share rests on.
     """
 
     name: str
@@ -24,6 +32,7 @@ class Cut:
     source: str
     control_sample_id: str = ""
     background: float | None = None
+    background_seen: int = 0
     flags: tuple[str, ...] = ()
 
 
@@ -38,6 +47,14 @@ class ControlCut:
     centre: float | None  # of those negatives in the control, e-folds
     spread: float | None
     flags: tuple[str, ...] = ()
+    background_seen: int = 0
+
+
+class Background(NamedTuple):
+    """Share of negatives expected above a cut, and the reference events seen there."""
+
+    share: float
+    seen: int
 
 
 @dataclass(frozen=True)
@@ -58,12 +75,29 @@ def spread_upwards(shape: Population) -> float:
     return float(np.clip(shape.right, 0.5 * shape.left, 1.6 * shape.left))
 
 
-def background_above(reference: "Reference", place: float) -> float:
-    """Return the share of reference negatives above a cut, without what is clearly positive."""
+def expected_background(seen: int, events: int, shape: Population, place: float) -> Background:
+    """Return the share of negatives expected above a cut from what lies above it in a reference.
+
+    Where some were seen, their share with half an event added (Jeffreys). Where none was seen the
+    normal tail of the reference, with its centre and spread two standard errors to the worse side,
+    and not more than the half event.
+    """
+    counted = (seen + 0.5) / (events + 1)
+    if seen or events < 10:
+        return Background(counted, seen)
+    errors = 2 / np.sqrt(events)
+    spread = max(spread_upwards(shape), 1e-9) * (1 + errors / np.sqrt(2))
+    tail = upper_tail(shape._replace(centre=shape.centre + errors * spread, right=spread), place)
+    return Background(min(counted, tail), seen)
+
+
+def background_above(reference: "Reference", place: float) -> Background:
+    """Return what the negatives let expect above a cut, without what is clearly positive."""
     shape = reference.shape
     limit = max(place, shape.centre + 5 * spread_upwards(shape))
-    clean = reference.events[reference.events < limit]
-    return float((clean >= place).mean()) if len(clean) else 0.0
+    ordered = ascending(reference.events)
+    clean, below = (int(np.searchsorted(ordered, value)) for value in (limit, place))
+    return expected_background(clean - below, clean, shape, place)
 
 
 def upper_tail(shape: Population, place: float) -> float:
@@ -79,6 +113,16 @@ def normal_spreads(quantile: float) -> float:
     from scipy.special import ndtri
 
     return float(ndtri(quantile))
+
+
+def quantile_of(rule: CutRule, control_quantile: float, placement: dict) -> float:
+    """Return the share of negatives below a cut: higher for what can be absent altogether.
+
+    A thousandth of many negatives hides a population of a few cells.
+    """
+    return (
+        max(control_quantile, placement["endpoint_quantile"]) if rule.endpoint else control_quantile
+    )
 
 
 def choose_reference(
@@ -111,33 +155,43 @@ def choose_reference(
     return None, told
 
 
-def reference_cut(rule: CutRule, reference: Reference, control_quantile: float) -> float:
+def reference_cut(rule: CutRule, reference: Reference, quantile_below: float) -> float:
     """Return the cut in e-folds that the rule places beside its reference population."""
     shape = reference.shape
-    spreads = rule.spreads if rule.spreads is not None else normal_spreads(control_quantile)
     if rule.method == "above_quantile":
-        return float(np.quantile(reference.events, rule.quantile or control_quantile))
+        return quantile(ascending(reference.events), rule.quantile or quantile_below)
+    spreads = rule.spreads if rule.spreads is not None else normal_spreads(quantile_below)
     if rule.method == "below_positives":
         return shape.centre - spreads * max(shape.right, min(shape.left, 1.6 * shape.right))
     return shape.centre + spreads * spread_upwards(shape)
 
 
 def control_cut(
-    events: np.ndarray, control_quantile: float, placement: dict
-) -> tuple[float, float, bool]:
+    events: np.ndarray, quantile_below: float, placement: dict, *, tail_quantile: float = 0.999
+) -> tuple[float, Background, bool]:
     """Return the cut in e-folds that a control without the stain places, its background, and doubt.
 
-    The larger of the configured quantile and its normal equivalent. A tube without the stain holds
-    no positives: its tail is background, however long. Where a population of its own lies beyond
-    a valley, it is left out and the third value is True: the control may be mislabelled.
+    The larger of the quantile that enough events support and of its normal equivalent. A tube
+    without the stain holds no positives: its tail is background, however long. Where a population
+    of its own lies beyond a valley, it is left out and the third value is True: the control may be
+    mislabelled.
     """
-    shape = population(events, peak_height=placement["peak_height"])
+    ordered = ascending(events)
+    shape = population(ordered, peak_height=placement["peak_height"])
     spread = spread_upwards(shape)
-    beyond = shape.centre + normal_spreads(control_quantile) * spread
-    valley, _ = guarded_valley(events, beyond, float(events.max()), **valley_rules(placement))
-    clean = events if valley is None else events[events < valley]
-    cut = max(float(np.quantile(clean, control_quantile)), beyond)
-    return cut, float((events >= cut).mean()), valley is not None
+    beyond = shape.centre + normal_spreads(tail_quantile) * spread
+    valley, _ = guarded_valley(ordered, beyond, float(ordered[-1]), **valley_rules(placement))
+    clean = ordered if valley is None else ordered[: int(np.searchsorted(ordered, valley))]
+    # a tail longer than the normal one stretches the distance of the farther quantile too
+    supported = min(tail_quantile, quantile_below)
+    stretch = (quantile(clean, supported) - shape.centre) / max(
+        normal_spreads(supported) * spread, 1e-9
+    )
+    stretch = float(np.clip(stretch, 1.0, placement["maximum_tail_stretch"]))
+    cut = shape.centre + normal_spreads(quantile_below) * spread * stretch
+    cut = max(cut, quantile(clean, supported))
+    seen = len(ordered) - int(np.searchsorted(ordered, cut))
+    return cut, expected_background(seen, len(ordered), shape, cut), valley is not None
 
 
 def fit_control(
@@ -205,25 +259,26 @@ def place_cut(
     unplaced = Cut(rule.name, rule.marker, channel, None, "NONE")
     if rule.method == "decades_below":
         return _decades_below(rule, unplaced, within, scale, placement)
-    place, source, flags, background = None, "", [], None
+    below = quantile_of(rule, control_quantile, placement)
+    place, source, flags = None, "", []
+    backgrounds: list[Background] = []
     if control is not None and rule.controls:
         place, move, told = fit_control(control, rule, populations, scale, placement)
         flags += [*control.flags, *told]
         source = "CONTROL" if not move else "REFINED"
-        background = control.background
+        if place is not None and control.background is not None:
+            backgrounds.append(Background(control.background, control.background_seen))
     reference, skipped = choose_reference(rule, populations, scale, full_scale, placement)
     if place is not None and reference is not None and control:
         # the specimen's own negatives may spread further than the control's
-        background = max(
-            background or 0.0, background_above(reference, place), 1 - control_quantile
-        )
+        backgrounds.append(background_above(reference, place))
         # an unstained tube lacks the spread that other stains add: never below the negatives
-        own = reference_cut(rule, reference, control_quantile)
+        own = reference_cut(rule, reference, below)
         if own > place and not control.reference:
             place = None
             flags.append("the unstained control lies within the specimen's negatives: not used")
     if place is None and reference is not None:
-        place, source = reference_cut(rule, reference, control_quantile), "INTERNAL"
+        place, source = reference_cut(rule, reference, below), "INTERNAL"
         limit = placement["maximum_cut_share"] * full_scale
         if rule.method == "above_negatives" and not scale.linear and scale.back(place) > limit:
             place = None
@@ -232,8 +287,7 @@ def place_cut(
         flags.append(
             f"cut beside {reference.gate} of the specimen itself ({reference.shape.events})"
         )
-        # by construction of the cut, this share of a normal population lies above it
-        background = max(background_above(reference, place), 1 - control_quantile)
+        backgrounds = [background_above(reference, place)]
     if place is None:
         return _from_data(rule, unplaced, within, scale, placement, skipped)
     moved, was_moved = refined(place, rule, within, placement)
@@ -243,11 +297,15 @@ def place_cut(
         )
         place, source = moved, "REFINED"
         if reference is not None:
-            background = background_above(reference, place)
-    if rule.method != "above_negatives":
-        background = None
+            backgrounds = [background_above(reference, place)]
+    else:
+        # by construction of the cut, this share of a normal population lies above it
+        backgrounds.append(Background(1 - below, 0))
+    background = max(backgrounds) if rule.method == "above_negatives" and backgrounds else None
     return replace(
-        unplaced, value=scale.back(place), source=source, background=background, flags=tuple(flags),
+        unplaced, value=scale.back(place), source=source, flags=tuple(flags),
+        background=background.share if background else None,
+        background_seen=background.seen if background else 0,
         control_sample_id=control.control_sample_id if control and source != "INTERNAL" else "",
     )  # fmt: skip
 
@@ -258,7 +316,7 @@ def _decades_below(
     """Place a lower limit far below the bright cells, so that dim cells stay in."""
     if len(within) < placement["minimum_reference_events"]:
         return replace(unplaced, flags=(f"only {len(within)} events to place the cut",))
-    bright = float(np.quantile(within, 0.95))
+    bright = quantile(ascending(within), 0.95)
     decades = rule.decades or 0.0
     if scale.linear:
         floor = bright - decades * np.log(10)
@@ -277,8 +335,9 @@ def _from_data(
     skipped: list[str],
 ) -> Cut:  # fmt: skip
     if len(within) >= placement["minimum_reference_events"]:
-        low, high = np.quantile(within, [0.002, 0.998])
-        valley, why = guarded_valley(within, float(low), float(high), **valley_rules(placement))
+        ordered = ascending(within)
+        low, high = quantile(ordered, 0.002), quantile(ordered, 0.998)
+        valley, why = guarded_valley(ordered, low, high, **valley_rules(placement))
         if valley is not None:
             flags = ("no control and no reference population: cut at the valley of the data",)
             return replace(unplaced, value=scale.back(valley), source="DATA", flags=flags)

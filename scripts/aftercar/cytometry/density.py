@@ -27,17 +27,38 @@ class Population(NamedTuple):
     events: int
 
 
+def ascending(values: np.ndarray) -> np.ndarray:
+    """Return the values in ascending order, themselves if they are already.
+
+    One sort makes every quantile, median and histogram of this module a look-up; whoever asks
+    for several of them passes sorted values.
+    """
+    if bool((values[1:] >= values[:-1]).all()):
+        return values
+    return np.sort(values)
+
+
+def quantile(ordered: np.ndarray, share: float) -> float:
+    """Return a quantile of ascending values, linear between two of them."""
+    place = share * (len(ordered) - 1)
+    below = int(place)
+    above = min(below + 1, len(ordered) - 1)
+    low, high = float(ordered[below]), float(ordered[above])
+    return low + (high - low) * (place - below)
+
+
 def density(values: np.ndarray) -> Density:
     """Return the smoothed histogram of `values` (e-folds); at least one value is needed."""
-    low, high = np.quantile(values, [0.0005, 0.9995])
-    low, high = low - 0.6, high + 0.6
+    ordered = ascending(values)
+    low, high = quantile(ordered, 0.0005) - 0.6, quantile(ordered, 0.9995) + 0.6
     bins = max(8, min(2000, int(np.ceil((high - low) / STEP))))
-    counts, edges = np.histogram(values, bins=bins, range=(low, high))
+    edges = np.linspace(low, high, bins + 1)
+    counts = np.diff(np.searchsorted(ordered, edges.astype(ordered.dtype)))
     step = edges[1] - edges[0]
-    quartiles = np.quantile(values, [0.25, 0.75])
-    sd = min(float(values.std()), float(quartiles[1] - quartiles[0]) / 1.349) or 0.1
+    quartiles = quantile(ordered, 0.75) - quantile(ordered, 0.25)
+    sd = min(float(ordered.std(dtype=np.float64)), quartiles / 1.349) or 0.1
     # nrd0 (Silverman 1986), bounded: a wide mixture must not smooth its own valleys away
-    width = float(np.clip(0.9 * sd * len(values) ** -0.2, 0.06, 0.16))
+    width = float(np.clip(0.9 * sd * len(ordered) ** -0.2, 0.06, 0.16))
     reach = int(np.ceil(4 * width / step))
     kernel = np.exp(-0.5 * (np.arange(-reach, reach + 1) * step / width) ** 2)
     height = np.convolve(counts, kernel / kernel.sum(), mode="full")[reach : reach + bins]
@@ -80,21 +101,31 @@ def population(values: np.ndarray, *, peak_height: float, highest: bool = False)
     The spread of each side is 1.4826 x the median distance from the centre on that side, among
     the events before the next peak: another population there does not widen it.
     """
-    curve = density(values)
+    ordered = ascending(values)
+    curve = density(ordered)
     tops = _peaks(curve, peak_height)
     centre = float(curve.at[tops[-1 if highest else 0]])
-    low, high = _own_range(curve, tops, highest)
-    own = values[(values >= low) & (values <= high)]
+    own = _between(ordered, *_own_range(curve, tops, highest))
     # the top of a smoothed histogram wanders; the median of the events around it does not
-    reach = 1.5 * min(
-        _half_spread(centre - own[own < centre]), _half_spread(own[own > centre] - centre)
-    )
-    core = own[np.abs(own - centre) <= reach]
+    reach = 1.5 * min(_half_spreads(own, centre))
+    core = _between(own, centre - reach, centre + reach)
     if len(core):
-        centre = float(np.median(core))
-    left = _half_spread(centre - own[own < centre])
-    right = _half_spread(own[own >= centre] - centre)
-    return Population(centre, left, right, len(values))
+        centre = quantile(core, 0.5)
+    left, right = _half_spreads(own, centre)
+    return Population(centre, left, right, len(ordered))
+
+
+def _between(ordered: np.ndarray, low: float, high: float) -> np.ndarray:
+    first, last = np.searchsorted(ordered, low), np.searchsorted(ordered, high, side="right")
+    return ordered[first:last]
+
+
+def _half_spreads(ordered: np.ndarray, centre: float) -> tuple[float, float]:
+    """Return 1.4826 x the median distance from the centre on either side, 0 without events."""
+    middle = int(np.searchsorted(ordered, centre))
+    left = centre - quantile(ordered[:middle], 0.5) if middle else 0.0
+    right = quantile(ordered[middle:], 0.5) - centre if middle < len(ordered) else 0.0
+    return 1.4826 * left, 1.4826 * right
 
 
 def _own_range(curve: Density, tops: np.ndarray, highest: bool) -> tuple[float, float]:
@@ -104,10 +135,6 @@ def _own_range(curve: Density, tops: np.ndarray, highest: bool) -> tuple[float, 
     first, second = (tops[-2], tops[-1]) if highest else (tops[0], tops[1])
     border = float(curve.at[first + int(curve.height[first : second + 1].argmin())])
     return (border, np.inf) if highest else (-np.inf, border)
-
-
-def _half_spread(distance: np.ndarray) -> float:
-    return 1.4826 * float(np.median(distance)) if len(distance) else 0.0
 
 
 def guarded_valley(
@@ -127,7 +154,8 @@ def guarded_valley(
     """
     if len(values) < 2 * events:
         return None, "too few events to look for a valley"
-    curve = density(values)
+    ordered = ascending(values)
+    curve = density(ordered)
     inside = np.flatnonzero((curve.at >= low) & (curve.at <= high))
     if not len(inside):
         return None, "no event near the reference cut"
@@ -146,10 +174,10 @@ def guarded_valley(
     smaller, lowest = float(peak[bottom]), float(curve.height[bottom])
     if smaller <= 0 or lowest >= depth * smaller:
         return None, "no valley deep enough near the reference cut"
-    above = values >= curve.at[bottom]
-    side = values[above if right[bottom] < left[bottom] else ~above]
-    if len(side) < events:
-        return None, f"only {len(side)} events on the smaller side"
+    below = int(np.searchsorted(ordered, curve.at[bottom]))
+    side = len(ordered) - below if right[bottom] < left[bottom] else below
+    if side < events:
+        return None, f"only {side} events on the smaller side"
     if _chance(curve, smaller, lowest, standard_errors):
         return None, "the valley could be chance"
     return float(curve.at[bottom]), ""

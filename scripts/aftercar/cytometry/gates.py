@@ -1,10 +1,11 @@
 """Evaluate a template on a specimen: cuts are placed when a gate first needs them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from aftercar.cytometry.cuts import ControlCut, Cut, place_cut
+from aftercar.cytometry.density import quantile
 from aftercar.cytometry.prepare import Bound, PlacedGate, Prepared
 from aftercar.cytometry.template import GateRule, Template
 
@@ -66,13 +67,7 @@ class Gating:
                 self.gates[name] = self.gates[last]
 
     def _events(self, gate: PlacedGate) -> np.ndarray:
-        inside = np.zeros(len(self.ready.values), dtype=bool)
-        for bounds in gate.alternatives:
-            part = np.ones(len(self.ready.values), dtype=bool)
-            for bound in bounds:
-                part &= bound.inside(self.ready.values)
-            inside |= part
-        return inside
+        return gate.inside(self.ready.values)
 
     def gate(self, name: str) -> Gated:
         """Return a gate of the template, made on first use."""
@@ -95,17 +90,18 @@ class Gating:
         if channel is None:
             self.cuts[name] = None
             return None
-        folds = ready.folds(channel)
         populations = []
         for gate in rule.references:
             mask = self.gate(gate).mask
             if mask is not None:
-                populations.append((gate, folds[mask]))
+                populations.append((gate, ready.ordered_folds(channel, mask)))
         within = self.gate(rule.within).mask
-        self.cuts[name] = place_cut(
+        if within is None:
+            within = np.zeros(len(ready.values), dtype=bool)
+        cut = place_cut(
             rule,
             channel,
-            folds[within] if within is not None else folds[:0],
+            ready.ordered_folds(channel, within),
             populations,
             self.controls.get(name),
             ready.scales[channel],
@@ -113,7 +109,10 @@ class Gating:
             control_quantile=self.control_quantile,
             placement=self.template.source["placement"],
         )
-        return self.cuts[name]
+        if cut.value is not None:
+            cut = replace(cut, value=ready.settled(channel, cut.value))
+        self.cuts[name] = cut
+        return cut
 
     def _bounds(self, where: dict[str, str]) -> tuple[list[Bound], list[str], list[str], list[str]]:
         """Return bounds, missing stains, flags of cuts that could not be placed, and cuts used."""
@@ -208,11 +207,17 @@ class Gating:
 
     def _share(self, mask: np.ndarray, marker: str, share: float, top: bool) -> np.ndarray:
         channel = self.ready.panel.channel[marker]
+        lowest = self.lowest(mask, channel, 1 - share if top else share)
+        return ~lowest if top else lowest
+
+    def lowest(self, mask: np.ndarray, channel: int, share: float) -> np.ndarray:
+        """Return which events lie below the quantile `share` of the events in `mask`."""
         column = self.ready.values[:, channel]
-        if not mask.any():
+        own = column.take(np.flatnonzero(mask))
+        if not len(own):
             return mask
-        limit = np.quantile(column[mask], 1 - share if top else share)
-        return column >= limit if top else column < limit
+        own.sort()
+        return column < quantile(own, share)
 
     def placed(self) -> list[PlacedGate]:
         """All gates with borders, parents before children, with the parent's real name."""

@@ -4,7 +4,14 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from aftercar.cytometry.counts import AbsoluteCount, Counted, Limits, dual_platform, judge
+from aftercar.cytometry.counts import (
+    AbsoluteCount,
+    Counted,
+    Limits,
+    dual_platform,
+    judge,
+    upper_count,
+)
 from aftercar.cytometry.cuts import Cut, upper_tail
 from aftercar.cytometry.density import population
 from aftercar.cytometry.gates import Gated, Gating
@@ -85,8 +92,10 @@ def denominator_name(template: Template, gate: str) -> str:
     return gate if gate == "leukocytes" else role_or_gate(template, gate)
 
 
-def background_events(gating: Gating, rule: ReportRule) -> float | None:
+def background_events(gating: Gating, rule: ReportRule) -> tuple[float, int] | None:
     """Return how many events of the gate the negatives of its limiting marker account for.
+
+    The second number is the reference events that this rests on.
 
     The share of reference negatives above the cut, times the events that pass every other bound
     of the gate that asks for the marker and lie below the cut.
@@ -113,7 +122,7 @@ def background_events(gating: Gating, rule: ReportRule) -> float | None:
                 continue
             column = gating.ready.values[:, bound.channel]
             inside = inside & (column >= bound.value if side == "above" else column < bound.value)
-        return _expected(gating, cut, cut.background, inside)
+        return _expected(gating, cut, cut.background, inside), cut.background_seen
     return None
 
 
@@ -152,13 +161,13 @@ def _expected(gating: Gating, cut: Cut, background: float, inside: np.ndarray) -
     peak of the candidates themselves is a second opinion. The larger one counts.
     """
     placement = gating.template.source["placement"]
-    folds = gating.ready.folds(cut.channel)
     place = float(gating.ready.scales[cut.channel].forward(cut.value or 0.0))
     below = inside & (gating.ready.values[:, cut.channel] < (cut.value or 0.0))
     share = min(background, 0.5)
     expected = float(below.sum()) * share / (1 - share)
     if int(below.sum()) >= placement["minimum_reference_events"]:
-        shape = population(folds[inside], peak_height=placement["peak_height"])
+        candidates = gating.ready.ordered_folds(cut.channel, inside)
+        shape = population(candidates, peak_height=placement["peak_height"])
         if shape.centre < place:
             expected = max(expected, float(below.sum()) * upper_tail(shape, place))
     return expected
@@ -205,8 +214,11 @@ def _population_row(
     inside = count == int(gated.mask.sum())
     if not inside:  # the gate is no part of its denominator: its own count, of the denominator
         count = min(int(gated.mask.sum()), total)
+    expected, seen = background_events(gating, rule) or (None, None)
+    if expected is not None:  # what was counted holds all of the background
+        expected = min(expected, upper_count(count))
     judged = with_unresolved(
-        judge(count, total, background_events(gating, rule), limits), gating, rule, total
+        judge(count, total, expected, limits, background_seen=seen), gating, rule, total
     )
     flags = [*ready.flags, *gated.flags, *judged.flags]
     status = judged.status
@@ -318,8 +330,9 @@ def ratio_rows(gating: Gating, specimen: Specimen, limits: Limits) -> list[dict[
             status = "NOT_ASSESSED" if missing else "INDETERMINATE"
             rows += blank_ratio_rows(specimen, scope, status, _joined([*told, *flags]))
             continue
+        inside = np.flatnonzero(gated.mask)
         seven, five = (
-            gating.ready.values[gated.mask, cut.channel] >= cut.value for cut in cuts if cut
+            gating.ready.values[:, cut.channel].take(inside) >= cut.value for cut in cuts if cut
         )
         quadrants = Quadrants(*(int(part.sum()) for part in _parts(seven, five)))
         rows += _three_ratios(specimen, scope, quadrants, limits, flags, gating.ready.trusted)

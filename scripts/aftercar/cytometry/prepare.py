@@ -23,9 +23,10 @@ from aftercar.cytometry.quality import (
     margin_checks,
     time_anomalies,
     valley_rules,
-    within_intervals,
 )
 from aftercar.cytometry.scale import Scale, scale_of
+
+BORDER = 1e-5  # of a cut: nearer events could fall on either side by rounding
 
 
 @dataclass(frozen=True)
@@ -41,10 +42,14 @@ class Bound:
         """Return which events of `values` (events x channels) lie within the bound."""
         column = values[:, self.channel]
         if self.over is not None:
-            below = values[:, self.over]
             with np.errstate(divide="ignore", invalid="ignore"):
-                column = column / below
-        return within_intervals(column, ((self.low, self.high),))
+                column = column / values[:, self.over].astype(np.float64)
+        if self.low is None and self.high is None:
+            return np.ones(len(column), dtype=bool)
+        if self.low is None:
+            return column < self.high
+        inside = column >= self.low
+        return inside if self.high is None else inside & (column < self.high)
 
 
 @dataclass(frozen=True)
@@ -54,6 +59,16 @@ class PlacedGate:
     name: str
     parent: str  # empty: all events
     alternatives: tuple[tuple[Bound, ...], ...]
+
+    def inside(self, values: np.ndarray) -> np.ndarray:
+        """Return which events of `values` lie within any alternative, whatever the parent holds."""
+        inside = np.zeros(len(values), dtype=bool)
+        for bounds in self.alternatives:
+            part = np.ones(len(values), dtype=bool)
+            for bound in bounds:
+                part &= bound.inside(values)
+            inside |= part
+        return inside
 
 
 @dataclass(eq=False)
@@ -76,13 +91,33 @@ class Prepared:
     checks: list[Check] = field(default_factory=list)
     flags: list[str] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
-    cache: dict[int, np.ndarray] = field(default_factory=dict)
 
-    def folds(self, channel: int) -> np.ndarray:
-        """Return a channel in e-folds, computed once."""
-        if channel not in self.cache:
-            self.cache[channel] = self.scales[channel].forward(self.values[:, channel])
-        return self.cache[channel]
+    def folds(self, channel: int, inside: np.ndarray | None = None) -> np.ndarray:
+        """Return a channel in e-folds, of the events `inside` (a mask) or of all, in order."""
+        column = self.values[:, channel]
+        if inside is not None:
+            column = column.take(np.flatnonzero(inside))
+        return self.scales[channel].forward(column)
+
+    def ordered_folds(self, channel: int, inside: np.ndarray) -> np.ndarray:
+        """Return a channel of the events `inside` in e-folds, ascending."""
+        folds = self.folds(channel, inside)
+        folds.sort()
+        return folds
+
+    def settled(self, channel: int, cut: float) -> float:
+        """Return the cut, moved off the events by a millionth or so.
+
+        An event on the border would be counted or not by the rounding of the program that reads
+        the gate: the cut goes to the middle of the widest gap around it.
+        """
+        column, reach = self.values[:, channel], max(abs(cut), 1.0) * BORDER
+        near = np.sort(column[np.abs(column - cut) < reach].astype(np.float64))
+        if not len(near):
+            return cut
+        edges = np.concatenate([[cut - reach], near, [cut + reach]])
+        widest = int(np.diff(edges).argmax())
+        return float(f"{(edges[widest] + edges[widest + 1]) / 2:.9g}")
 
 
 def prepare(
@@ -188,13 +223,7 @@ def _clean(ready: Prepared, placement: dict, max_time_anomaly: float) -> None:
         nonlocal inside
         parent = ready.gates[-1].name if ready.gates else ""
         ready.gates.append(PlacedGate(name, parent, alternatives))
-        passed = np.zeros(len(values), dtype=bool)
-        for bounds in alternatives:
-            part = np.ones(len(values), dtype=bool)
-            for bound in bounds:
-                part &= bound.inside(values)
-            passed |= part
-        inside = inside & passed
+        inside = inside & ready.gates[-1].inside(values)
 
     def told(name: str, before: np.ndarray, message: str) -> None:
         share = 1 - inside.sum() / max(1, before.sum())
@@ -215,11 +244,11 @@ def _clean(ready: Prepared, placement: dict, max_time_anomaly: float) -> None:
             add("time", tuple((Bound(channel["Time"], *pair),) for pair in kept.intervals))
 
     before, fsc = inside, channel["FSC-A"]
-    cut, why = debris_cut(ready.folds(fsc)[inside], placement)
+    cut, why = debris_cut(ready.ordered_folds(fsc, inside), placement)
     if cut is None:
         ready.checks.append(Check("debris", 0.0, "fraction", "PASS", f"nothing removed: {why}"))
     else:
-        add("cells", ((Bound(fsc, low=ready.scales[fsc].back(cut)),),))
+        add("cells", ((Bound(fsc, low=ready.settled(fsc, ready.scales[fsc].back(cut))),),))
         told("debris", before, "{share:.1%} of events lie below the forward scatter of cells")
 
     before = inside
@@ -248,11 +277,11 @@ def _clean(ready: Prepared, placement: dict, max_time_anomaly: float) -> None:
         ready.flags.append("dead cells not removed")
         return
     before, dye = inside, channel["Viability"]
-    cut, why = viability_cut(ready.folds(dye)[inside], placement)
+    cut, why = viability_cut(ready.ordered_folds(dye, inside), placement)
     if cut is None:
         ready.checks.append(Check("viability", 1.0, "fraction", "PASS", f"nothing removed: {why}"))
     else:
-        add("viable", ((Bound(dye, high=ready.scales[dye].back(cut)),),))
+        add("viable", ((Bound(dye, high=ready.settled(dye, ready.scales[dye].back(cut))),),))
         share = float(inside.sum() / max(1, before.sum()))
         verdict = "FLAG" if share < 0.5 else "PASS"
         ready.checks.append(
@@ -265,7 +294,7 @@ def _time_kept(ready: Prepared, placement: dict, max_share: float) -> Kept | Non
     if "Time" not in channel:
         return None
     time = ready.values[:, channel["Time"]].astype(np.float64)
-    if time[0] == time[-1] or (np.diff(time) < 0).any():
+    if time[0] == time[-1] or (time[1:] < time[:-1]).any():
         return None
     if float((time == time.max()).mean()) > 0.05:
         return None

@@ -21,8 +21,8 @@ class Scale:
     linear: bool = False
 
     def forward(self, values: np.ndarray | float) -> np.ndarray:
-        """Return e-folds."""
-        share = np.asarray(values, dtype=np.float64) / self.cofactor
+        """Return e-folds, as precise as the values are."""
+        share = np.asarray(values) / self.cofactor
         return share if self.linear else np.arcsinh(share)
 
     def back(self, place: float) -> float:

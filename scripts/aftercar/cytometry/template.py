@@ -28,6 +28,7 @@ class CutRule:
     refine: bool = True
     highest: bool = False
     max_move: float | None = None
+    endpoint: bool = False  # limits a reported population that can be absent altogether
 
 
 @dataclass(frozen=True)
@@ -79,6 +80,7 @@ class Template:
 
 def parse_template(source: dict) -> Template:
     """Return the template of a dictionary that `template_problems` found nothing wrong with."""
+    endpoints = {rule.get("background") for rule in source["report"]}
     cuts = {
         name: CutRule(
             name,
@@ -86,6 +88,7 @@ def parse_template(source: dict) -> Template:
             rule["method"],
             rule["within"],
             tuple(rule.get("negatives", rule.get("positives", ()))),
+            endpoint=name in endpoints,
             **{
                 key: rule[key]
                 for key in (

@@ -169,13 +169,11 @@ def _integers(file: BinaryIO, start: int, layout: Layout) -> tuple[np.ndarray, f
         for column, width in zip(columns, layout.widths, strict=True):
             part = block[:, byte : byte + width]
             if width == 3:
-                shifts = (16, 8, 0) if layout.order == ">" else (0, 8, 16)
-                whole = sum(
-                    part[:, k].astype(wide) << wide(shift) for k, shift in enumerate(shifts)
-                )
-            else:
-                whole = np.ascontiguousarray(part).view(f"{layout.order}u{width}")[:, 0]
-            column[first : first + len(block)] = whole
+                filled = np.zeros((len(block), 4), dtype=np.uint8)
+                filled[:, (slice(1, 4) if layout.order == ">" else slice(0, 3))] = part
+                part = filled
+            whole = np.ascontiguousarray(part).view(f"{layout.order}u{max(width, part.shape[1])}")
+            column[first : first + len(block)] = whole[:, 0]
             byte += width
     covers = [_cover(limit, 8 * w) for limit, w in zip(layout.ranges, layout.widths, strict=True)]
     outside = np.zeros(layout.events, dtype=bool)
