@@ -108,6 +108,17 @@ def upper_tail(shape: Population, place: float) -> float:
     return float(ndtr((shape.centre - place) / spread))
 
 
+def crossing_tail(shape: Population, place: float) -> float:
+    """Share of a normal population that lies beyond `place`, seen from its centre.
+
+    Each side has its own spread; a centre beyond the cut has most of its cells there.
+    """
+    from scipy.special import ndtr
+
+    spread = max(shape.left if place < shape.centre else shape.right, 1e-9)
+    return float(ndtr(-abs(shape.centre - place) / spread))
+
+
 def normal_spreads(quantile: float) -> float:
     """Spreads above the centre of a normal distribution that leave 1 - quantile above them."""
     from scipy.special import ndtri

@@ -53,6 +53,7 @@ class ReportRule:
 
     `unresolved` is a gate beside it with cells that may belong to the population as well, but
     cannot be told from normal ones: what is not detected is excluded only down to their share.
+    `neighbours` names populations beside it whose tail may cross the cut between the two.
     """
 
     gate: str
@@ -61,6 +62,7 @@ class ReportRule:
     target: str = ""  # an antigen, or `infusion`: the antigens of the CAR in force
     background: str = ""
     unresolved: str = ""
+    neighbours: dict[str, str] = field(default_factory=dict)  # gate -> cut between
 
 
 @dataclass(frozen=True)
@@ -88,7 +90,7 @@ def parse_template(source: dict) -> Template:
             rule["method"],
             rule["within"],
             tuple(rule.get("negatives", rule.get("positives", ()))),
-            endpoint=name in endpoints,
+            endpoint=rule.get("endpoint", name in endpoints),
             **{
                 key: rule[key]
                 for key in (
@@ -155,6 +157,12 @@ def template_problems(source: dict, roles: tuple[str, ...]) -> list[str]:
         ]
         if rule.get("role", "") not in roles:
             problems.append(f"report of {rule['gate']}: {rule['role']} is not a role")
+        problems += [
+            f"report of {rule['gate']}: there is no {kind} {name}"
+            for gate, cut in rule.get("neighbours", {}).items()
+            for kind, name, names in (("gate", gate, known), ("cut", cut, source["cuts"]))
+            if name not in names
+        ]
         if rule.get("background") and rule["background"] not in source["cuts"]:
             problems.append(f"report of {rule['gate']}: there is no cut {rule['background']}")
     return problems
