@@ -150,13 +150,14 @@ def _blocks(
 ) -> Iterator[tuple[int, np.ndarray]]:
     """Yield the number of the first event and the records of each block of the DATA segment."""
     step = max(1, BLOCK_BYTES // record.itemsize)
-    buffer = np.empty(min(step, events) * record.itemsize, dtype=np.uint8)
+    buffer = bytearray(min(step, events) * record.itemsize)
     file.seek(start)
     for first in range(0, events, step):
         wanted = min(step, events - first) * record.itemsize
         if file.readinto(memoryview(buffer)[:wanted]) != wanted:  # type: ignore[attr-defined]
             raise UnreadableFile("the file became shorter while it was read; copy it again")
-        yield first, buffer[:wanted].view(record.base).reshape(-1, *record.shape)
+        block = np.frombuffer(buffer, record.base, wanted // record.base.itemsize)
+        yield first, block.reshape(-1, *record.shape)
 
 
 def _integers(file: BinaryIO, start: int, layout: Layout) -> tuple[np.ndarray, float]:
