@@ -96,7 +96,7 @@ def real_b_cells(folder: Path) -> tuple[Template, tuple[Channel, ...], np.ndarra
 
 
 def b_cell_draws(folder: Path, planted: int, draws: int = DRAWS) -> pd.DataFrame:
-    """Return `draws` mixtures of real negatives with `planted` real B cells, called by our gates."""
+    """Return mixtures of real negatives with `planted` real B cells, as our gates call them."""
     gates, channels, values, cells = real_b_cells(folder)
     found = []
     for draw in range(draws):
