@@ -15,12 +15,12 @@ from aftercar.cytometry.gates import Gating
 from aftercar.cytometry.prepare import Prepared
 from aftercar.cytometry.template import CutRule, Template
 
-KINDS = ("fmo", "healthy", "unstained")  # in order of preference for a marker
+KINDS = ("fmo", "pre_infusion", "healthy", "unstained")  # in order of preference for a marker
 
 
 @dataclass(frozen=True, eq=False)
 class Control:
-    """A readable control: what it is for (fmo:CD19, healthy, unstained) and its events."""
+    """A readable control: what it is for (fmo:CD19 or one of KINDS) and its events."""
 
     sample_id: str
     control_for: str
@@ -32,7 +32,8 @@ def batch_cut_rows(
 ) -> list[dict[str, object]]:
     """Return a row of BATCH_CUTS for each cut of the template that controls may place.
 
-    A fluorescence-minus-one tube is asked first, then a healthy specimen, then an unstained one.
+    A fluorescence-minus-one tube is asked first, then a specimen from before the infusion or of a
+    healthy donor, then an unstained one.
     """
     gatings = {
         control.sample_id: Gating(control.ready, template, {}, control_quantile=control_quantile)
@@ -61,7 +62,7 @@ def batch_cut_rows(
 
 
 def _in_order(controls: list[Control], marker: str) -> list[Control]:
-    order = {f"fmo:{marker}".casefold(): 0, "healthy": 1, "unstained": 2}
+    order = {f"fmo:{marker}".casefold(): 0, **{kind: n for n, kind in enumerate(KINDS)}}
     mine = [c for c in controls if c.control_for.casefold() in order]
     return sorted(mine, key=lambda c: (order[c.control_for.casefold()], c.sample_id))
 
@@ -69,49 +70,66 @@ def _in_order(controls: list[Control], marker: str) -> list[Control]:
 def _one_cut(
     control: Control, gating: Gating, rule: CutRule, control_quantile: float
 ) -> tuple[dict[str, object], str]:
-    ready, placement = control.ready, gating.template.source["placement"]
-    channel = ready.panel.channel.get(rule.marker)
-    if channel is None:
+    if rule.marker not in control.ready.panel.channel:
         return {}, f"{rule.marker} is not in the file"
-    scale = ready.scales[channel]
-    unstained = control.control_for == "unstained"
-    mask = _low_scatter(gating) if unstained else gating.gate(rule.within).mask
-    if control.control_for == "healthy":
-        cut = gating.cut(rule.name)
-        if cut is None or cut.value is None:
-            return {}, "its own negatives place no cut"
-        value, background, total = cut.value, cut.background, len(ready.values)
-        seen, flags = cut.background_seen, ["healthy control: cut beside its own negatives"]
+    kind = control.control_for.casefold()
+    if kind == "unstained":
+        row, why = cut_without_stain(gating, rule, _low_scatter(gating), control_quantile)
+        if row:
+            told = ["unstained: no spread by other stains", str(row["flags"])]
+            row["flags"] = "; ".join(filter(None, told))
+        return row, why
+    if kind.startswith("fmo:") or kind in rule.negative_in:
+        row, why = cut_without_stain(gating, rule, gating.gate(rule.within).mask, control_quantile)
     else:
-        if mask is None or mask.sum() < placement["minimum_reference_events"]:
-            number = 0 if mask is None else int(mask.sum())
-            return {}, f"only {number} events in {rule.within}"
-        events = ready.ordered_folds(channel, mask)
-        below = quantile_of(rule, control_quantile, placement)
-        place, (background, seen), doubt = control_cut(
-            events, below, placement, tail_quantile=control_quantile
-        )
-        total = len(events)
-        value, flags = ready.settled(channel, scale.back(place)), []
-        if unstained:
-            flags.append("unstained: no spread by other stains")
-        if doubt:
-            flags.append(
-                "a population beyond a valley was left out: is the tube really without it?"
-            )
-        needed = 10 / (1 - control_quantile)
-        if total < needed:
-            flags.append(f"{total} events for a quantile of {control_quantile:g}")
-    row: dict[str, object] = {
-        "cut": value,
-        "control_events": total,
-        "background_events": None if background is None else seen,
-        "background_fraction": background,
+        row, why = _beside_own_negatives(control, gating, rule)
+    return (row | reference_of(gating, rule), why) if row else ({}, why)
+
+
+def _beside_own_negatives(
+    control: Control, gating: Gating, rule: CutRule
+) -> tuple[dict[str, object], str]:
+    cut = gating.cut(rule.name)
+    if cut is None or cut.value is None:
+        return {}, "its own negatives place no cut"
+    return {
+        "cut": cut.value,
+        "control_events": len(control.ready.values),
+        "background_events": None if cut.background is None else cut.background_seen,
+        "background_fraction": cut.background,
+        "flags": f"{control.control_for} control: cut beside its own negatives",
+    }, ""
+
+
+def cut_without_stain(
+    gating: Gating, rule: CutRule, mask: np.ndarray | None, control_quantile: float
+) -> tuple[dict[str, object], str]:
+    """Return cut and background by events none of which carries the marker, or why there is none.
+
+    The columns are those of BATCH_CUTS.
+    """
+    ready, placement = gating.ready, gating.template.source["placement"]
+    channel = ready.panel.channel[rule.marker]
+    if mask is None or mask.sum() < placement["minimum_reference_events"]:
+        number = 0 if mask is None else int(mask.sum())
+        return {}, f"only {number} events in {rule.within}"
+    events = ready.ordered_folds(channel, mask)
+    place, background, doubt = control_cut(
+        events, quantile_of(rule, control_quantile, placement), placement,
+        tail_quantile=control_quantile,
+    )  # fmt: skip
+    flags = []
+    if doubt:
+        flags.append("a population beyond a valley was left out: is the tube really without it?")
+    if len(events) < 10 / (1 - control_quantile):
+        flags.append(f"{len(events)} events for a quantile of {control_quantile:g}")
+    return {
+        "cut": ready.settled(channel, ready.scales[channel].back(place)),
+        "control_events": len(events),
+        "background_events": background.seen,
+        "background_fraction": background.share,
         "flags": "; ".join(flags),
-    }
-    if not unstained:
-        row |= _reference_of(control, gating, rule)
-    return row, ""
+    }, ""
 
 
 def _low_scatter(gating: Gating) -> np.ndarray | None:
@@ -123,9 +141,9 @@ def _low_scatter(gating: Gating) -> np.ndarray | None:
     return mask & gating.lowest(mask, channel, share)
 
 
-def _reference_of(control: Control, gating: Gating, rule: CutRule) -> dict[str, object]:
-    """Return the negatives by which a specimen tells whether it is shifted against the control."""
-    ready = control.ready
+def reference_of(gating: Gating, rule: CutRule) -> dict[str, object]:
+    """Return the negatives by which another specimen tells whether it is shifted against this."""
+    ready = gating.ready
     channel = ready.panel.channel[rule.marker]
     populations = []
     for gate in rule.references:
@@ -148,19 +166,63 @@ def _reference_of(control: Control, gating: Gating, rule: CutRule) -> dict[str, 
 def control_cuts(rows: list[dict], batch: str, panel: str) -> dict[str, ControlCut]:
     """Return the cuts of BATCH_CUTS rows that apply to a specimen of this batch and panel."""
     return {
-        row["marker"]: ControlCut(
-            float(row["cut"]),
-            row["control_sample_id"],
-            _number(row["background_fraction"]),
-            row["reference"],
-            _number(row["reference_centre"]),
-            _number(row["reference_spread"]),
-            tuple(flag for flag in (row["flags"],) if flag),
-            int(_number(row["background_events"]) or 0),
-        )
+        row["marker"]: _control_cut(row, (row["flags"],) if row["flags"] else (), "CONTROL")
         for row in rows
         if row["batch"] == batch and row["panel"] == panel and row["source"] == "CONTROL"
     }
+
+
+def _control_cut(row: dict, flags: tuple[str, ...], source: str) -> ControlCut:
+    return ControlCut(
+        float(row["cut"]),
+        row["control_sample_id"],
+        _number(row["background_fraction"]),
+        row.get("reference", ""),
+        _number(row.get("reference_centre")),
+        _number(row.get("reference_spread")),
+        flags,
+        int(_number(row["background_events"]) or 0),
+        source,
+    )
+
+
+def pre_infusion_cuts(
+    gating: Gating, sample_id: str, day: int, control_quantile: float
+) -> dict[str, ControlCut]:
+    """Return the cuts that a patient's specimen from before the first infusion gives later ones.
+
+    Only of markers that nothing carries before the infusion: the CAR.
+    """
+    found = {}
+    for name, rule in gating.template.cuts.items():
+        stained = rule.marker in gating.ready.panel.channel
+        if not stained or not rule.controls or "pre_infusion" not in rule.negative_in:
+            continue
+        mask = gating.gate(rule.within).mask
+        row, _ = cut_without_stain(gating, rule, mask, control_quantile)
+        if row:
+            row |= reference_of(gating, rule) | {"control_sample_id": sample_id}
+            told = (f"cut by the patient's own cells of day {day}, before the infusion",)
+            found[name] = _control_cut(row, told, "REFERENCE")
+    return found
+
+
+def earlier_cuts(gating: Gating, sample_id: str, day: int) -> dict[str, ControlCut]:
+    """Return the cuts of a specimen that a later one of the patient keeps when it has no reference.
+
+    Cuts by a valley alone or by an even earlier specimen are not passed on.
+    """
+    return {
+        name: ControlCut(
+            cut.value, sample_id, cut.background, "", None, None,
+            (f"cut kept from the patient's specimen of day {day}",), cut.background_seen,
+            "REFERENCE",
+        )
+        for name, cut in gating.cuts.items()
+        if cut is not None and cut.value is not None
+        and cut.source in ("CONTROL", "INTERNAL", "REFINED")
+        and gating.template.cuts[name].method == "above_negatives"
+    }  # fmt: skip
 
 
 def _number(value: object) -> float | None:

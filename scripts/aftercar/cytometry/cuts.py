@@ -38,7 +38,10 @@ class Cut:
 
 @dataclass(frozen=True)
 class ControlCut:
-    """What a control of the batch says about a marker: a row of BATCH_CUTS."""
+    """What another tube says about a cut: a control of the batch, a row of BATCH_CUTS.
+
+    Or an earlier specimen of the patient; then `source` is REFERENCE.
+    """
 
     value: float
     control_sample_id: str
@@ -48,6 +51,7 @@ class ControlCut:
     spread: float | None
     flags: tuple[str, ...] = ()
     background_seen: int = 0
+    source: str = "CONTROL"
 
 
 class Background(NamedTuple):
@@ -261,11 +265,13 @@ def place_cut(
     *,
     control_quantile: float,
     placement: dict,
+    earlier: ControlCut | None = None,
 ) -> Cut:
     """Return the cut of a rule; `within` are the e-folds of the population that it divides.
 
-    In order: control of the batch, the specimen's own reference population, then a valley that
-    passes every test; else none. A single population is never called positive for want of another.
+    In order: control of the batch, the specimen's own reference population, the cut of the
+    patient's `earlier` specimen, then a valley that passes every test; else none. A single
+    population is never called positive for want of another.
     """
     unplaced = Cut(rule.name, rule.marker, channel, None, "NONE")
     if rule.method == "decades_below":
@@ -276,7 +282,7 @@ def place_cut(
     if control is not None and rule.controls:
         place, move, told = fit_control(control, rule, populations, scale, placement)
         flags += [*control.flags, *told]
-        source = "CONTROL" if not move else "REFINED"
+        source = control.source if not move else "REFINED"
         if place is not None and control.background is not None:
             backgrounds.append(Background(control.background, control.background_seen))
     reference, skipped = choose_reference(rule, populations, scale, full_scale, placement)
@@ -299,6 +305,11 @@ def place_cut(
             f"cut beside {reference.gate} of the specimen itself ({reference.shape.events})"
         )
         backgrounds = [background_above(reference, place)]
+    if place is None and earlier is not None:
+        place, source = float(scale.forward(earlier.value)), "REFERENCE"
+        flags += [*skipped, *earlier.flags]
+        if earlier.background is not None:
+            backgrounds = [Background(earlier.background, earlier.background_seen)]
     if place is None:
         return _from_data(rule, unplaced, within, scale, placement, skipped)
     moved, was_moved = refined(place, rule, within, placement)
@@ -312,12 +323,13 @@ def place_cut(
     else:
         # by construction of the cut, this share of a normal population lies above it
         backgrounds.append(Background(1 - below, 0))
+    other = earlier if source == "REFERENCE" and reference is None else control
     background = max(backgrounds) if rule.method == "above_negatives" and backgrounds else None
     return replace(
         unplaced, value=scale.back(place), source=source, flags=tuple(flags),
         background=background.share if background else None,
         background_seen=background.seen if background else 0,
-        control_sample_id=control.control_sample_id if control and source != "INTERNAL" else "",
+        control_sample_id=other.control_sample_id if other and source != "INTERNAL" else "",
     )  # fmt: skip
 
 

@@ -41,11 +41,16 @@ class Gating:
         controls: dict[str, ControlCut],
         *,
         control_quantile: float,
+        earlier: dict[str, ControlCut] | None = None,
     ) -> None:
-        """Start with the cleaned events; `controls` are the cuts of the batch by cut name."""
+        """Start with the cleaned events; `controls` are the cuts of the batch by cut name.
+
+        `earlier` are the cuts of the patient's last specimen, for what cannot be placed here.
+        """
         self.ready = ready
         self.template = template
         self.controls = controls
+        self.earlier = earlier or {}
         self.control_quantile = control_quantile
         self.cuts: dict[str, Cut | None] = {}
         self.gates: dict[str, Gated] = {}
@@ -108,6 +113,7 @@ class Gating:
             max(ready.full_scale[channel], 1.0),
             control_quantile=self.control_quantile,
             placement=self.template.source["placement"],
+            earlier=self.earlier.get(name),
         )
         if cut.value is not None:
             cut = replace(cut, value=ready.settled(channel, cut.value))

@@ -28,6 +28,7 @@ class CutRule:
     refine: bool = True
     highest: bool = False
     max_move: float | None = None
+    negative_in: tuple[str, ...] = ()  # controls (healthy, pre_infusion) without the marker
     endpoint: bool = False  # limits a reported population that can be absent altogether
 
 
@@ -90,6 +91,7 @@ def parse_template(source: dict) -> Template:
             rule["method"],
             rule["within"],
             tuple(rule.get("negatives", rule.get("positives", ()))),
+            negative_in=tuple(rule.get("negative_in", ())),
             endpoint=rule.get("endpoint", name in endpoints),
             **{
                 key: rule[key]
