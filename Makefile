@@ -10,7 +10,7 @@ DEMO := tests/demo
 SNAKEMAKE := $(BIN)/snakemake --workflow-profile workflow/profiles/default
 SIMULATOR := $(wildcard scripts/aftercar/simulate/*.py) $(DEMO)/make_data.py resources/genes/exons.tsv resources/genes/proteins.fa
 
-.PHONY: demo test check format docs lock clean
+.PHONY: demo test check format docs validation lock clean
 
 # The synthetic cohort through the whole pipeline; a second run finds nothing to do.
 demo: $(VENV)/.installed $(DEMO)/data/.complete
@@ -33,6 +33,10 @@ format: $(VENV)/.installed-dev
 # The reference of sheets, settings and tables, from schemas and contracts.
 docs: $(VENV)/.installed
 	PYTHONPATH=scripts $(BIN)/python docs/write_reference.py
+
+# The accuracy experiments, and their tables in docs/validation.md: about five minutes.
+validation: $(VENV)/.installed-dev
+	PYTHONPATH=scripts:. OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m tests.accuracy.write_validation
 
 # uv is many times faster than pip; both check every hash. The stamp is written last.
 $(VENV)/.installed: requirements.txt

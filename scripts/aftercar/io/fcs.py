@@ -15,6 +15,7 @@ from aftercar.io.fcs_data import (
     COUNTER,
     TIME,
     Layout,
+    all_finite,
     decode,
     layout_of,
     monotone_shares,
@@ -137,7 +138,7 @@ def _events(file: BinaryIO, size: int, segments: Segments, layout: Layout) -> Fl
         )  # fmt: skip
     checks.append(_time_check(values, layout))
     values = scaled(values, layout, segments.keywords)
-    if not np.isfinite(values).all():
+    if not all_finite(values):
         raise UnreadableFile("log amplification ($PnE) gives values that are not finite")
     return FlowEvents(
         tuple(
