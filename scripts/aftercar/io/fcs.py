@@ -13,12 +13,14 @@ import numpy as np
 from aftercar.contracts.events import Channel, Check, FlowEvents
 from aftercar.io.fcs_data import (
     COUNTER,
+    TAG_SHARE,
     TIME,
     Layout,
     all_finite,
     decode,
     layout_of,
     monotone_shares,
+    other_byte_order_fits,
     plausibility,
     reader_checks,
     right_start,
@@ -30,6 +32,9 @@ __all__ = ["FcsHeader", "UnreadableFile", "read_data_sets", "read_fcs", "read_fc
 
 SPILL_KEYS = ("$SPILLOVER", "SPILLOVER", "SPILL", "$COMP", "COMP")
 MAX_DATA_SETS = 8
+MAX_DETECTORS = 100  # of $DFCiTOj
+LONGEST_TICK_SECONDS = 3600.0
+SAME_EVENTS_CORRELATION = 0.99  # two resolutions of one tube: above 0.9999 (measured)
 
 
 @dataclass(frozen=True)
@@ -61,14 +66,17 @@ def read_fcs(path: str | Path) -> FlowEvents:
     labels that it lacks come from the other by detector, and so does the compensation.
     """
     sets = read_data_sets(path)
-    shapes = [(len(one.channels), len(one)) for one in sets]
     if len(sets) == 1:
         return sets[0]
-    same = [one for one in sets if len(one) == len(sets[-1])]
-    if len(same) < len(sets):
+    if len({len(one) for one in sets}) > 1:
         raise UnreadableFile(
             f"the file holds {len(sets)} data sets with different numbers of events "
-            f"({', '.join(str(events) for _, events in shapes)}); export one file per specimen"
+            f"({', '.join(str(len(one)) for one in sets)}); export one file per specimen"
+        )
+    if not all(_same_events(sets[0], one) for one in sets[1:]):
+        raise UnreadableFile(
+            f"the file holds {len(sets)} data sets of {len(sets[0])} events that are not the same "
+            "events; export one file per specimen"
         )
     return _merged(sets)
 
@@ -103,20 +111,21 @@ def _data_sets(content: mmap.mmap, size: int) -> Iterator[tuple[Segments, Layout
     for _ in range(MAX_DATA_SETS):
         segments = read_segments(content, base, size)
         yield segments, layout_of(segments)
-        # $NEXTDATA that does not point forward to a HEADER ends the file
-        if segments.next_data <= base or segments.next_data + 58 >= size:
-            return
-        if content[segments.next_data : segments.next_data + 3] != b"FCS":
+        if not _another_set(content, size, segments.next_data):
             return
         base = segments.next_data
     raise UnreadableFile(f"the file holds more than {MAX_DATA_SETS} data sets; export them singly")
+
+
+def _another_set(content: mmap.mmap, size: int, place: int) -> bool:
+    return place > 0 and place + 58 < size and content[place : place + 3] == b"FCS"
 
 
 def _events(file: BinaryIO, size: int, segments: Segments, layout: Layout) -> FlowEvents:
     tried = []
     for start in right_start(segments, layout, size):
         values, share = decode(file, start, layout)
-        tried.append((*plausibility(values, layout, share), values, share))
+        tried.append((*plausibility(values, layout, share), values, share, start))
     right = [one for one in tried if one[0]]
     if not right:
         raise UnreadableFile(f"{max(tried, key=lambda one: one[1])[2]}; export the file again")
@@ -127,7 +136,21 @@ def _events(file: BinaryIO, size: int, segments: Segments, layout: Layout) -> Fl
             f"{segments.starts[1]}) and nothing in the file tells which is right; export it again"
         )
     values, share = best[3], best[4]
+    if share >= TAG_SHARE and other_byte_order_fits(file, best[5], layout):
+        raise UnreadableFile(
+            "integers lie in their range ($PnR) only in the byte order opposite to $BYTEORD; "
+            "export the file again"
+        )
     checks = reader_checks(values, layout, share)
+    checks += [Check("text_segment", None, "", "FLAG", remark) for remark in segments.remarks]
+    if segments.next_data and not _another_set(content, size, segments.next_data):
+        checks.append(
+            Check(
+                "data_sets", None, "", "FLAG",
+                "$NEXTDATA announces another data set, but none is there; if the file was cut "
+                "short, copy it again",
+            )
+        )  # fmt: skip
     if len(tried) > 1:
         checks.append(
             Check(
@@ -139,7 +162,9 @@ def _events(file: BinaryIO, size: int, segments: Segments, layout: Layout) -> Fl
     checks.append(_time_check(values, layout))
     values = scaled(values, layout, segments.keywords)
     if not all_finite(values):
-        raise UnreadableFile("log amplification ($PnE) gives values that are not finite")
+        raise UnreadableFile(
+            "log amplification ($PnE) gives values that are not finite; export the file again"
+        )
     return FlowEvents(
         tuple(
             Channel(name, label, layout.ranges[n], _voltage(segments.keywords, n + 1))
@@ -173,20 +198,26 @@ def _time_check(values: np.ndarray, layout: Layout) -> Check:
             "event_order", stuck, "fraction", "NOT_POSSIBLE",
             f"time stands at its ceiling in {stuck:.1%} of events: only the rest was checked",
         )  # fmt: skip
-    return Check(
-        "event_order", shares[layout.names[time[0]]], "fraction", "PASS", "time does not fall"
-    )
+    share = shares[layout.names[time[0]]]
+    if share < 1:
+        falls = int((np.diff(channel) < 0).sum())
+        return Check(
+            "event_order", share, "fraction", "FLAG",
+            f"time falls in {falls} steps: the clock restarted, or two acquisitions were joined; "
+            "clogs and bursts cannot be looked for",
+        )  # fmt: skip
+    return Check("event_order", share, "fraction", "PASS", "time does not fall")
 
 
 def _voltage(keywords: dict[str, str], n: int) -> float | None:
     text = keywords.get(f"$P{n}V", "")
-    return float(text) if re.fullmatch(r"\d+(\.\d+)?", text) else None
+    return float(text) if re.fullmatch(r"[0-9]{1,6}(\.[0-9]{1,9})?", text) else None
 
 
 def _time_step(keywords: dict[str, str]) -> float | None:
     text = keywords.get("$TIMESTEP", "")
-    step = float(text) if re.fullmatch(r"\d*\.?\d+([eE][-+]?\d+)?", text) else 0.0
-    return step or None
+    step = float(text) if re.fullmatch(r"[0-9]*\.?[0-9]+([eE][-+]?[0-9]+)?", text) else 0.0
+    return step if 0 < step <= LONGEST_TICK_SECONDS else None
 
 
 def _spill(keywords: dict[str, str], layout: Layout) -> str:
@@ -197,10 +228,12 @@ def _spill(keywords: dict[str, str], layout: Layout) -> str:
     percent = {
         (int(match[1]), int(match[2])): value
         for key, value in keywords.items()
-        if (match := re.fullmatch(r"\$DFC(\d+)TO(\d+)", key))
+        if (match := re.fullmatch(r"\$DFC([0-9]{1,9})TO([0-9]{1,9})", key))
     }
     if not percent:
         return ""
+    if max(n for pair in percent for n in pair) > MAX_DETECTORS:
+        return "unusable"
     # $DFCiTOj counts fluorescence detectors (FL1, FL2, ...), not channels
     used = sorted({n for pair in percent for n in pair})
     names = [next((d for d in layout.names if _detector(d) == f"FL{n}"), f"FL{n}") for n in used]
@@ -208,7 +241,7 @@ def _spill(keywords: dict[str, str], layout: Layout) -> str:
     for i in used:
         for j in used:
             text = percent.get((i, j), "0")
-            number = float(text) if re.fullmatch(r"-?\d*\.?\d+", text) else float("nan")
+            number = float(text) if re.fullmatch(r"-?[0-9]*\.?[0-9]+", text) else float("nan")
             rows.append("1" if i == j else repr(number / 100))
     return ",".join([str(len(used)), *names, *rows])
 
@@ -220,6 +253,20 @@ def _detector(name: str) -> str:
 def _chosen(layouts: list[Layout]) -> int:
     """Return the data set with the largest range of values, the later one of equals."""
     return max(range(len(layouts)), key=lambda n: (max(layouts[n].ranges), n))
+
+
+def _same_events(first: FlowEvents, second: FlowEvents) -> bool:
+    """Whether two data sets hold one tube: a detector of both has the same signal in both."""
+    places = {_detector(channel.name): n for n, channel in enumerate(second.channels)}
+    for n, channel in enumerate(first.channels):
+        if _detector(channel.name) not in places or is_time(channel.name):
+            continue
+        pair = first.values[:, n], second.values[:, places[_detector(channel.name)]]
+        a, b = (column.astype(np.float64) - column.mean(dtype=np.float64) for column in pair)
+        size = float(np.sqrt((a @ a) * (b @ b)))
+        if size > 0 and float(a @ b) / size >= SAME_EVENTS_CORRELATION:
+            return True
+    return False
 
 
 def _merged_labels(layouts: list[Layout], chosen: Layout) -> list[str]:

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import BinaryIO
 
 import numpy as np
@@ -16,6 +16,13 @@ MONOTONE_SHARE = 0.99  # of steps; time or a counter that falls more often is no
 TAG_SHARE = 0.5  # of integers above $PnR: then the high bits are tags and not signal
 BLOCK_BYTES = 1 << 18  # read at a time: small enough for the cache, large enough for the disk
 OFF_SCALE_SHARE = 0.05  # above this and below TAG_SHARE nobody can tell what the values are
+MAX_DECADES = 10  # amplifiers have 3 to 7
+# Floats beyond this many times their range, or below this and not 0, are no signal: a wrong
+# offset or byte order makes them. The widest real ones found: 24 times (flowAI's Bcells1).
+FAR_BEYOND, LEAST_RANGE, TOO_SMALL = 100.0, 2.0**18, 1e-20
+LARGEST_RANGE = 2.0**64
+LARGEST_GAIN = 1e6
+SAMPLED_EVENTS = 5000
 
 
 @dataclass(frozen=True)
@@ -47,7 +54,8 @@ def layout_of(segments: Segments) -> Layout:
     channels = segments.number("$PAR")
     if not 1 <= channels <= 1000:
         raise UnreadableFile(f"$PAR is {channels}; expected 1 to 1000 channels")
-    if mixed := [n for n in range(1, channels + 1) if text.get(f"$P{n}DATATYPE", kind) != kind]:
+    types = [text.get(f"$P{n}DATATYPE", kind).upper() for n in range(1, channels + 1)]
+    if mixed := [n for n, other in enumerate(types, 1) if other != kind]:
         raise UnreadableFile(
             f"FCS 3.2 with mixed data types ($P{mixed[0]}DATATYPE) is not supported; "
             "export the file as FCS 3.1"
@@ -68,9 +76,23 @@ def layout_of(segments: Segments) -> Layout:
     events = segments.number("$TOT", default=-1 if segments.version == "FCS2.0" else None)
     widths = _widths(segments, kind, channels, events, declared)
     if events < 0:  # FCS 2.0 may leave $TOT out
-        events = declared // sum(widths)
+        events, rest = divmod(declared, sum(widths))
+        if rest > 1:  # the end may be one byte off
+            raise UnreadableFile(
+                f"$TOT is missing, and the {declared} bytes of DATA are no whole number of events "
+                f"of {sum(widths)} bytes; export the file again"
+            )
     if events == 0:
         raise UnreadableFile("the file declares 0 events ($TOT); acquire or export it again")
+    for n in range(1, channels + 1):
+        gain = _number(text.get(f"$P{n}G", "")) or 1.0
+        if not 1 / LARGEST_GAIN <= gain <= LARGEST_GAIN:
+            raise UnreadableFile(
+                f"$P{n}G is a gain beyond any amplifier (more than {LARGEST_GAIN:.0f} times up or "
+                "down); export the file again"
+            )
+        if kind == "I":
+            _check_amplification(n, text.get(f"$P{n}E", ""), text.get(f"$P{n}R", ""))
     return Layout(
         names,
         tuple(text.get(f"$P{n}S", "") for n in range(1, channels + 1)),
@@ -87,29 +109,58 @@ def _widths(
 ) -> tuple[int, ...]:
     if kind in ("F", "D"):
         return (4 if kind == "F" else 8,) * channels
-    widths = []
-    for n in range(1, channels + 1):
-        bits = segments.number(f"$P{n}B")
-        if not 1 <= bits <= 64:
-            raise UnreadableFile(f"$P{n}B is {bits}; expected 1 to 64 bits")
-        # Values of 10 or 12 bits are stored in 2 bytes; packed bits are told by the length below.
-        widths.append(next(width for width in (1, 2, 3, 4, 8) if 8 * width >= bits))
-    if (
-        events > 0
-        and declared + 1 < events * sum(widths)
-        and any(segments.number(f"$P{n}B") % 8 for n in range(1, channels + 1))
-    ):
+    bits = [segments.number(f"$P{n}B") for n in range(1, channels + 1)]
+    if wrong := [n for n, wide in enumerate(bits, 1) if not 1 <= wide <= 64]:
+        raise UnreadableFile(f"$P{wrong[0]}B is {bits[wrong[0] - 1]}; expected 1 to 64 bits")
+    # Values of 10 or 12 bits are stored in 2 bytes; packed bits are told by the length.
+    widths = [next(width for width in (1, 2, 3, 4, 8) if 8 * width >= wide) for wide in bits]
+    if not any(wide % 8 for wide in bits):
+        return tuple(widths)
+    if events < 0:
+        raise UnreadableFile(
+            "$TOT is missing and $PnB is no whole number of bytes: nobody can tell whether bits "
+            "are packed; export as FCS 3.1"
+        )
+    if declared + 1 < events * sum(widths):
         raise UnreadableFile("integers are packed in bits, not bytes ($PnB); export as FCS 3.1")
-    return tuple(widths)
+    # 20 bits take 3 bytes, or the 4 of a machine's word: the length tells
+    words = [
+        4 if width == 3 and bit % 8 else width for width, bit in zip(widths, bits, strict=True)
+    ]
+    return tuple(words if abs(declared - events * sum(words)) <= 1 else widths)
+
+
+def _check_amplification(n: int, text: str, limit: str) -> None:
+    """Refuse integers of which nobody can tell whether they are logarithms."""
+    if not text:
+        return
+    parts = [part.strip() for part in text.split(",")]
+    if len(parts) != 2 or not all(
+        re.fullmatch(r"\+?[0-9]{1,4}(\.[0-9]*)?", part) for part in parts
+    ):
+        raise UnreadableFile(
+            f"$P{n}E is not of the form decades,offset: linear and log-amplified integers cannot "
+            "be told apart; export the file again"
+        )
+    if float(parts[0]) > MAX_DECADES:
+        raise UnreadableFile(f"$P{n}E gives more than {MAX_DECADES} decades; export the file again")
+    if float(parts[0]) > 0 and not _number(limit):
+        raise UnreadableFile(
+            f"$P{n}R is missing: without a range log-amplified integers ($P{n}E) have no scale; "
+            "export the file again"
+        )
 
 
 def right_start(segments: Segments, layout: Layout, size: int) -> list[int]:
     """Return the candidates for the first byte of DATA that the file is long enough for.
 
-    Raises UnreadableFile naming declared and found bytes when there is none.
+    Raises UnreadableFile naming declared and found bytes when there is none, or when all of them
+    hold more events than $TOT says.
     """
     need = layout.events * layout.record_bytes
-    inside, short = [], ""
+    inside: list[int] = []
+    surplus: list[int] = []
+    short = ""
     for start, end in zip(segments.starts, segments.ends, strict=True):
         if end - start + 2 < need:  # the end may be one byte off
             short = (
@@ -121,8 +172,15 @@ def right_start(segments: Segments, layout: Layout, size: int) -> list[int]:
                 f"the file is truncated: DATA is declared to end at byte {end}, "
                 f"the file has {size} bytes; {layout.events} events were declared"
             )
-        elif start not in inside:
-            inside.append(start)
+        else:
+            surplus.append(end - start + 1 - need)
+            inside += [] if start in inside else [start]
+    if surplus and min(surplus) >= max(2, layout.record_bytes):
+        raise UnreadableFile(
+            f"DATA is declared with {need + min(surplus)} bytes, but $TOT says {layout.events} "
+            f"events of {layout.record_bytes} bytes, which are {need}: events would be lost. "
+            "Export the file again"
+        )
     if not inside:
         raise UnreadableFile(f"{short}; copy the file again from the instrument")
     return inside
@@ -240,8 +298,38 @@ def plausibility(
             f"{share_above_range:.0%} of events exceed the declared range ($PnR): "
             "neither off-scale signal nor tag bits",
         )
+    if layout.kind != "I" and (odd := _share_without_signal(values, layout)) > OFF_SCALE_SHARE:
+        return (
+            False,
+            -odd,
+            f"{odd:.0%} of events hold values more than {FAR_BEYOND:.0f} times beyond their range "
+            "($PnR), or next to nothing: wrong byte order, or not where the file says",
+        )
     tags = share_above_range if share_above_range < TAG_SHARE else 0.5
     return True, len(shares) - tags, ""
+
+
+def _far_beyond(values: np.ndarray, layout: Layout, n: int) -> np.ndarray:
+    """Return which values of a float channel are too large for signal; time may be large."""
+    name = layout.names[n].strip()
+    if TIME.fullmatch(name) or COUNTER.fullmatch(name):
+        return np.zeros(len(values), dtype=bool)
+    return np.abs(values[:, n]) > FAR_BEYOND * max(layout.ranges[n], LEAST_RANGE)
+
+
+def _share_without_signal(values: np.ndarray, layout: Layout) -> float:
+    """Return the share of events, among some thousand, with a float that cannot be signal."""
+    some = values[:: max(1, len(values) // SAMPLED_EVENTS)]
+    odd = ((some != 0) & (np.abs(some) < TOO_SMALL)).any(axis=1)
+    for n in range(len(layout.names)):
+        odd |= _far_beyond(some, layout, n)
+    return float(odd.mean())
+
+
+def other_byte_order_fits(file: BinaryIO, start: int, layout: Layout) -> bool:
+    """Whether integers that look tagged all lie in their range when read the other way round."""
+    turned = replace(layout, order=">" if layout.order == "<" else "<")
+    return decode(file, start, turned)[1] == 0
 
 
 def scaled(values: np.ndarray, layout: Layout, keywords: dict[str, str]) -> np.ndarray:
@@ -256,7 +344,8 @@ def scaled(values: np.ndarray, layout: Layout, keywords: dict[str, str]) -> np.n
         if layout.kind == "I" and decades > 0:
             limit = layout.ranges[n] or 2.0 ** (8 * layout.widths[n])
             stored = values[:, n].astype(np.float64)
-            values[:, n] = 10.0 ** (decades * stored / limit) * (offset or 1.0)
+            with np.errstate(over="ignore"):  # the caller refuses what is not finite
+                values[:, n] = 10.0 ** (decades * stored / limit) * (offset or 1.0)
         elif gain > 0 and gain != 1 and not TIME.fullmatch(name.strip()):
             values[:, n] /= gain
     return values
@@ -268,9 +357,10 @@ def _amplification(text: str) -> tuple[float, float]:
 
 
 def _number(text: str) -> float:
-    """Return a positive number, or 0 where the text is none."""
-    match = re.fullmatch(r"\s*\+?(\d+\.?\d*([eE][-+]?\d+)?|\.\d+)\s*", text)
-    return float(match.group(1)) if match else 0.0
+    """Return a positive number that an instrument can mean, or 0 where the text is none."""
+    match = re.fullmatch(r"\s*\+?([0-9]+\.?[0-9]*([eE][-+]?[0-9]+)?|\.[0-9]+)\s*", text)
+    number = float(match.group(1)) if match else 0.0
+    return number if number <= LARGEST_RANGE else 0.0
 
 
 def reader_checks(values: np.ndarray, layout: Layout, share_above: float) -> list[Check]:
@@ -292,6 +382,25 @@ def reader_checks(values: np.ndarray, layout: Layout, share_above: float) -> lis
             Check(
                 "tag_bits", share_above, "fraction", "FLAG",
                 "bits above the declared range were tags in most events and were masked",
+            )
+        )  # fmt: skip
+    far = 0
+    if layout.kind != "I":
+        far = sum(int(_far_beyond(values, layout, n).sum()) for n in range(len(layout.names)))
+    if far:
+        checks.append(
+            Check(
+                "off_scale", float(far), "values", "FLAG",
+                f"{far} values lie more than {FAR_BEYOND:.0f} times beyond the range of their "
+                "channel; kept as they are",
+            )
+        )  # fmt: skip
+    if unstated := [n for n, limit in enumerate(layout.ranges, 1) if not limit]:
+        checks.append(
+            Check(
+                "ranges", float(len(unstated)), "channels", "FLAG",
+                f"no usable range ($PnR) for {len(unstated)} of {len(layout.ranges)} channels: "
+                "margins and off-scale values of these were not checked",
             )
         )  # fmt: skip
     constant = [
