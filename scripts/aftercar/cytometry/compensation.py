@@ -8,6 +8,8 @@ import numpy as np
 # A matrix whose condition number is above this amplifies rounding and noise beyond use.
 MAX_CONDITION = 1e4
 BLOCK_EVENTS = 1 << 13  # events compensated at a time: they fit the cache
+DIAGONAL_TOLERANCE = 0.1  # FCS 3.1: what a dye sends into its own detector is 1
+MAX_SPILL = 10.0
 TRANSFORMED_MAXIMUM = 6000.0  # linear 18-bit data reach 262143; transformed ones 4.5 or 4,100
 
 
@@ -31,7 +33,7 @@ def parse_spill(text: str, names: list[str]) -> Spill:
     naming what is wrong.
     """
     parts = [part.strip() for part in re.split(r"[,\t]", text.strip())]
-    if not parts[0].isdigit() or not 1 <= int(parts[0]) <= 500:
+    if not re.fullmatch(r"[0-9]{1,3}", parts[0]) or not 1 <= int(parts[0]) <= 500:
         raise CompensationError("the matrix does not start with its size")
     size = int(parts[0])
     if len(parts) < 1 + size + size * size:
@@ -42,6 +44,8 @@ def parse_spill(text: str, names: list[str]) -> Spill:
     if any(parts[1 + size + size * size :]):
         raise CompensationError("the matrix has more values than its size allows")
     try:
+        if "_" in "".join(parts[1 + size :]):  # Python reads 1_0 as 10
+            raise ValueError
         values = np.array([float(part) for part in parts[1 + size : 1 + size + size * size]])
     except ValueError:
         raise CompensationError("the matrix holds values that are not numbers") from None
@@ -51,9 +55,18 @@ def parse_spill(text: str, names: list[str]) -> Spill:
     if len(set(index)) < size:
         raise CompensationError("the matrix names a detector twice")
     matrix = values.reshape(size, size)
-    if np.linalg.cond(matrix) > MAX_CONDITION:
-        rank = int(np.linalg.matrix_rank(matrix))
+    sized = matrix / (np.abs(matrix).max() or 1.0)
+    if np.linalg.cond(sized) > MAX_CONDITION:
+        rank = int(np.linalg.matrix_rank(sized))
         raise CompensationError(f"the matrix is singular (rank {rank} of {size})")
+    if not np.allclose(np.diag(matrix), 1, atol=DIAGONAL_TOLERANCE):
+        raise CompensationError(
+            "the diagonal of the matrix is not 1: it holds percent, or no spillover"
+        )
+    if np.abs(matrix).max() > MAX_SPILL:
+        raise CompensationError(
+            f"the matrix lets a dye spill more than {MAX_SPILL:.0f} times its own signal"
+        )
     return Spill(tuple(names[n] for n in index), tuple(index), matrix)
 
 
@@ -65,7 +78,7 @@ def _channel(name: str, names: list[str]) -> int:
             return folded.index(wanted)
         if folded.count(wanted) > 1:
             raise CompensationError("the matrix names a detector that several channels share")
-    if bare.isdigit() and 1 <= int(bare) <= len(names):
+    if re.fullmatch(r"[0-9]{1,4}", bare) and 1 <= int(bare) <= len(names):
         return int(bare) - 1
     raise CompensationError("the matrix names a detector that the file does not have")
 

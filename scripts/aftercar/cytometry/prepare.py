@@ -252,7 +252,12 @@ def _clean(ready: Prepared, placement: dict, max_time_anomaly: float) -> None:
         told("debris", before, "{share:.1%} of events lie below the forward scatter of cells")
 
     before = inside
-    other = next((name for name in ("FSC-H", "FSC-W") if name in channel), "")
+    signal = [
+        name
+        for name in ("FSC-H", "FSC-W")
+        if name in channel and (values[inside, channel[name]] > 0).any()
+    ]
+    other = next(iter(signal), "")
     if other:
         area, over = (fsc, channel["FSC-H"]) if other == "FSC-H" else (channel["FSC-W"], None)
         if other == "FSC-H":
@@ -265,7 +270,11 @@ def _clean(ready: Prepared, placement: dict, max_time_anomaly: float) -> None:
     else:
         ready.checks.append(
             Check(
-                "doublets", None, "fraction", "NOT_POSSIBLE", "no FSC-H or FSC-W: singlets not done"
+                "doublets",
+                None,
+                "fraction",
+                "NOT_POSSIBLE",
+                "no FSC-H or FSC-W with a signal: singlets not done",
             )
         )
         ready.flags.append("doublets not removed")

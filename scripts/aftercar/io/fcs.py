@@ -32,6 +32,11 @@ __all__ = ["FcsHeader", "UnreadableFile", "read_data_sets", "read_fcs", "read_fc
 
 SPILL_KEYS = ("$SPILLOVER", "SPILLOVER", "SPILL", "$COMP", "COMP")
 MAX_DATA_SETS = 8
+ANNOUNCED = (
+    "data_sets",
+    "$NEXTDATA announces another data set, but none is there; if the file was cut short, copy it "
+    "again",
+)
 MAX_DETECTORS = 100  # of $DFCiTOj
 LONGEST_TICK_SECONDS = 3600.0
 SAME_EVENTS_CORRELATION = 0.99  # two resolutions of one tube: above 0.9999 (measured)
@@ -110,8 +115,11 @@ def _data_sets(content: mmap.mmap, size: int) -> Iterator[tuple[Segments, Layout
     base = 0
     for _ in range(MAX_DATA_SETS):
         segments = read_segments(content, base, size)
+        last = not _another_set(content, size, segments.next_data)
+        if last and segments.next_data:
+            segments = replace(segments, remarks=(*segments.remarks, ANNOUNCED))
         yield segments, layout_of(segments)
-        if not _another_set(content, size, segments.next_data):
+        if last:
             return
         base = segments.next_data
     raise UnreadableFile(f"the file holds more than {MAX_DATA_SETS} data sets; export them singly")
@@ -142,15 +150,7 @@ def _events(file: BinaryIO, size: int, segments: Segments, layout: Layout) -> Fl
             "export the file again"
         )
     checks = reader_checks(values, layout, share)
-    checks += [Check("text_segment", None, "", "FLAG", remark) for remark in segments.remarks]
-    if segments.next_data and not _another_set(content, size, segments.next_data):
-        checks.append(
-            Check(
-                "data_sets", None, "", "FLAG",
-                "$NEXTDATA announces another data set, but none is there; if the file was cut "
-                "short, copy it again",
-            )
-        )  # fmt: skip
+    checks += [Check(name, None, "", "FLAG", said) for name, said in segments.remarks]
     if len(tried) > 1:
         checks.append(
             Check(

@@ -34,7 +34,7 @@ class Segments:
     """What HEADER and TEXT of one data set say; offsets count from the start of the file.
 
     `starts` and `ends` are the candidates (HEADER first, then TEXT) for the first and last byte
-    of DATA. `remarks` say what of TEXT could not be read.
+    of DATA. `remarks` are names and messages of checks: what could not be read.
     """
 
     version: str
@@ -42,7 +42,7 @@ class Segments:
     starts: tuple[int, ...]
     ends: tuple[int, ...]
     next_data: int
-    remarks: tuple[str, ...] = ()
+    remarks: tuple[tuple[str, str], ...] = ()
 
     def number(self, key: str, default: int | None = None) -> int:
         """Return a whole number of TEXT, or raise UnreadableFile naming the keyword."""
@@ -147,7 +147,7 @@ def _keep(keywords: dict[str, str], key: str, value: str) -> None:
 
 def _with_supplement(
     keywords: dict[str, str], content, base: int, size: int, primary: tuple[int, int]
-) -> tuple[dict[str, str], tuple[str, ...]]:
+) -> tuple[dict[str, str], tuple[tuple[str, str], ...]]:
     """Return all keywords, those of the primary TEXT first, and why a supplement was not read."""
     begin, end = (_offset(keywords.get(k, "").encode()) for k in ("$BEGINSTEXT", "$ENDSTEXT"))
     if not begin or not end or end <= begin:
@@ -162,7 +162,7 @@ def _with_supplement(
     elif end - begin >= MAX_TEXT_BYTES:
         remark = f"is longer than {MAX_TEXT_BYTES} bytes"
     if remark:
-        return keywords, (f"the supplemental TEXT {remark} and was not read",)
+        return keywords, (("text_segment", f"the supplemental TEXT {remark} and was not read"),)
     merged = dict(keywords)
     for key, value in split_text(bytes(content[base + begin : base + end + 1])).items():
         _keep(merged, key, value)

@@ -1,11 +1,15 @@
 """FlowJo workspaces and GatingML files: a laboratory's gates in, our gates out."""
 
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from xml.etree import ElementTree
 
 import numpy as np
+
+from aftercar.io.xml_safety import UnsafeXml, check_xml
 
 GATING = "http://www.isac-net.org/std/Gating-ML/v2.0/gating"
 TRANSFORMS = "http://www.isac-net.org/std/Gating-ML/v2.0/transformations"
@@ -34,11 +38,34 @@ def gate_with_workspace(fcs_path: str | Path, workspace: str | Path) -> list[Wor
     neither. Gates are tested on raw events; FlowJo bins polygons on a 256 x 256 grid, so counts
     can differ by some events.
     """
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), _named_reasons():
         warnings.simplefilter("ignore")  # FlowKit warns of every sample that was not loaded
+        check_xml(workspace)
         if Path(workspace).suffix.lower() == ".wsp":
             return _flowjo(Path(fcs_path), Path(workspace))
         return _gatingml(Path(fcs_path), Path(workspace))
+
+
+@contextmanager
+def _named_reasons() -> Iterator[None]:
+    """Turn whatever FlowKit stumbles over into UnusableWorkspace, without the text of the file."""
+    try:
+        yield
+    except UnusableWorkspace:
+        raise
+    except UnsafeXml as error:
+        raise UnusableWorkspace(
+            f"it cannot be read as a FlowJo workspace and is not valid GatingML 2.0: {error}; "
+            "export it again from the program that drew the gates"
+        ) from None
+    except (
+        ArithmeticError, AssertionError, AttributeError, LookupError, MemoryError, OSError,
+        RuntimeError, SyntaxError, TypeError, ValueError,
+    ) as error:  # fmt: skip
+        raise UnusableWorkspace(
+            f"the gates cannot be applied ({type(error).__name__}); export them again from the "
+            "program that drew them"
+        ) from None
 
 
 def _flowjo(fcs_path: Path, path: Path) -> list[WorkspaceGate]:
