@@ -7,10 +7,11 @@ import numpy as np
 
 from aftercar.contracts.cytometry import CONCORDANCE, CUTS, GATE_VIEWS, POPULATIONS, RATIOS
 from aftercar.contracts.events import FlowEvents
+from aftercar.contracts.shown_names import shown_gates
 from aftercar.contracts.specimen import INPUT_FILES, QUALITY
 from aftercar.contracts.table import Table
 from aftercar.cytometry.controls import control_cuts
-from aftercar.cytometry.manual import ManualGate, concordance_rows, manual_rows
+from aftercar.cytometry.manual import ManualGate, concordance_rows, hidden_names, manual_rows
 from aftercar.cytometry.populations import Specimen
 from aftercar.cytometry.specimen import (
     Findings,
@@ -70,7 +71,10 @@ class Course:
         With gates of the laboratory those give the populations; the template, if one is named,
         is only compared with them.
         """
-        manual = [ManualGate(gate.path, gate.mask, gate.stored_count) for gate in gates]
+        shown = shown_gates([gate.path for gate in gates], self.roles)
+        manual = [ManualGate(shown[gate.path], gate.mask, gate.stored_count) for gate in gates]
+        if hidden := sum(shown[gate.path] != gate.path for gate in gates):
+            self.findings.quality.append(quality_row(specimen, hidden_names(hidden)))
         template = self.templates.get(specimen.panel)
         if template is None:
             checks = [events_check(events), *events.checks]

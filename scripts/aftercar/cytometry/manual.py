@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from aftercar.contracts.cytometry import ROLES
+from aftercar.contracts.events import Check
 from aftercar.cytometry.counts import AbsoluteCount, Limits, dual_platform, judge
 from aftercar.cytometry.gates import Gating
 from aftercar.cytometry.populations import PERIPHERAL, Specimen
@@ -31,6 +32,16 @@ class ManualGate:
     def name(self) -> str:
         """Return the name of the gate without its parents."""
         return self.path[-1]
+
+
+def hidden_names(gates: int) -> Check:
+    """Say that some gates are shown by number, since their names could be a person's."""
+    return Check(
+        "gate_names", float(gates), "gates", "FLAG",
+        f"{gates} gates, or gates around them, have names that are no usual words and are shown "
+        "by their place in the workspace; usual words, or names in "
+        "cytometry/workspace_roles, are shown",
+    )  # fmt: skip
 
 
 def manual_rows(

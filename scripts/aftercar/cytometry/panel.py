@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 
-SHOWN = re.compile(r"[^A-Za-z0-9 ._/()#+-]")
+from aftercar.contracts.shown_names import shown_channel
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,9 @@ def map_panel(channels: list[tuple[str, str]], template: dict) -> PanelMap:
             if place is not None:
                 channel[wanted] = place
                 if channels[place][0] != wanted:
-                    changed.append(f"{_shown(channels[place][0])} is taken for {wanted}")
+                    changed.append(
+                        f"{shown_channel(channels[place][0], place)} is taken for {wanted}"
+                    )
             continue
         candidates = found.get(wanted, [])
         areas = [n for n in candidates if re.search(r"-A$", channels[n][0], re.IGNORECASE)]
@@ -54,7 +56,7 @@ def map_panel(channels: list[tuple[str, str]], template: dict) -> PanelMap:
         if len(chosen) == 1:
             channel[wanted] = chosen[0]
         elif chosen:
-            ambiguous[wanted] = [_shown(channels[n][0]) for n in chosen]
+            ambiguous[wanted] = [shown_channel(channels[n][0], n) for n in chosen]
     missing = tuple(
         name
         for name in markers_of(template, "required", "expected", "optional")
@@ -75,7 +77,8 @@ def panel_problems(channels: list[tuple[str, str]], template: dict) -> list[str]
     used = set(panel.channel.values())
     known = template["synonyms"]["markers"]
     free = [
-        f"{_shown(name)} ({marker})" if (marker := _marker_of(label, known)) else _shown(name)
+        shown_channel(name, index)
+        + (f" ({marker})" if (marker := _marker_of(label, known)) else "")
         for index, (name, label) in enumerate(channels)
         if index not in used
     ]
@@ -113,7 +116,3 @@ def _scatter_of(
             if name.strip().casefold() == synonym.casefold():
                 return index
     return None
-
-
-def _shown(name: str) -> str:
-    return SHOWN.sub("?", name)[:32]

@@ -158,7 +158,7 @@ def debris_cut(fsc: np.ndarray, placement: dict) -> tuple[float | None, str]:
 
 def doublet_limit(area: np.ndarray, height: np.ndarray, placement: dict) -> float:
     """Return the ratio of area to height above which an event is a doublet: median + 4 MAD."""
-    ratio = ascending(area[height > 0] / height[height > 0])
+    ratio = ascending(area[height > 0].astype(np.float64) / height[height > 0])
     centre = quantile(ratio, 0.5)
     spread = 1.4826 * quantile(ascending(np.abs(ratio - centre)), 0.5)
     return float(f"{centre + placement['doublet_spreads'] * spread:.6g}")

@@ -8,7 +8,8 @@ from typing import BinaryIO
 import numpy as np
 
 from aftercar.contracts.events import Check
-from aftercar.io.fcs_text import Segments, UnreadableFile, shown_name
+from aftercar.contracts.shown_names import shown_channel
+from aftercar.io.fcs_text import Segments, UnreadableFile
 
 TIME = re.compile(r"time|hdr-t", re.IGNORECASE)
 COUNTER = re.compile(r"hdr-ce|hdr-se|hdr-v|event ?(count|number|#|no\.?)|event", re.IGNORECASE)
@@ -288,7 +289,7 @@ def plausibility(
         return (
             False,
             share - 1,
-            f"channel {shown_name(name)} rises in only {share:.0%} of steps: the events are out of "
+            f"{_shown(layout, name)} rises in only {share:.0%} of steps: the events are out of "
             "order or the values are not where the file says",
         )
     if layout.kind == "I" and OFF_SCALE_SHARE < share_above_range < TAG_SHARE:
@@ -307,6 +308,10 @@ def plausibility(
         )
     tags = share_above_range if share_above_range < TAG_SHARE else 0.5
     return True, len(shares) - tags, ""
+
+
+def _shown(layout: Layout, name: str) -> str:
+    return shown_channel(name, layout.names.index(name))
 
 
 def _far_beyond(values: np.ndarray, layout: Layout, n: int) -> np.ndarray:
@@ -404,7 +409,7 @@ def reader_checks(values: np.ndarray, layout: Layout, share_above: float) -> lis
             )
         )  # fmt: skip
     constant = [
-        shown_name(name)
+        shown_channel(name, n)
         for n, name in enumerate(layout.names)
         if len(values) > 1 and values[:, n].min() == values[:, n].max()
     ]
@@ -420,8 +425,8 @@ def reader_checks(values: np.ndarray, layout: Layout, share_above: float) -> lis
         checks.append(
             Check(
                 "duplicate_channels", float(len(again)), "names", "FLAG",
-                f"several channels are named {', '.join(map(shown_name, again))}: told apart by "
-                "their labels",
+                f"several channels are named {', '.join(_shown(layout, name) for name in again)}: "
+                "told apart by their labels",
             )
         )  # fmt: skip
     return checks

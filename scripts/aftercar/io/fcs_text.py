@@ -172,8 +172,3 @@ def _with_supplement(
 def _offset(digits: bytes) -> int | None:
     text = digits.decode("latin-1").strip(BLANK)
     return int(text) if re.fullmatch(r"[0-9]{1,18}", text) else None
-
-
-def shown_name(text: str) -> str:
-    """Return a channel's name as messages may show it: short and of harmless characters."""
-    return re.sub(r"[^A-Za-z0-9 ._/()#+-]", "?", text)[:32]
