@@ -1,4 +1,5 @@
 # make demo · make test · make check: the only commands to remember.
+# make bench measures speed and memory beside other tools (docs/benchmarks.md).
 # The first Python that the pins are made for; set PYTHON to choose another one.
 PYTHON ?= $(shell for candidate in python3 python3.13 python3.12 python3.11; do \
   $$candidate -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null \
@@ -10,7 +11,7 @@ DEMO := tests/demo
 SNAKEMAKE := $(BIN)/snakemake --workflow-profile workflow/profiles/default
 SIMULATOR := $(wildcard scripts/aftercar/simulate/*.py) $(DEMO)/make_data.py resources/genes/exons.tsv resources/genes/proteins.fa
 
-.PHONY: demo test check format docs validation lock clean
+.PHONY: demo test check bench format docs validation lock clean
 
 # The synthetic cohort through the whole pipeline; a second run finds nothing to do.
 demo: $(VENV)/.installed $(DEMO)/data/.complete
@@ -26,6 +27,11 @@ check: $(VENV)/.installed-dev
 	$(BIN)/ruff check . && $(BIN)/ruff format --check .
 	$(BIN)/snakefmt --check Snakefile workflow
 	$(BIN)/mypy
+
+# Speed and memory beside other tools, of which each has its pins in benchmarks/; some ten minutes.
+# One part alone: make bench BENCH=gating (or batch, residual_disease).
+bench: $(VENV)/.installed benchmarks/.venv/.installed
+	PYTHONPATH=scripts $(BIN)/python -m benchmarks.run $(BENCH)
 
 format: $(VENV)/.installed-dev
 	$(BIN)/ruff check --fix . ; $(BIN)/ruff format . ; $(BIN)/snakefmt Snakefile workflow
@@ -59,6 +65,16 @@ $(VENV)/.installed-dev: $(VENV)/.installed requirements-dev.txt
 	fi
 	@touch $@
 
+benchmarks/.venv/.installed: benchmarks/requirements.txt $(VENV)/.installed
+	@if command -v uv >/dev/null 2>&1; then \
+	  uv venv --quiet --allow-existing --python $(BIN)/python benchmarks/.venv && \
+	  uv pip install --quiet --python benchmarks/.venv/bin/python --require-hashes -r benchmarks/requirements.txt; \
+	else \
+	  $(BIN)/python -m venv benchmarks/.venv && \
+	  benchmarks/.venv/bin/python -m pip install --quiet --require-hashes -r benchmarks/requirements.txt; \
+	fi
+	@touch $@
+
 $(DEMO)/data/.complete: $(SIMULATOR) | $(VENV)/.installed
 	PYTHONPATH=scripts $(BIN)/python $(DEMO)/make_data.py $(DEMO)
 	@touch $@
@@ -69,6 +85,8 @@ lock:
 	  --generate-hashes --no-header --no-emit-index-url --no-emit-find-links --quiet -o requirements.txt
 	uv pip compile requirements-dev.in --universal --fork-strategy fewest --python-version 3.11 \
 	  --generate-hashes --no-header --no-emit-index-url --no-emit-find-links --quiet -o requirements-dev.txt
+	uv pip compile benchmarks/requirements.in --universal --fork-strategy fewest --python-version 3.11 \
+	  --generate-hashes --no-header --no-emit-index-url --no-emit-find-links --quiet -o benchmarks/requirements.txt
 
 clean:
 	rm -rf $(DEMO)/data $(DEMO)/truth $(DEMO)/config/*.tsv $(DEMO)/results $(DEMO)/reports $(DEMO)/logs $(DEMO)/.snakemake

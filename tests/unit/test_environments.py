@@ -30,7 +30,9 @@ def test_every_rule_has_an_environment_that_exists(root):
             assert (path.parent / environment).resolve().is_file(), f"{path.name}: {environment}"
 
 
-@pytest.mark.parametrize("name", ["requirements.txt", "requirements-dev.txt"])
+@pytest.mark.parametrize(
+    "name", ["requirements.txt", "requirements-dev.txt", "benchmarks/requirements.txt"]
+)
 def test_requirements_pin_with_hashes_and_name_no_address(root, name):
     text = (root / name).read_text()
     assert "://" not in text

@@ -1,0 +1,76 @@
+"""docs/benchmarks.md, made of results.json."""
+
+import re
+from pathlib import Path
+
+from benchmarks.results import clauses
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGE = ROOT / "docs/benchmarks.md"
+INTRODUCTION = """\
+# Speed and memory
+
+`make bench` measures AfterCAR beside other tools in one run and writes this page and
+`benchmarks/results.json`. One part alone: `make bench BENCH=gating`. Less is better everywhere. A
+target that is not reached is written here as missed.
+
+- **Data** are drawn by our simulator (`scripts/aftercar/simulate/cytometer.py`): the B-ALL
+  residual-disease panel, 11 dyes with spillover, 32-bit floats.
+- **Same tree, same counts**: the gates that AfterCAR placed on the file are handed to every tool in
+  its own form. The run stops unless all tools give exactly the same count for every gate.
+- **Time** starts with opening the file and ends with the counts (ours with Wilson intervals).
+  Reading the gate file is outside the time of every tool. Each tool runs in its own process, on one
+  thread; a first turn warms it up and is not counted; the tools take turns.
+- **Memory** is the peak of resident memory in a fresh process while it works on the file, minus
+  what was resident after a first run on a small file, minus the size of the file.
+- **The floor** is plain numpy: memory map, one matrix product, one comparison per border, in blocks
+  that stay in the cache. It checks nothing.
+- **Two kinds of axes.** Laboratories draw gates on logicle axes, so FlowKit and OpenFlo transform
+  events before they test them. The transformation is monotone: AfterCAR places and tests the same
+  borders in linear units. The targets stand for such gates. The same gates with linear borders,
+  which no tool needs to transform, are shown beside them. (Gates of a laboratory's own workspace
+  are applied through FlowKit, at its speed; that is not measured here.)
+- FlowKit runs with its defaults (`Sample`, `gate_sample`, `report`) and, as a second column, with
+  `cache_events=True`. OpenFlo runs `FlowSample`, `auto_compensate`, `apply_transform` (logicle axes
+  only) and `population_stats`; a gate of more than two dimensions is a chain of its rectangles.
+
+This page is written by `benchmarks/page.py`; do not edit it by hand.
+"""
+
+
+def versions() -> str:
+    """Return the versions of what is measured, from the pins."""
+    pins: dict[str, str] = {}
+    for path in ("requirements.txt", "benchmarks/requirements.txt"):
+        pins |= dict(re.findall(r"^([a-z0-9-]+)==([^ ;\\]+)", (ROOT / path).read_text(), re.M))
+    names = {"numpy": "numpy", "flowkit": "FlowKit", "openflo": "OpenFlo", "snakemake": "Snakemake"}
+    shown = [f"{name} {pins[package]}" for package, name in names.items()]
+    return f"Versions: AfterCAR of this commit, {', '.join(shown)}.\n"
+
+
+def page(entries: list[dict]) -> str:
+    """Return docs/benchmarks.md."""
+    lines = [INTRODUCTION, versions()]
+    for entry in entries:
+        lines += [f"## {entry['id']}", "", f"{entry['what']}.", "", f"{entry['how']}.", ""]
+        lines += [f"| tool | {entry['unit']} | times ours |", "|---|---|---|"]
+        lines.append(f"| **AfterCAR** | **{entry['ours']:g}** | |")
+        others = dict(entry["peers"])
+        if entry["floor"] is not None:
+            others["floor (numpy)"] = entry["floor"]
+        lines += [
+            f"| {name} | {value:g} | {value / entry['ours']:.2g} |" if entry["ours"] else
+            f"| {name} | {value:g} | |"
+            for name, value in others.items()
+        ]  # fmt: skip
+        lines.append("")
+        if entry["target"] is None:
+            lines.append("No target is set.")
+        else:
+            lines += ["| target | found | |", "|---|---|---|"]
+            lines += [
+                f"| {asked} | {found} | {'met' if met else '**missed**'} |"
+                for asked, found, met in clauses(entry)
+            ]
+        lines.append("")
+    return "\n".join(lines).rstrip() + "\n"

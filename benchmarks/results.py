@@ -1,0 +1,70 @@
+"""What `make bench` writes down: results.json, and the page made of it."""
+
+import json
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+RESULTS = ROOT / "benchmarks/results.json"
+KEYS = ("id", "what", "how", "unit", "ours", "peers", "floor", "target", "met")
+
+
+def result(
+    identifier: str, what: str, how: str, unit: str, ours: float, *,
+    peers: dict[str, float] | None = None, floor: float | None = None, target: dict | None = None,
+) -> dict:  # fmt: skip
+    """Return one entry of results.json; less is better in every unit.
+
+    `target` may have `at_most` (in the unit of the entry), `times_less_than` (peer -> factor) and
+    `at_most_times` (peer or "floor" -> factor). Without a target nothing is met or missed.
+    """
+    entry = {
+        "id": identifier,
+        "what": what,
+        "how": how,
+        "unit": unit,
+        "ours": _rounded(ours),
+        "peers": {name: _rounded(value) for name, value in (peers or {}).items()},
+        "floor": None if floor is None else _rounded(floor),
+        "target": target,
+    }
+    return entry | {"met": None if target is None else all(met for _, _, met in clauses(entry))}
+
+
+def _rounded(value: float) -> float:
+    return float(f"{value:.3g}")
+
+
+def clauses(entry: dict) -> list[tuple[str, str, bool]]:
+    """Return each part of a target: what is asked, what was found, whether that is enough."""
+    target, ours = entry["target"] or {}, entry["ours"]
+    told = []
+    if "at_most" in target:
+        unit = entry["unit"]
+        asked = f"at most {target['at_most']:g} {unit}"
+        told.append((asked, f"{ours:g} {unit}", ours <= target["at_most"]))
+    for peer, factor in target.get("times_less_than", {}).items():
+        found = entry["peers"][peer] / ours
+        told.append((f"{factor:g} times less than {peer}", f"{found:.1f} times", found >= factor))
+    for other, factor in target.get("at_most_times", {}).items():
+        found = ours / (entry["floor"] if other == "floor" else entry["peers"][other])
+        name = "the floor" if other == "floor" else other
+        told.append((f"at most {factor:g} times {name}", f"{found:.1f} times", found <= factor))
+    return told
+
+
+def read_results() -> list[dict]:
+    """Return the entries of results.json, none if there is none yet."""
+    return json.loads(RESULTS.read_text()) if RESULTS.exists() else []
+
+
+def merge(old: list[dict], new: list[dict], order: list[str]) -> list[dict]:
+    """Replace the entries of the measured parts; an identifier begins with its part."""
+    measured = {entry["id"].split(".")[0] for entry in new}
+    kept = [entry for entry in old if entry["id"].split(".")[0] not in measured]
+    kept = [entry for entry in kept if entry["id"].split(".")[0] in order]
+    return sorted([*kept, *new], key=lambda entry: order.index(entry["id"].split(".")[0]))
+
+
+def write_results(entries: list[dict]) -> None:
+    """Write results.json."""
+    RESULTS.write_text(json.dumps(entries, indent=1, ensure_ascii=False) + "\n")

@@ -1,0 +1,92 @@
+"""What `make bench` wrote down is complete, judged by its own targets, and what the page shows."""
+
+import importlib
+import json
+
+import numpy as np
+import pytest
+
+from benchmarks.page import page
+from benchmarks.results import KEYS, clauses, merge, result
+from benchmarks.run import PARTS
+
+
+@pytest.fixture(scope="module")
+def entries(root):
+    return json.loads((root / "benchmarks/results.json").read_text())
+
+
+def test_every_entry_says_what_was_measured_how_and_beside_whom(entries):
+    assert {entry["id"].split(".")[0] for entry in entries} == set(PARTS)
+    assert len({entry["id"] for entry in entries}) == len(entries)
+    for entry in entries:
+        assert tuple(entry) == KEYS
+        assert entry["what"]
+        assert "events" in entry["how"]
+        assert entry["unit"] in {"s", "MB"}
+        values = [entry["ours"], *entry["peers"].values()]
+        assert all(isinstance(value, float) and value >= 0 for value in values)
+
+
+def test_met_is_what_the_figures_say(entries):
+    for entry in entries:
+        if entry["target"] is None:
+            assert entry["met"] is None
+        else:
+            assert len(clauses(entry)) == sum(
+                len(part) if isinstance(part, dict) else 1 for part in entry["target"].values()
+            )
+            assert entry["met"] == all(met for _, _, met in clauses(entry))
+
+
+def test_the_page_shows_the_results(root, entries):
+    assert (root / "docs/benchmarks.md").read_text() == page(entries), "run `make bench`"
+
+
+@pytest.mark.parametrize(
+    ("ours", "told"),
+    [(1.0, ["met", "met", "met"]), (3.0, ["**missed**", "**missed**", "**missed**"])],
+)
+def test_a_missed_target_is_shown_as_missed(ours, told):
+    target = {"at_most": 2, "times_less_than": {"peer": 5}, "at_most_times": {"floor": 2}}
+    entry = result("x.y", "w", "h", "s", ours, peers={"peer": 6.0}, floor=0.7, target=target)
+    rows = [line for line in page([entry]).splitlines() if "met |" in line or "missed" in line]
+    assert [row.split(" | ")[-1].rstrip(" |") for row in rows if row.startswith("|")] == told
+    assert entry["met"] is (ours == 1.0)
+
+
+def test_measuring_one_part_again_keeps_the_others():
+    old = [result(f"{part}.seconds", "w", "h", "s", 1.0) for part in PARTS]
+    new = [result(f"{PARTS[1]}.seconds", "w", "h", "s", 2.0)]
+    assert [entry["ours"] for entry in merge(old, new, PARTS)] == [1.0, 2.0, 1.0]
+
+
+def test_tools_that_count_differently_are_not_compared():
+    gating = importlib.import_module("benchmarks.gating")
+    same = {gating.GIVEN: {"a": 3}, "peer": {"a": 3, "part of a": 2}}
+    gating.same_counts(same)
+    with pytest.raises(SystemExit, match="2 events in gate a, AfterCAR 3"):
+        gating.same_counts(same | {"peer": {"a": 2}})
+
+
+def test_our_counts_are_those_of_the_floor(tmp_path):
+    """The harness itself, on a small tube, without the other tools."""
+    from benchmarks import floor, ours_fixed, ours_placing, samples
+
+    fcs = samples.draw(tmp_path / "tube.fcs", 20_000, seed=3)
+    gates = samples.place_gates(fcs, tmp_path)
+    counts = ours_fixed.run(ours_fixed.prepare(gates["table"]), str(fcs))
+    assert counts == floor.run(floor.prepare(gates["table"]), str(fcs))
+    assert counts["leukocytes"] > 10_000
+    placed = ours_placing.run(None, str(fcs))
+    assert "blasts" in placed
+    gating = importlib.import_module("benchmarks.gating")
+    gating.same_counts({gating.GIVEN: counts, gating.PLACING: placed})
+
+
+def test_gates_on_logicle_axes_hold_the_same_borders(tmp_path):
+    """Parks 2006: 0 lies at W / M of the axis, the top of the scale at 1."""
+    from benchmarks.logicle_axes import logicle
+
+    assert logicle([0.0, 262_144.0]) == pytest.approx([0.5 / 4.5, 1.0], abs=1e-6)
+    assert (np.diff(logicle(np.linspace(-2000, 262_144, 1000))) > 0).all()
