@@ -86,7 +86,7 @@ def car_section() -> Iterator[str]:
     yield "### Simulated CAR+ T cells, with a shift between control and specimen"
     yield (
         f"{DRAWS} synthetic tubes each of about 24,000 T cells, with a stain-minus-one control of "
-        "the same batch; the detector of the CAR is then shifted in the specimen. Flagged: the result "
+        "the same batch; the detector of the CAR is then shifted in the specimen. Flagged: the row "
         "says that the control was moved, did not fit or was shifted."
     )
     rows = []
@@ -138,7 +138,8 @@ def file_section() -> Iterator[str]:
         rows.append(
             (
                 panel, f"{population} of {parent}", int(part["common"].sum()),
-                *((_percent(one[key]) for key in ("median_error", "error_95")) if one else ("", "")),
+                _percent(one["median_error"], 2) if one else "",
+                _percent(one["error_95"]) if one else "",
                 len(rare), _percent(rare["inside"].mean(), 0) if len(rare) else "",
             )
         )  # fmt: skip
