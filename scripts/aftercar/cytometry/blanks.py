@@ -110,10 +110,10 @@ def _expected(gating: Gating, cut: Cut, background: float, inside: np.ndarray) -
     place = float(gating.ready.scales[cut.channel].forward(cut.value or 0.0))
     below = inside & (gating.ready.values[:, cut.channel] < (cut.value or 0.0))
     share = min(background, 0.5)
-    expected = float(below.sum()) * share / (1 - share)
-    if int(below.sum()) >= placement["minimum_reference_events"]:
+    expected = float(np.count_nonzero(below)) * share / (1 - share)
+    if int(np.count_nonzero(below)) >= placement["minimum_reference_events"]:
         candidates = gating.ready.ordered_folds(cut.channel, inside)
         shape = population(candidates, peak_height=placement["peak_height"])
         if shape.centre < place:
-            expected = max(expected, float(below.sum()) * upper_tail(shape, place))
+            expected = max(expected, float(np.count_nonzero(below)) * upper_tail(shape, place))
     return expected

@@ -110,8 +110,8 @@ def cut_without_stain(
     """
     ready, placement = gating.ready, gating.template.source["placement"]
     channel = ready.panel.channel[rule.marker]
-    if mask is None or mask.sum() < placement["minimum_reference_events"]:
-        number = 0 if mask is None else int(mask.sum())
+    if mask is None or np.count_nonzero(mask) < placement["minimum_reference_events"]:
+        number = 0 if mask is None else int(np.count_nonzero(mask))
         return {}, f"only {number} events in {rule.within}"
     events = ready.ordered_folds(channel, mask)
     place, background, doubt = control_cut(

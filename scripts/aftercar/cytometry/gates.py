@@ -28,7 +28,7 @@ class Gated:
     @property
     def count(self) -> int | None:
         """Return the events inside, None if the gate could not be made."""
-        return None if self.mask is None else int(self.mask.sum())
+        return None if self.mask is None else int(np.count_nonzero(self.mask))
 
 
 class Gating:
@@ -219,7 +219,7 @@ class Gating:
     def lowest(self, mask: np.ndarray, channel: int, share: float) -> np.ndarray:
         """Return which events lie below the quantile `share` of the events in `mask`."""
         column = self.ready.values[:, channel]
-        own = column.take(np.flatnonzero(mask))
+        own = column.take(self.ready.places(mask))
         if not len(own):
             return mask
         own.sort()

@@ -156,10 +156,11 @@ def _population_row(
             "cut_source": "NONE",
             "flags": _joined([*told, *ready.flags, *gated.flags, *note]),
         }
-    count, total = int((gated.mask & whole.mask).sum()), int(whole.mask.sum())
-    inside = count == int(gated.mask.sum())
+    count, total = int(np.count_nonzero(gated.mask & whole.mask)), int(np.count_nonzero(whole.mask))
+    own = int(np.count_nonzero(gated.mask))
+    inside = count == own
     if not inside:  # the gate is no part of its denominator: its own count, of the denominator
-        count = min(int(gated.mask.sum()), total)
+        count = min(own, total)
     expected, seen = blank_of(gating, rule) or (None, None)
     if expected is not None:  # what was counted holds all of the background
         expected = min(expected, upper_count(count))
@@ -280,7 +281,7 @@ def ratio_rows(gating: Gating, specimen: Specimen, limits: Limits) -> list[dict[
         seven, five = (
             gating.ready.values[:, cut.channel].take(inside) >= cut.value for cut in cuts if cut
         )
-        quadrants = Quadrants(*(int(part.sum()) for part in _parts(seven, five)))
+        quadrants = Quadrants(*(int(np.count_nonzero(part)) for part in _parts(seven, five)))
         rows += _three_ratios(specimen, scope, quadrants, limits, flags, gating.ready.trusted)
     return rows
 

@@ -26,6 +26,7 @@ from aftercar.cytometry.quality import (
 )
 from aftercar.cytometry.scale import Scale, scale_of
 
+RECENT_MASKS = 3  # whose event numbers are kept: neighbouring cuts ask for the same populations
 BORDER = 1e-5  # of a cut: nearer events could fall on either side by rounding
 
 
@@ -91,13 +92,23 @@ class Prepared:
     checks: list[Check] = field(default_factory=list)
     flags: list[str] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
+    recent: list[tuple[np.ndarray, np.ndarray]] = field(default_factory=list)
 
     def folds(self, channel: int, inside: np.ndarray | None = None) -> np.ndarray:
         """Return a channel in e-folds, of the events `inside` (a mask) or of all, in order."""
         column = self.values[:, channel]
         if inside is not None:
-            column = column.take(np.flatnonzero(inside))
+            column = column.take(self.places(inside))
         return self.scales[channel].forward(column)
+
+    def places(self, inside: np.ndarray) -> np.ndarray:
+        """Return the numbers of the events in a mask; of the last masks asked for without work."""
+        for mask, places in self.recent:
+            if mask is inside:
+                return places
+        places = np.flatnonzero(inside)
+        self.recent = [(inside, places), *self.recent[: RECENT_MASKS - 1]]
+        return places
 
     def ordered_folds(self, channel: int, inside: np.ndarray) -> np.ndarray:
         """Return a channel of the events `inside` in e-folds, ascending."""
@@ -226,7 +237,7 @@ def _clean(ready: Prepared, placement: dict, max_time_anomaly: float) -> None:
         inside = inside & ready.gates[-1].inside(values)
 
     def told(name: str, before: np.ndarray, message: str) -> None:
-        share = 1 - inside.sum() / max(1, before.sum())
+        share = 1 - int(np.count_nonzero(inside)) / max(1, int(np.count_nonzero(before)))
         ready.checks.append(
             Check(name, float(share), "fraction", "PASS", message.format(share=share))
         )
@@ -291,7 +302,7 @@ def _clean(ready: Prepared, placement: dict, max_time_anomaly: float) -> None:
         ready.checks.append(Check("viability", 1.0, "fraction", "PASS", f"nothing removed: {why}"))
     else:
         add("viable", ((Bound(dye, high=ready.settled(dye, ready.scales[dye].back(cut))),),))
-        share = float(inside.sum() / max(1, before.sum()))
+        share = int(np.count_nonzero(inside)) / max(1, int(np.count_nonzero(before)))
         verdict = "FLAG" if share < 0.5 else "PASS"
         ready.checks.append(
             Check("viability", share, "fraction", verdict, f"{share:.1%} of singlets are viable")
