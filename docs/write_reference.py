@@ -53,6 +53,7 @@ FILES = {
     "results/cytometry/populations.tsv": cytometry.POPULATIONS,
     "results/cytometry/ratios.tsv": cytometry.RATIOS,
     "results/cytometry/cuts.tsv": cytometry.CUTS,
+    "results/cytometry/densities.parquet": cytometry.CUT_DENSITIES,
     "results/cytometry/concordance.tsv": cytometry.CONCORDANCE,
     "results/sequencing/variants.tsv": sequencing.VARIANTS,
     "results/sequencing/callability.tsv": sequencing.CALLABILITY,

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from aftercar.contracts.cytometry import BATCH_CUTS, CUTS, POPULATIONS
+from aftercar.contracts.cytometry import BATCH_CUTS, CONCORDANCE, CUT_DENSITIES, CUTS, POPULATIONS
 from aftercar.contracts.specimen import INPUT_CHECKS, QUALITY
 from aftercar.io.joblog import start_log
 from aftercar.io.pages import write_page
@@ -26,6 +26,8 @@ if __name__ == "__main__":
         read_table(CUTS, found.cuts),
         concatenate_tables(BATCH_CUTS, found.batch_cuts),
         given.samples,
+        densities=read_table(CUT_DENSITIES, found.densities),
+        concordance=read_table(CONCORDANCE, found.concordance),
         versions=versions(),
         code=given.code,
         cohort=given.cohort,

@@ -9,6 +9,7 @@ OUTPUTS:          <results>/cytometry/batches/{batch}.cuts.tsv          contract
                   <results>/cytometry/patients/{patient}.populations.tsv contract: POPULATIONS
                   <results>/cytometry/patients/{patient}.ratios.tsv      contract: RATIOS
                   <results>/cytometry/patients/{patient}.cuts.tsv        contract: CUTS
+                  <results>/cytometry/patients/{patient}.densities.parquet contract: CUT_DENSITIES
                   <results>/cytometry/patients/{patient}.concordance.tsv contract: CONCORDANCE
                   <results>/cytometry/patients/{patient}.quality.tsv     contract: QUALITY
                   <results>/cytometry/patients/{patient}.inputs.tsv      contract: INPUT_FILES
@@ -55,6 +56,7 @@ rule gate_patient:
         populations="<results>/cytometry/patients/{patient}.populations.tsv",
         ratios="<results>/cytometry/patients/{patient}.ratios.tsv",
         cuts="<results>/cytometry/patients/{patient}.cuts.tsv",
+        densities="<results>/cytometry/patients/{patient}.densities.parquet",
         concordance="<results>/cytometry/patients/{patient}.concordance.tsv",
         quality="<results>/cytometry/patients/{patient}.quality.tsv",
         inputs="<results>/cytometry/patients/{patient}.inputs.tsv",

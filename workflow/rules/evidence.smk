@@ -62,6 +62,7 @@ rule merge_tables:
         populations=cohort_tables(".populations.tsv", CYTOMETRY),
         ratios=cohort_tables(".ratios.tsv", CYTOMETRY),
         cuts=cohort_tables(".cuts.tsv", CYTOMETRY),
+        densities=cohort_tables(".densities.parquet", CYTOMETRY),
         concordance=cohort_tables(".concordance.tsv", CYTOMETRY),
         cytometry_quality=cohort_tables(".quality.tsv", CYTOMETRY)
         + batch_tables(".quality.tsv"),
@@ -86,6 +87,7 @@ rule merge_tables:
         populations="<results>/cytometry/populations.tsv",
         ratios="<results>/cytometry/ratios.tsv",
         cuts="<results>/cytometry/cuts.tsv",
+        densities="<results>/cytometry/densities.parquet",
         concordance="<results>/cytometry/concordance.tsv",
         cytometry_quality="<results>/cytometry/quality.tsv",
         variants="<results>/sequencing/variants.tsv",
@@ -110,6 +112,7 @@ rule merge_tables:
                 "<results>/cytometry/populations.tsv",
                 "<results>/cytometry/ratios.tsv",
                 "<results>/cytometry/cuts.tsv",
+                "<results>/cytometry/densities.parquet",
                 "<results>/cytometry/concordance.tsv",
                 "<results>/cytometry/quality.tsv",
                 "<results>/sequencing/variants.tsv",

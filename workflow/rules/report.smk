@@ -105,6 +105,8 @@ rule render_quality:
         quality="<results>/quality/quality.tsv",
         checks="<results>/quality/input_checks.tsv",
         cuts="<results>/cytometry/cuts.tsv",
+        densities="<results>/cytometry/densities.parquet",
+        concordance="<results>/cytometry/concordance.tsv",
         batch_cuts=batch_tables(".cuts.tsv"),
         populations="<results>/cytometry/populations.tsv",
     output:

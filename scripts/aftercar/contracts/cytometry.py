@@ -27,6 +27,7 @@ ROLES = (
 # INTERNAL: beside negatives of the specimen itself; REFINED: a control's or internal cut, moved to
 # a valley or with the specimen's negatives; DATA: a valley alone
 CUT_SOURCES = ("WORKSPACE", "CONTROL", "REFERENCE", "INTERNAL", "REFINED", "DATA", "NONE")
+AGREEMENTS = ("AGREES", "DIFFERS", "NOT_STORED")
 RATIO_SCOPES = ("all_t", "car_negative_t")
 
 _COUNT = Column("int64", "events", minimum=0, nullable=True)
@@ -146,20 +147,87 @@ CUTS = Table(
     },
 )
 
+# linear: as stored; arcsinh: asinh(value / unit); display: value / unit, for files exported on a
+# display scale. A unit of the latter two is one e-fold for bright signals.
+AXIS_SCALES = ("linear", "arcsinh", "display")
+VIEW_PURPOSES = ("gate", "back_gating")
+PICTURE_PIXELS = 100  # per side of a plot
+PICTURE_LEVELS = 5  # of density
+DENSITY_BINS = 64
+DENSITY_RANGE = (-2.6, 10.2)  # units of the axis
+
+_LINEAR = "compensated, linear units of the detector"
+_AXIS = Column("string", "scale of the axis", allowed=(*AXIS_SCALES, ""))
+_UNIT = Column("float64", "unit of the scale, linear units of the detector", nullable=True)
+_END = Column("float64", f"end of the axis, {_LINEAR}", nullable=True)
+
 GATE_VIEWS = Table(
-    name="events drawn in the gate plots",
-    key=(),
+    name="populations drawn in the gate plots",
+    key=("sample_id", "view", "layer"),
     columns={
         "sample_id": WHO_WHEN["sample_id"],
+        "panel": Column("string", "gating template"),
         "view": Column("int64", "number of the plot within the specimen", minimum=1),
-        "gate": Column("string", "name of the gate"),
-        "parent": Column("string", "population that is drawn"),
-        "x_label": Column("string", "marker on x"),
-        "y_label": Column("string", "marker on y"),
-        "kind": Column("string", "event or outline", allowed=("event", "outline")),
-        "x": Column("float64", "arcsinh units (linear / 1000 for scatter)"),
-        "y": Column("float64", "arcsinh units (linear / 1000 for scatter)"),
-        "inside": Column("int64", "1: inside the gate", minimum=0, maximum=1),
+        "purpose": Column(
+            "string",
+            "gate: a gate over its parent; back_gating: populations over viable events",
+            allowed=VIEW_PURPOSES,
+        ),
+        "layer": Column("int64", "0: what lies below; higher ones are drawn on top", minimum=0),
+        "population": Column("string", "name of the gate"),
+        "role": Column("string", "what the population stands for", allowed=ROLES),
+        "gate_path": Column("string", "gates from the root to this one, separated by /"),
+        "events": Column("int64", "events, all of which are drawn", minimum=0, nullable=True),
+        "beyond": Column(
+            "int64", "of these, beyond the axes: on the border", minimum=0, nullable=True
+        ),
+        "x": Column("string", "marker or scatter parameter on x"),
+        "x_scale": _AXIS,
+        "x_unit": _UNIT,
+        "x_low": _END,
+        "x_high": _END,
+        "y": Column("string", "marker or scatter parameter on y"),
+        "y_scale": _AXIS,
+        "y_unit": _UNIT,
+        "y_low": _END,
+        "y_high": _END,
+        "outline": Column(
+            "string",
+            "rectangles as `x_low x_high y_low y_high` in linear units, - without such a bound, "
+            "separated by ;",
+        ),
+        "elsewhere": Column("string", "markers off the axes that bound the gate too"),
+        "raster": Column(
+            "string",
+            f"{PICTURE_PIXELS} x {PICTURE_PIXELS} levels of density from the top left, 0 (no "
+            f"event) to {PICTURE_LEVELS}, a byte each; zlib, base64; empty: not drawn",
+        ),
+        "remark": Column("string", "why the population could not be drawn, or empty"),
+    },
+)
+
+CUT_DENSITIES = Table(
+    name="densities on the axis of each cut",
+    key=("sample_id", "cut_name"),
+    columns={
+        "sample_id": WHO_WHEN["sample_id"],
+        "patient_id": WHO_WHEN["patient_id"],
+        "batch": Column("string", "batch, as in samples.tsv"),
+        "panel": Column("string", "gating template"),
+        "cut_name": Column("string", "name of the cut in the template, or of the step of cleaning"),
+        "marker": Column("string", "marker or scatter parameter"),
+        "cut": Column("float64", _LINEAR, nullable=True),
+        "source": Column("string", "where the cut came from", allowed=CUT_SOURCES),
+        "population": Column("string", "gate whose events are shown: the reference of the cut"),
+        "events": _COUNT,
+        "scale": _AXIS,
+        "unit": _UNIT,
+        "centre": Column("float64", "median of the events, units of the axis", nullable=True),
+        "shares": Column(
+            "string",
+            f"events per mille in {DENSITY_BINS} bins from {DENSITY_RANGE[0]} to "
+            f"{DENSITY_RANGE[1]} units of the axis, separated by blanks; empty: too few events",
+        ),
     },
 )
 
@@ -173,6 +241,14 @@ CONCORDANCE = Table(
         "gate_path": Column("string", "gates from the root to this one, separated by /"),
         "count_workspace_stored": _COUNT,
         "count_workspace_gates": _COUNT,
+        "difference_percent": Column(
+            "float64", "recomputed against stored count, % of the stored one", nullable=True
+        ),
+        "agreement": Column(
+            "string",
+            "of recomputed and stored count; DIFFERS: by more than 3 events and 0.5 %",
+            allowed=AGREEMENTS,
+        ),
         "count_automated": _COUNT,
         "f1": Column("float64", "per-event F1, automated against workspace", nullable=True),
         "flags": _FLAGS,

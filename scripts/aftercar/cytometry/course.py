@@ -5,7 +5,14 @@ from typing import Protocol
 
 import numpy as np
 
-from aftercar.contracts.cytometry import CONCORDANCE, CUTS, GATE_VIEWS, POPULATIONS, RATIOS
+from aftercar.contracts.cytometry import (
+    CONCORDANCE,
+    CUT_DENSITIES,
+    CUTS,
+    GATE_VIEWS,
+    POPULATIONS,
+    RATIOS,
+)
 from aftercar.contracts.events import FlowEvents
 from aftercar.contracts.shown_names import shown_gates
 from aftercar.contracts.specimen import INPUT_FILES, QUALITY
@@ -91,6 +98,7 @@ class Course:
         if manual:
             self.findings.quality += [row for row in found.quality if row["verdict"] != "FAIL"]
             self.findings.cuts += found.cuts
+            self.findings.densities += found.densities
             self.findings.views += found.views
             self._add_manual(specimen, manual, gating)
         return None if export is None else tuple(vars(export).values())
@@ -107,6 +115,7 @@ class Course:
             "populations": (POPULATIONS, found.populations),
             "ratios": (RATIOS, found.ratios),
             "cuts": (CUTS, found.cuts),
+            "densities": (CUT_DENSITIES, found.densities),
             "concordance": (CONCORDANCE, found.concordance),
             "quality": (QUALITY, found.quality),
             "inputs": (INPUT_FILES, self.inputs),

@@ -7,6 +7,7 @@ from aftercar.cytometry.compensation import Spill
 from aftercar.cytometry.controls import Control, batch_cut_rows
 from aftercar.cytometry.counts import Limits
 from aftercar.cytometry.cuts import ControlCut
+from aftercar.cytometry.drift import density_rows
 from aftercar.cytometry.gates import Gating
 from aftercar.cytometry.panel import map_panel
 from aftercar.cytometry.populations import (
@@ -30,6 +31,7 @@ class Findings:
     populations: list[dict] = field(default_factory=list)
     ratios: list[dict] = field(default_factory=list)
     cuts: list[dict] = field(default_factory=list)
+    densities: list[dict] = field(default_factory=list)
     concordance: list[dict] = field(default_factory=list)
     quality: list[dict] = field(default_factory=list)
     views: list[dict] = field(default_factory=list)
@@ -167,6 +169,7 @@ def analyse(
     findings.ratios += ratio_rows(gating, specimen, settings.limits)
     findings.views += view_rows(gating, specimen.sample_id)
     findings.cuts += cut_rows(gating, specimen)
+    findings.densities += density_rows(gating, specimen)
     checks = [events_check(events), *ready.checks]
     counted = {
         rule.role: gating.gate(rule.gate).count or 0

@@ -4,7 +4,13 @@ from collections.abc import Iterable
 
 import pandas as pd
 
-from aftercar.contracts.cytometry import CONCORDANCE, CUTS, POPULATIONS, RATIOS
+from aftercar.contracts.cytometry import (
+    CONCORDANCE,
+    CUT_DENSITIES,
+    CUTS,
+    POPULATIONS,
+    RATIOS,
+)
 from aftercar.contracts.evidence import (
     EVIDENCE,
     KINETICS,
@@ -30,6 +36,7 @@ COHORT_TABLES = {
     "populations": POPULATIONS,
     "ratios": RATIOS,
     "cuts": CUTS,
+    "densities": CUT_DENSITIES,
     "concordance": CONCORDANCE,
     "cytometry_quality": QUALITY,
     "variants": VARIANTS,

@@ -140,37 +140,6 @@ def ratio_table(ratios: list[dict]) -> dict:
     )
 
 
-def concordance_table(concordance: list[dict]) -> dict | None:
-    """Return how the automated gates agree with the lab's own, if there is a workspace."""
-    if not concordance:
-        return None
-    return table(
-        "Automated gates against the gates of the lab's workspace (per-event F1: 1 is identical)",
-        (
-            "Specimen",
-            "Population",
-            "#Stored in workspace",
-            "#Workspace gates, recomputed",
-            "#Automated",
-            "#F1",
-            "Remarks",
-        ),
-        [
-            (
-                r["sample_id"],
-                r["population"],
-                count_text(r["count_workspace_stored"]),
-                count_text(r["count_workspace_gates"]),
-                count_text(r["count_automated"]),
-                "no counterpart" if r["f1"] is None else number(r["f1"]),
-                dash(r["flags"]),
-            )
-            for r in concordance
-        ],
-        empty="no workspace",
-    )
-
-
 def variant_table(variants: list[dict], *, tested: bool) -> dict:
     """Return variants by tier; what a filter set aside is counted in the note."""
     shown = [v for v in variants if v["filter"] == "PASS" or v["tier"] in ("T1", "T2")]

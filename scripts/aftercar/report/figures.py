@@ -3,14 +3,12 @@
 import pandas as pd
 
 from aftercar.report.course import course_chart
-from aftercar.report.domains import CUT_WORDS
+from aftercar.report.gate_plots import tube_plots
 from aftercar.report.genes import gene_chart
-from aftercar.report.numbers import day_text, percent
-from aftercar.report.pictures import IDENTITY_COLOURS, embedding, gate_plot
-from aftercar.report.words import population_title
+from aftercar.report.numbers import day_text
+from aftercar.report.pictures import IDENTITY_COLOURS, embedding
 
-# What all gate plots of a page may weigh; the latest specimens come first.
-GATE_BYTES = 420_000
+# What all pictures of cells of a page may weigh.
 CELL_BYTES = 160_000
 
 
@@ -25,7 +23,7 @@ def patient_figures(
     landmarks = [row["landmark_day"] for row in content["data"]["risk"]]
     landmarks = sorted(set(landmarks))
     name = content["patient_id"]
-    gates, left_out = _gates(content, views)
+    gates, left_out = tube_plots(content, views)
     return {
         "timeline": course_chart(
             content["first_page_panels"],
@@ -57,68 +55,6 @@ def patient_figures(
         "genes": _genes(content, genes),
         "cells": _cells(content, cells),
     }
-
-
-def _gates(content: dict, views: pd.DataFrame) -> tuple[list[dict], int]:
-    """Return the plots of each specimen, latest first, as long as the page stays small."""
-    populations = content["data"].get("populations", [])
-    where = {r["sample_id"]: r for r in populations}
-    names = sorted(
-        set(views["sample_id"]),
-        key=lambda s: (
-            -(where[s]["day"] or 0) if s in where and where[s]["day"] is not None else 0,
-            s,
-        ),
-    )
-    tubes, used = [], 0
-    for sample_id in names:
-        mine = views[views["sample_id"] == sample_id]
-        plots = [
-            _gate(sample_id, view, content)
-            for _, view in mine.groupby("view", sort=True)
-            if (view["kind"] == "event").any()
-        ]
-        weight = sum(len(str(plot["svg"])) for plot in plots)
-        if used + weight > GATE_BYTES:
-            break
-        used += weight
-        row = where.get(sample_id)
-        panel = f", {row['panel'].replace('_', ' ')}" if row else ""
-        day = f"{day_text(row['day'])} " if row else ""
-        tubes.append({"title": f"Gates of {day}{sample_id}{panel}", "plots": plots})
-    return tubes, len(names) - len(tubes)
-
-
-def _gate(sample_id: str, view: pd.DataFrame, content: dict) -> dict[str, str]:
-    gate, parent = view["gate"].iloc[0], view["parent"].iloc[0]
-    caption = _gate_caption(content, sample_id, gate)
-    svg = gate_plot(
-        view,
-        title=f"{sample_id}: {gate} of {parent}",
-        description=f"{view['x_label'].iloc[0]} against {view['y_label'].iloc[0]}. {caption}",
-    )
-    return {
-        "gate": f"{population_title(gate)} of {population_title(parent)}",
-        "caption": caption,
-        "svg": svg,
-    }
-
-
-def _gate_caption(content: dict, sample_id: str, gate: str) -> str:
-    """Return counts of all events and where the cut came from."""
-    said = []
-    for row in content["data"].get("populations", []):
-        if row["sample_id"] == sample_id and row["population"] == gate and row["count"] is not None:
-            share = "" if row["fraction"] is None else f", {percent(row['fraction'])}"
-            said.append(f"{row['count']:,} events{share} of {population_title(row['denominator'])}")
-            break
-    sources = {
-        CUT_WORDS[row["source"]]
-        for row in content["data"].get("cuts", [])
-        if row["sample_id"] == sample_id and row["gate"] == gate
-    }
-    said += [f"cut from {', '.join(sorted(sources))}"] if sources else []
-    return "; ".join(said) or "count not listed"
 
 
 def _genes(content: dict, genes: dict[str, dict]) -> list[dict[str, str]]:

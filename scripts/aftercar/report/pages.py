@@ -7,6 +7,7 @@ from typing import Any
 
 from markupsafe import Markup
 
+from aftercar.report.domains import CUT_WORDS
 from aftercar.report.svg import inert
 from aftercar.report.words import MEASUREMENT_WORDS, RISK_WORDS, chip
 
@@ -33,6 +34,7 @@ def render_patient(content: dict, figures: Mapping[str, object]) -> str:
         c=content,
         charts=figures,
         answer_kind=kind,
+        cut_sources=", ".join(f"{word} {said}" for word, said in CUT_WORDS.items()),
         legend=legend,
     )
 

@@ -21,6 +21,7 @@ from aftercar.report.answer import (
     mechanism_rows,
     not_applicable,
 )
+from aftercar.report.concordance import concordance_table
 from aftercar.report.course_end import course_text
 from aftercar.report.courses import (
     course_groups,
@@ -33,7 +34,6 @@ from aftercar.report.domains import (
     callability_table,
     cell_population_table,
     clone_table,
-    concordance_table,
     cut_table,
     loh_table,
     population_table,

@@ -1,19 +1,17 @@
 """The page on quality: what FAILED and why, checks by batch, drift of the cuts."""
 
-import numpy as np
 import pandas as pd
 
+from aftercar.contracts.cytometry import CUT_DENSITIES
+from aftercar.report.concordance import concordance_by_gate, disagreements
+from aftercar.report.drift import drift_figures, drift_of_cuts
 from aftercar.report.numbers import day_text, number, plain_rows
 from aftercar.report.patient import RESEARCH_USE
 from aftercar.report.specimens import check_title, check_value, specimen_rows
-from aftercar.report.svg import BLUE, GREY, INK, PALE, VERMILLION, drawing, element, line, text
-from aftercar.report.tabulate import NOTHING, dash, table
+from aftercar.report.tabulate import dash, table
 from aftercar.report.words import ASSAY_WORDS, chip
 
 VERDICTS = ("FAIL", "FLAG", "NOT_POSSIBLE", "PASS")
-# A batch whose median cut differs by more than this factor from the median of all is marked; a
-# convention of this project, to look closer, not a limit of quality.
-DRIFT_FACTOR = 2.0
 
 
 def quality_content(
@@ -23,13 +21,17 @@ def quality_content(
     batch_cuts: pd.DataFrame,
     samples: list[dict[str, str]],
     *,
+    densities: pd.DataFrame | None = None,
+    concordance: pd.DataFrame | None = None,
     versions: dict[str, str],
     code: str,
     cohort: str,
 ) -> dict:
     """Return what the quality page shows, from QUALITY, INPUT_CHECKS, CUTS and BATCH_CUTS.
 
-    `samples` are all rows of samples.tsv, controls too, with `yes` in the columns of files.
+    `densities` is CUT_DENSITIES, for the curves beside the cuts, `concordance` CONCORDANCE (None:
+    no such table). `samples` are all rows of samples.tsv, controls too, with `yes` in the columns
+    of files.
     """
     rows = plain_rows(quality)
     fates = specimen_rows([s | {"day": s["day"]} for s in samples], rows)
@@ -78,7 +80,9 @@ def quality_content(
             empty="Every check passed." if rows else "No quality check was made.",
         ),
         "batches": _batch_table(rows),
-        "drift": _drift(cuts),
+        "drift": drift_of_cuts(cuts, CUT_DENSITIES.empty() if densities is None else densities),
+        "concordance": concordance_by_gate([] if concordance is None else plain_rows(concordance)),
+        "disagreements": disagreements([] if concordance is None else plain_rows(concordance)),
         "controls": table(
             "Cuts placed by the controls of each batch",
             (
@@ -139,125 +143,6 @@ def _batch_table(rows: list[dict]) -> dict:
     )
 
 
-def _drift(cuts: pd.DataFrame) -> list[dict]:
-    """Return per panel and marker the cuts of all specimens by batch, with the median of all."""
-    known = cuts[cuts["cut"].notna()]
-    found = []
-    pairs = sorted(set(zip(known["panel"], known["marker"], strict=True)))
-    for panel, marker in pairs:
-        mine = known[(known["panel"] == panel) & (known["marker"] == marker)]
-        overall = float(mine["cut"].median())
-        batches = []
-        for batch, members in mine.groupby("batch", sort=True):
-            median = float(members["cut"].median())
-            same_sign = median > 0 and overall > 0
-            ratio = median / overall if same_sign else float("inf") if median != overall else 1.0
-            batches.append(
-                {
-                    "batch": batch or "unbatched",
-                    "cuts": [float(cut) for cut in sorted(members["cut"])],
-                    "median": median,
-                    "drifted": ratio > DRIFT_FACTOR or ratio < 1 / DRIFT_FACTOR,
-                }
-            )
-        found.append(
-            {
-                "panel": panel.replace("_", " "),
-                "marker": marker,
-                "median": overall,
-                "batches": batches,
-            }
-        )
-    return found
-
-
 def quality_figures(content: dict) -> dict[str, object]:
     """Return the plots of drift, and the table of the same medians."""
-    plots = [
-        {"title": f"{item['panel']}: {item['marker']}", "svg": _drift_chart(item)}
-        for item in content["drift"]
-        if len(item["batches"]) > 1
-    ]
-    rows = [
-        (
-            f"{item['panel']}: {item['marker']}",
-            batch["batch"],
-            str(len(batch["cuts"])),
-            number(batch["median"]),
-            number(item["median"]),
-            {"status": "DRIFT", "text": f"more than {DRIFT_FACTOR:g}-fold off", "kind": "conflict"}
-            if batch["drifted"]
-            else NOTHING,
-        )
-        for item in content["drift"]
-        for batch in item["batches"]
-    ]
-    medians = table(
-        f"Median cut of each batch (linear units of the detector) against the median of all "
-        f"specimens. More than {DRIFT_FACTOR:g}-fold "
-        "is marked: a convention, to look closer.",
-        ("Marker", "Batch", "#Specimens", "#Median of the batch", "#Median of all", "Drift"),
-        rows,
-        empty="No cut was placed.",
-    )
-    return {"drift": plots, "medians": medians}
-
-
-def _drift_chart(item: dict) -> str:
-    """Draw each specimen's cut by batch on an inverse hyperbolic sine scale."""
-    width, height, left, top, bottom = 230.0, 130.0, 46.0, 8.0, 106.0
-    values = np.arcsinh(np.array([c for batch in item["batches"] for c in batch["cuts"]]) / 150)
-    low, high = float(values.min()) - 0.4, float(values.max()) + 0.4
-
-    def y(cut: float) -> float:
-        return bottom - (float(np.arcsinh(cut / 150)) - low) / (high - low) * (bottom - top)
-
-    step = (width - left - 8) / len(item["batches"])
-    body = [
-        line(
-            left,
-            y(item["median"]),
-            width - 8,
-            y(item["median"]),
-            stroke=GREY,
-            stroke_width=1,
-            stroke_dasharray="4 3",
-        ),
-        text(
-            left - 5,
-            y(item["median"]) + 3.5,
-            number(item["median"]),
-            text_anchor="end",
-            font_size=10.0,
-            fill=GREY,
-        ),
-        line(left, bottom, width - 8, bottom, stroke=PALE, stroke_width=1),
-    ]
-    labels = max(1, int(48 // step)) if step < 48 else 1
-    for index, batch in enumerate(item["batches"]):
-        x = left + (index + 0.5) * step
-        colour = VERMILLION if batch["drifted"] else BLUE
-        for cut in batch["cuts"]:
-            body.append(
-                line(x - 4, y(cut), x + 4, y(cut), stroke=colour, stroke_width=1.6, opacity=0.7)
-            )
-        if batch["drifted"]:
-            body.append(element("path", d=f"M{x:.1f} {top:.1f}l4.5 8h-9z", fill=VERMILLION))
-        if index % labels == 0:
-            body.append(
-                text(
-                    x,
-                    bottom + 14,
-                    batch["batch"][:8],
-                    text_anchor="middle",
-                    font_size=10.0,
-                    fill=INK,
-                )
-            )
-    return drawing(
-        width, height, "".join(body), title=f"Cuts of {item['marker']}, {item['panel']}",
-        description=(
-            "Each dash is the cut of a specimen, by batch; the dashed line is the median of "
-            "all. Medians stand in the table below."
-        ),
-    )  # fmt: skip
+    return drift_figures(content["drift"])

@@ -54,12 +54,3 @@ def pixel_indices(
     column = np.clip((x - x_range[0]) / (x_range[1] - x_range[0]) * size, 0, size - 1).astype(int)
     row = np.clip((y_range[1] - y) / (y_range[1] - y_range[0]) * size, 0, size - 1).astype(int)
     return row, column
-
-
-def density_levels(row: np.ndarray, column: np.ndarray, size: int, levels: int) -> np.ndarray:
-    """Return per pixel 0 (no point) to `levels` (densest), by the logarithm of the count."""
-    counts = np.zeros((size, size))
-    np.add.at(counts, (row, column), 1)
-    most = max(counts.max(), 1.0)
-    scaled = np.log1p(counts) / np.log1p(most)
-    return np.where(counts > 0, np.clip(np.ceil(scaled * levels), 1, levels), 0).astype(np.uint8)

@@ -1,5 +1,7 @@
 """The words, and the kind of sign, in which pages say what a table's status word means."""
 
+import re
+
 # Kind of sign -> what it looks like is in templates/signs.svg.j2 and the style sheet. Every sign
 # differs from the others in shape as well as in colour, so that it survives a grey-scale printer.
 RISK_WORDS = {
@@ -262,4 +264,6 @@ def lower_first(words: str) -> str:
 
 def population_title(name: str) -> str:
     """Return what a reader calls a role or gate."""
-    return ROLE_WORDS.get(name, name.replace("_", " "))
+    if name == "root":
+        return "all events"
+    return ROLE_WORDS.get(name, re.sub(r"\bcd(?=\d)", "CD", name.replace("_", " ")))

@@ -101,8 +101,8 @@ def hostile():
     named = tables["populations"].copy()
     named["population"] = "<svg onload=alert(1)>"  # gate names of a lab's workspace are free text
     views = views.copy()
-    views["gate"] = "<svg onload=alert(1)>"
-    views["x_label"] = "<script>alert(1)</script>"
+    views["population"] = "<svg onload=alert(1)>"
+    views["x"] = "<script>alert(1)</script>"
     tables["populations"] = named
     return tables, rows, views, cells
 

@@ -1,5 +1,8 @@
 """Rows and drawn events of synthetic patients, made by hand for tests of pages."""
 
+import base64
+import zlib
+
 import numpy as np
 import pandas as pd
 
@@ -216,33 +219,47 @@ def sheet(patient, disease="B-ALL", targets="CD19", samples=(), events=(), **mor
     }
 
 
-def gate_views(sample_id, seed, gates=6, events=1500):
+AXES = {
+    "x": "CD19", "x_scale": "arcsinh", "x_unit": 150.0, "x_low": -1000.0, "x_high": 262_144.0,
+    "y": "SSC-A", "y_scale": "linear", "y_unit": 1.0, "y_low": 0.0, "y_high": 250_000.0,
+}  # fmt: skip
+
+
+def raster(pixels):
+    """The levels of a plot as GATE_VIEWS holds them; `pixels` maps (row, column) to a level."""
+    levels = bytearray(100 * 100)
+    for (row, column), level in pixels.items():
+        levels[100 * row + column] = level
+    return base64.b64encode(zlib.compress(bytes(levels))).decode()
+
+
+def layer(number, population, events, pixels=None, **more):
+    """A row of GATE_VIEWS; without `pixels` the population was not drawn."""
+    return {
+        "sample_id": "S", "panel": "b_cell_recovery", "view": 1, "purpose": "gate",
+        "layer": number, "population": population, "gate_path": f"root/{population}",
+        "events": events, "beyond": None if events is None else 0,
+        "raster": "" if pixels is None else raster(pixels),
+    } | AXES | more  # fmt: skip
+
+
+def gate_views(sample_id, seed, gates=6, events=1500, **more):
+    """Plots of a crowd and a cluster inside a gate, as many pixels as a real tube fills."""
     random = np.random.default_rng(seed)
-    frames = []
+    rows = []
     for view in range(1, gates + 1):
-        crowd = random.normal(1.5, 0.6, (events, 2))
-        cluster = random.normal((4.5, 3.8), 0.5, (events // 3, 2))
-        points = np.vstack([crowd, cluster])
-        inside = (points[:, 0] > 3) & (points[:, 1] > 2.3)
-        outline = np.array([(3, 2.3), (6, 2.3), (6, 5.5), (3, 5.5)])
-        places = np.vstack([points, outline])
-        frames.append(
-            pd.DataFrame(
-                {
-                    "sample_id": sample_id,
-                    "view": view,
-                    "gate": f"gate_{view}",
-                    "parent": "lymphocytes",
-                    "x_label": "CD19",
-                    "y_label": "SSC-A",
-                    "kind": ["event"] * len(points) + ["outline"] * 4,
-                    "x": places[:, 0],
-                    "y": places[:, 1],
-                    "inside": [*inside.astype(int), 0, 0, 0, 0],
-                }
-            )
-        )
-    return GATE_VIEWS.check(pd.concat(frames, ignore_index=True))
+        places = [
+            np.clip(random.normal(centre, spread, (number, 2)), 0, 99).astype(int).tolist()
+            for centre, spread, number in ((62, 11, events), (28, 7, events // 3))
+        ]
+        crowd, inside = ({(r, c): 1 + (r + c) % 5 for r, c in part} for part in places)
+        rows += [
+            layer(0, "lymphocytes", events + events // 3, crowd | inside),
+            layer(1, f"gate_{view}", events // 3, inside, outline="1200 - - 90000"),
+        ]
+        for row in rows[-2:]:
+            row |= {"sample_id": sample_id, "view": view} | more
+    return GATE_VIEWS.frame(rows)
 
 
 def population(patient, day, specimen, sample, role, count, total, **more):

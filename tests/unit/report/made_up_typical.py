@@ -381,6 +381,8 @@ def typical():
                     "gate_path": "root/B cells",
                     "count_workspace_stored": 702,
                     "count_workspace_gates": 702,
+                    "difference_percent": 0.0,
+                    "agreement": "AGREES",
                     "count_automated": 708,
                     "f1": 0.984,
                 }
