@@ -18,7 +18,7 @@ CUT_WORDS = {
     "CONTROL": "control of the batch",
     "INTERNAL": "negative cells of the same tube",
     "REFERENCE": "reference population",
-    "REFINED": "control, refined on the data",
+    "REFINED": "control or negative cells, moved on the data",
     "DATA": "valley of the data",
     "NONE": "no cut",
 }

@@ -51,7 +51,7 @@ def gate_plot(layers: list[dict], *, title: str, description: str) -> str:
         "image", href=data_address(png(pixels, palette)), x=LEFT, y=TOP, width=SIDE, height=SIDE
     )
     body += dots + _frame(x, y) + _outlines(drawn, x, y) + _said(layers)
-    return drawing(LEFT + SIDE + 6, TOP + SIDE + 32, body, title=title, description=description)
+    return drawing(LEFT + SIDE + 12, TOP + SIDE + 32, body, title=title, description=description)
 
 
 def _on_top_last(layers: list[dict]) -> list[dict]:
@@ -286,7 +286,7 @@ def _back_gating(sample_id: str, layers: list[dict]) -> dict[str, object]:
         {
             "colour": colours.get(row["layer"], "#ffffff"),
             "label": f"{population_title(row['role'] or row['population'])}"
-            + (f" ({row['population'].replace('_', ' ')})" if _shared_role(row, layers) else "")
+            + (f" ({population_title(row['population'])})" if _shared_role(row, layers) else "")
             + (f" {row['events']:,}" if row["events"] is not None else f": {row['remark']}"),
         }
         for row in layers[1:]

@@ -266,4 +266,9 @@ def population_title(name: str) -> str:
     """Return what a reader calls a role or gate."""
     if name == "root":
         return "all events"
-    return ROLE_WORDS.get(name, re.sub(r"\bcd(?=\d)", "CD", name.replace("_", " ")))
+    words = name.replace("_", " ")
+    return ROLE_WORDS.get(name, re.sub(r"\b(cd(?=\d)|(car\d?|t|b|nk)\b)", _upper, words))
+
+
+def _upper(found: re.Match[str]) -> str:
+    return found[0].upper()

@@ -193,8 +193,8 @@ def test_back_gating_names_each_population_with_its_count_even_if_it_is_empty():
         layer(4, "car5_t", None, role="car_t", remark="needs CAR5: not in the file", **shared),
     )[0]["plots"][0]  # fmt: skip
     assert [item["label"] for item in tube["key"]] == [
-        "lymphocytes 2,000", "B cells 0", "CAR-T cells (car7 t) 41",
-        "CAR-T cells (car5 t): needs CAR5: not in the file",
+        "lymphocytes 2,000", "B cells 0", "CAR-T cells (CAR7 T) 41",
+        "CAR-T cells (CAR5 T): needs CAR5: not in the file",
     ]  # fmt: skip
     assert tube["gate"] == "Back-gating: CD19, SSC-A"
 

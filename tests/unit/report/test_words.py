@@ -33,6 +33,7 @@ from aftercar.report.words import (
     RULE_WORDS,
     SPECIMEN_WORDS,
     VERDICT_WORDS,
+    population_title,
 )
 
 
@@ -100,3 +101,17 @@ def test_every_kind_of_sign_is_drawn(root):
 
 def test_curves_are_drawn_of_known_measures():
     assert {m for _, _, measures in COURSE_GROUPS for m in measures} <= set(MEASURES)
+
+
+@pytest.mark.parametrize(
+    ("name", "title"),
+    [
+        ("b_lineage", "B lineage"),
+        ("car_cd4_t", "CAR CD4 T"),
+        ("cd3_negative_lymphocytes", "CD3 negative lymphocytes"),
+        ("blast_like", "blast like"),
+        ("root", "all events"),
+    ],
+)
+def test_a_gate_without_a_role_reads_as_the_field_writes_it(name, title):
+    assert population_title(name) == title
