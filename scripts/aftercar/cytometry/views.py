@@ -63,9 +63,9 @@ def view_rows(gating: Gating, sample_id: str) -> list[dict[str, object]]:
     over all viable events. A population without events keeps its plot; one that could not be made
     keeps its row, with the reason.
     """
-    plane = _Plane(gating)
-    plots = [_gate_plot(plane, view) for view in gating.template.views]
-    plots += _back_gating(plane)
+    pixels = _Pixels(gating)
+    plots = [_gate_plot(pixels, view) for view in gating.template.views]
+    plots += _back_gating(pixels)
     shared = {"sample_id": sample_id, "panel": gating.template.panel}
     return [
         shared | {"view": view, "layer": layer} | row
@@ -74,13 +74,14 @@ def view_rows(gating: Gating, sample_id: str) -> list[dict[str, object]]:
     ]
 
 
-class _Plane:
+class _Pixels:
     """Pixels of all events by marker, made once per marker and specimen."""
 
     def __init__(self, gating: Gating) -> None:
         self.gating = gating
         self.channel = gating.ready.panel.channel
         self._axes: dict[str, tuple[Axis, np.ndarray]] = {}
+        self._plane, self._held = ("", ""), np.empty(0, dtype=np.uint16)
 
     def axis(self, marker: str) -> tuple[Axis, np.ndarray]:
         """Return the axis of a marker and, per event, its pixel (0 and SIDE - 1: beyond)."""
@@ -94,6 +95,13 @@ class _Plane:
                 pixels[start : start + CHUNK] = np.clip(place, 0, SIDE - 1)
             self._axes[marker] = axis, pixels
         return self._axes[marker]
+
+    def _places(self, x: str, y: str) -> np.ndarray:
+        """Return the pixel of every event in a plane: row from the bottom x SIDE + column."""
+        if self._plane != (x, y):
+            rows, columns = self.axis(y)[1], self.axis(x)[1]
+            self._plane, self._held = (x, y), rows * np.uint16(SIDE) + columns
+        return self._held
 
     def _new_axis(self, marker: str) -> Axis:
         ready, channel = self.gating.ready, self.channel[marker]
@@ -118,11 +126,10 @@ class _Plane:
     ) -> dict[str, object]:
         """Return the row of a population; `inside` are its events, None if it was not made."""
         row = self.name(name, gated)
-        (x_axis, columns), (y_axis, rows) = self.axis(x), self.axis(y)
-        row |= x_axis.columns("x") | y_axis.columns("y")
+        row |= self.axis(x)[0].columns("x") | self.axis(y)[0].columns("y")
         if inside is None:
             return row | {"remark": _why_not(gated)}
-        places = rows[inside].astype(np.intp) * SIDE + columns[inside]
+        places = self._places(x, y)[inside]
         counts = np.bincount(places, minlength=SIDE * SIDE).reshape(SIDE, SIDE)
         within = int(counts[1:-1, 1:-1].sum())
         return row | {
@@ -150,11 +157,11 @@ def _why_not(gated: Gated) -> str:
     return "; ".join(dict.fromkeys(gated.flags)) or "could not be made"
 
 
-def _gate_plot(plane: _Plane, view: dict[str, str]) -> list[dict[str, object]]:
+def _gate_plot(pixels: _Pixels, view: dict[str, str]) -> list[dict[str, object]]:
     """Return the rows of a gate over its parent. An axis that is not stained gives way to SSC-A."""
-    gating = plane.gating
+    gating = pixels.gating
     parent, gate = gating.gate(view["parent"]), gating.gate(view["gate"])
-    absent = [view[key] for key in ("x", "y") if view[key] not in plane.channel]
+    absent = [view[key] for key in ("x", "y") if view[key] not in pixels.channel]
     spare = next((s for s in ("SSC-A", "FSC-A") if s not in view.values()), "")
     undone = bool(absent) and (len(absent) > 1 or not spare or view["gate"] in CLEANED)
     if parent.mask is None or gate.missing or undone:
@@ -162,38 +169,38 @@ def _gate_plot(plane: _Plane, view: dict[str, str]) -> list[dict[str, object]]:
         why = _why_not(failed) if failed.mask is None else f"{', '.join(absent)} not in the file"
         blank = {"purpose": "gate", "x": view["x"], "y": view["y"], "remark": why}
         return [
-            blank | plane.name(view["parent"], parent),
-            blank | plane.name(view["gate"], gate) | {"population": view["gate"]},
+            blank | pixels.name(view["parent"], parent),
+            blank | pixels.name(view["gate"], gate) | {"population": view["gate"]},
         ]
     x, y = (spare if view[key] in absent else view[key] for key in ("x", "y"))
     rows = [
-        plane.row(view["parent"], parent, x, y, parent.mask),
-        plane.row(view["gate"], gate, x, y, gate.mask) | _borders(plane, gate, x, y),
+        pixels.row(view["parent"], parent, x, y, parent.mask),
+        pixels.row(view["gate"], gate, x, y, gate.mask) | _borders(pixels, gate, x, y),
     ]
     return [{"purpose": "gate"} | row for row in rows]
 
 
-def _back_gating(plane: _Plane) -> list[list[dict[str, object]]]:
+def _back_gating(pixels: _Pixels) -> list[list[dict[str, object]]]:
     """Return the rows of each plane of back-gating; none if the panel has no such population."""
-    gating = plane.gating
+    gating = pixels.gating
     viable = gating.gate("viable")
     roles = {rule.gate: rule.role for rule in gating.template.report}
     lymphocytes = [name for name, role in roles.items() if role == "lymphocytes"]
     shown = [name for name, role in roles.items() if role in BACK_GATED]
     plots: list[list[dict[str, object]]] = []
     for x, y in BACK_GATING_PLANES if shown else ():
-        if viable.mask is None or x not in plane.channel or y not in plane.channel:
+        if viable.mask is None or x not in pixels.channel or y not in pixels.channel:
             continue
-        rows = [plane.row("viable", viable, x, y, viable.mask)]
+        rows = [pixels.row("viable", viable, x, y, viable.mask)]
         for name in lymphocytes + shown:
             gated = gating.gate(name)
-            row = plane.row(name, gated, x, y, gated.mask)
-            rows.append(row | (_borders(plane, gated, x, y) if name in lymphocytes else {}))
+            row = pixels.row(name, gated, x, y, gated.mask)
+            rows.append(row | (_borders(pixels, gated, x, y) if name in lymphocytes else {}))
         plots.append([{"purpose": "back_gating"} | row for row in rows])
     return plots
 
 
-def _borders(plane: _Plane, gated: Gated, x: str, y: str) -> dict[str, object]:
+def _borders(pixels: _Pixels, gated: Gated, x: str, y: str) -> dict[str, object]:
     """Return `outline` and `elsewhere` of a gate: its rectangles in this plane, other markers."""
     if gated.placed is None:
         return {}
@@ -201,7 +208,7 @@ def _borders(plane: _Plane, gated: Gated, x: str, y: str) -> dict[str, object]:
     for bounds in gated.placed.alternatives:
         ends = dict.fromkeys((x, y), (-np.inf, np.inf))
         for bound in bounds:
-            marker = plane.marker(bound)
+            marker = pixels.marker(bound)
             if marker not in ends:
                 elsewhere.append(marker)
                 continue

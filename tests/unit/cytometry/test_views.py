@@ -73,6 +73,31 @@ def test_the_outline_has_the_numbers_of_the_table_of_cuts(draw, templates, panel
         assert drawn <= known, row["population"]
 
 
+@pytest.mark.parametrize("panel", STAINS)
+def test_the_outline_holds_exactly_the_events_of_a_gate_with_no_other_border(
+    draw, templates, panel
+):
+    events, _ = draw(BLOOD | {"car8": 90, "blast": 150}, STAINS[panel], seed=3)
+    gating = gating_of(events, panel, templates)
+    views = views_of(gating)
+    values, channel = gating.ready.values, gating.ready.panel.channel
+    parents = views[views["layer"] == 0].set_index("view")["population"]
+    gates = views[(views["layer"] == 1) & (views["purpose"] == "gate") & (views["raster"] != "")]
+    gates = gates[gates["elsewhere"] == ""]
+    assert len(gates) >= 2
+    for row in gates.to_dict("records"):
+        inside = np.zeros(len(values), dtype=bool)
+        for rectangle in row["outline"].split(";"):
+            left, right, bottom, top = (
+                default if end == "-" else float(end)
+                for end, default in zip(rectangle.split(), (-np.inf, np.inf) * 2, strict=True)
+            )
+            x, y = values[:, channel[row["x"]]], values[:, channel[row["y"]]]
+            inside |= (x >= left) & (x < right) & (y >= bottom) & (y < top)
+        parent = gating.gate(parents[row["view"]]).mask
+        assert row["events"] == (inside & parent).sum(), row["population"]
+
+
 def test_every_event_of_the_parent_is_in_the_picture(draw, templates):
     events, _ = draw(BLOOD, STAINS["b_cell_recovery"], seed=4)
     gating = gating_of(events, "b_cell_recovery", templates)

@@ -4,6 +4,7 @@ import base64
 import math
 import re
 import zlib
+from functools import cache
 
 import numpy as np
 import pandas as pd
@@ -212,6 +213,7 @@ def test_a_damaged_raster_is_refused():
         plot(broken, layer(1, "g", 3, SEEN))
 
 
+@cache
 def twelve_visits_of_five_panels():
     """A patient with 60 tubes: seven plots, eight populations and fifteen cuts each."""
     tables, rows, _, cells = typical()
@@ -235,15 +237,23 @@ def twelve_visits_of_five_panels():
             | {"sample_id": sample, "panel": panel, "gate": f"gate_{1 + n % 7}"}
             for n in range(15)
         ]
-        views.append(gate_views(sample, number, gates=7, events=6000, panel=panel))
+        drawn = (
+            views[number % 5] if number >= 5 else gate_views(sample, number, gates=7, events=6000)
+        )
+        views.append(drawn.assign(sample_id=sample, panel=panel))
     tables |= {"populations": POPULATIONS.frame(populations), "cuts": CUTS.frame(cuts)}
     return tables, rows, pd.concat(views, ignore_index=True), cells
+
+
+@cache
+def content_of_twelve_visits():
+    return content_of(twelve_visits_of_five_panels)
 
 
 def test_sixty_tubes_fit_on_a_page_below_a_megabyte_and_name_what_is_left_out():
     page = page_of(twelve_visits_of_five_panels)
     assert len(page.encode()) < 1_000_000
-    content, views, _ = content_of(twelve_visits_of_five_panels)
+    content, views, _ = content_of_twelve_visits()
     shown, left_out = tube_plots(content, views)
     assert len(shown) + len(left_out) == 60
     assert len(shown) >= 10
@@ -252,11 +262,33 @@ def test_sixty_tubes_fit_on_a_page_below_a_megabyte_and_name_what_is_left_out():
 
 
 def test_the_latest_tube_of_each_panel_is_drawn_and_open():
-    content, views, _ = content_of(twelve_visits_of_five_panels)
+    content, views, _ = content_of_twelve_visits()
     shown, _ = tube_plots(content, views)
     opened = [tube["title"] for tube in shown if tube["open"]]
     assert len(opened) == 5
     assert all("D360" in title for title in opened)
+
+
+def test_an_old_tube_of_a_panel_that_has_no_later_one_is_drawn_before_all_others():
+    content, views, _ = content_of_twelve_visits()
+    alone = views["sample_id"] == "S01-d30-b_all"
+    views = views.assign(panel=views["panel"].where(alone, "t_lineage"))
+    shown, left_out = tube_plots(content, views)
+    assert left_out
+    old = [tube for tube in shown if "S01-d30-b_all, b all mrd" in tube["title"]]
+    assert [tube["open"] for tube in old] == [True]
+
+
+def test_a_rare_population_is_drawn_over_a_frequent_one():
+    shared = {"purpose": "back_gating"}
+    svg = plot(
+        layer(0, "viable", 9000, many(), **shared),
+        layer(1, "car_t", 60, dict.fromkeys(list(many())[:60], 1), role="car_t", **shared),
+        layer(2, "b_cells", 900, many(), role="b_cells", **shared),
+    )
+    pixels, palette = pixels_of(svg)
+    assert palette[pixels[40, 40]] == "f4b38a"  # the palest of CAR-T cells
+    assert palette[pixels[59, 59]] == "3f92c8"
 
 
 def test_the_same_tables_give_the_same_bytes():
