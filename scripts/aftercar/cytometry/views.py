@@ -17,6 +17,7 @@ LINEAR = ("FSC", "SSC", "Time")  # what begins so is drawn on a linear axis
 SIDE = PICTURE_PIXELS + 2  # one pixel more at each end for what lies beyond the axis
 LOWEST, HIGHEST = -2.6, 8.2  # e-folds that every fluorescence axis shows at least
 SAMPLED = 20_000  # events that are enough to find the ends of an axis
+FARTHEST = 1e15  # what lies farther is drawn there: beyond every axis, and its square is finite
 CHUNK = 1 << 16  # events at a time: a copy that stays in the processor's cache
 
 
@@ -33,7 +34,7 @@ class Axis:
 
     def place(self, values: np.ndarray) -> np.ndarray:
         """Return linear values in units of the axis, with the precision of a picture."""
-        share = (values / self.unit).astype(np.float32)
+        share = np.clip(values / self.unit, -FARTHEST, FARTHEST).astype(np.float32)
         if self.scale != "arcsinh":
             return share
         # asinh by the vectorised logarithm: a third of the time of np.arcsinh

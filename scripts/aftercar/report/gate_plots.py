@@ -196,7 +196,7 @@ def tube_plots(content: dict, views: pd.DataFrame) -> tuple[list[dict], list[str
         tube = _tube(sample, days.get(sample), by_sample[sample], cuts, sample in compared)
         weight = len(str(tube))
         if used + weight > GATE_BYTES:
-            continue
+            break
         used += weight
         tubes[sample] = tube | {"open": sample in newest.values()}
     left_out = [sample for sample in latest_first if sample not in tubes]

@@ -129,6 +129,15 @@ def test_a_single_rare_event_is_in_the_picture(draw, templates):
     assert (row["events"], np.count_nonzero(levels(row))) == (1, 1)
 
 
+def test_an_event_of_absurd_size_is_counted_and_breaks_no_picture(draw, templates):
+    events, _ = draw(BLOOD, STAINS["b_cell_recovery"], seed=9, dead=0, doublets=0, debris=0)
+    values = events.values.copy()
+    values[100, -3:-1] = 3e38, -3e38
+    gating = gating_of(FlowEvents(events.channels, values, ""), "b_cell_recovery", templates)
+    views = views_of(gating)
+    assert views[views["layer"] == 0]["events"].max() == gating.gate("viable").count
+
+
 def test_an_empty_gate_keeps_its_plot(draw, templates):
     events, _ = draw(BLOOD | {"b": 0}, STAINS["b_cell_recovery"], seed=5)
     views = views_of(gating_of(events, "b_cell_recovery", templates))
