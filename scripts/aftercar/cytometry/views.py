@@ -155,7 +155,8 @@ class _Pixels:
 def _why_not(gated: Gated) -> str:
     if gated.missing:
         return f"needs {', '.join(gated.missing)}: not in the file"
-    return "; ".join(dict.fromkeys(gated.flags)) or "could not be made"
+    causes = [flag for flag in gated.flags if flag.startswith(("no cut", "only"))]
+    return "; ".join(dict.fromkeys(causes or gated.flags)) or "could not be made"
 
 
 def _gate_plot(pixels: _Pixels, view: dict[str, str]) -> list[dict[str, object]]:

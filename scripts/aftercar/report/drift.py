@@ -137,7 +137,7 @@ def _lanes(item: dict) -> list[dict]:
 
 def _chart(item: dict) -> str:
     """Draw a lane per batch: density of the reference cells as curves or band, cuts as ticks."""
-    lanes, left, width, top, lane = _lanes(item), 54.0, 190.0, 6.0, 30.0
+    lanes, left, width, top, lane = _lanes(item), 68.0, 190.0, 6.0, 30.0
     units = sorted(s["unit"] for b in item["batches"] for s in b["specimens"])
     scale = next(s["scale"] for b in item["batches"] for s in b["specimens"])
     unit = units[len(units) // 2]

@@ -18,6 +18,7 @@ from aftercar.report.words import population_title
 # What all gate plots of a page may weigh: the latest specimen of each panel comes first.
 GATE_BYTES = 420_000
 SIDE, LEFT, TOP = 150.0, 44.0, 16.0
+BRIEF = 60  # characters of a reason that a key of colours holds
 FEW_PIXELS = 40  # a population on so few pixels is drawn as dots that an eye finds
 RAMPS = {
     "below": ("#d9dde2", "#bfc5cc", "#9ea6b0", "#7a8490", "#545d69"),
@@ -287,7 +288,11 @@ def _back_gating(sample_id: str, layers: list[dict]) -> dict[str, object]:
             "colour": colours.get(row["layer"], "#ffffff"),
             "label": f"{population_title(row['role'] or row['population'])}"
             + (f" ({population_title(row['population'])})" if _shared_role(row, layers) else "")
-            + (f" {row['events']:,}" if row["events"] is not None else f": {row['remark']}"),
+            + (
+                f" {row['events']:,}"
+                if row["events"] is not None
+                else f": {_briefly(row['remark'])}"
+            ),
         }
         for row in layers[1:]
     ]
@@ -299,6 +304,11 @@ def _back_gating(sample_id: str, layers: list[dict]) -> dict[str, object]:
     )
     lines = [_drawn_in_words(below)]
     return {"gate": f"Back-gating: {x}, {y}", "lines": lines, "key": key, "svg": svg}
+
+
+def _briefly(remark: str) -> str:
+    """Return why a population is not drawn, if a few words say it; the gate's own plot says all."""
+    return remark if len(remark) <= BRIEF else "not made"
 
 
 def _shared_role(row: dict, layers: list[dict]) -> bool:

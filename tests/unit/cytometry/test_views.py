@@ -3,6 +3,7 @@
 import base64
 import tracemalloc
 import zlib
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -155,6 +156,20 @@ def test_a_gate_whose_stain_is_missing_is_kept_with_the_reason(draw, templates):
     row = views[views["population"] == "hematogones"].iloc[0]
     assert row["raster"] == ""
     assert row["remark"] == "needs CD38: not in the file"
+
+
+def test_where_a_cut_has_no_place_the_parent_is_drawn_with_the_cause_alone(draw, templates):
+    events, _ = draw(BLOOD, STAINS["b_cell_recovery"], seed=6)
+    gating = gating_of(events, "b_cell_recovery", templates)
+    gating.gates["b_cells"] = replace(
+        gating.gate("b_cells"), mask=None, placed=None,
+        flags=("leukocytes without CD8, not stained", "no cut for CD34: no valley"),
+    )  # fmt: skip
+    views = views_of(gating)
+    row = views[views["population"] == "b_cells"].iloc[0]
+    assert (row["purpose"], row["remark"]) == ("gate", "no cut for CD34: no valley")
+    parent = views[(views["view"] == row["view"]) & (views["layer"] == 0)].iloc[0]
+    assert levels(parent).any()
 
 
 def test_an_axis_that_is_not_stained_gives_way_to_side_scatter(draw, templates):

@@ -73,7 +73,7 @@ def test_many_specimens_of_a_batch_become_a_band_with_its_median():
 
 def test_a_cut_is_a_tick_at_its_place_on_the_arcsinh_axis():
     svg, _, _ = figure(quiet(1, "b1", cut=1000.0))
-    place = 54 + 190 * (math.asinh(1000 / 150) + 2.6) / (8.2 + 2.6)
+    place = 68 + 190 * (math.asinh(1000 / 150) + 2.6) / (8.2 + 2.6)
     assert f"M{place:.1f} 37v-7" in svg
 
 

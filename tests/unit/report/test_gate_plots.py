@@ -192,10 +192,11 @@ def test_back_gating_names_each_population_with_its_count_even_if_it_is_empty():
         layer(2, "b_cells", 0, {}, role="b_cells", **shared),
         layer(3, "car7_t", 41, SEEN, role="car_t", **shared),
         layer(4, "car5_t", None, role="car_t", remark="needs CAR5: not in the file", **shared),
+        layer(5, "blasts", None, role="blasts", remark="no cut for CD38: " + "why " * 30, **shared),
     )[0]["plots"][0]  # fmt: skip
     assert [item["label"] for item in tube["key"]] == [
         "lymphocytes 2,000", "B cells 0", "CAR-T cells (CAR7 T) 41",
-        "CAR-T cells (CAR5 T): needs CAR5: not in the file",
+        "CAR-T cells (CAR5 T): needs CAR5: not in the file", "blasts: not made",
     ]  # fmt: skip
     assert tube["gate"] == "Back-gating: CD19, SSC-A"
 
