@@ -14,7 +14,8 @@ from aftercar.cytometry.specimen import Findings, analyse, place_batch, threshol
 from aftercar.cytometry.template import Template, parse_template
 from aftercar.io.templates import read_template
 from aftercar.simulate.blood import LEUKOCYTES, true_counts
-from aftercar.simulate.cytometer import DETECTORS, PANELS, Acquisition, acquire, shifts
+from aftercar.simulate.cytometer import DETECTORS, Acquisition, acquire, shifts
+from aftercar.simulate.tubes import FIRST_MARKERS
 
 ROOT = Path(__file__).parents[2]
 SETTINGS = thresholds(
@@ -53,8 +54,8 @@ def filled(shares: dict[str, float]) -> dict[str, float]:
 
 
 def markers_of_panels() -> tuple[str, ...]:
-    """Return all markers that the simulator can stain."""
-    return tuple(sorted({marker for panel in PANELS.values() for _, marker in panel.values()}))
+    """Return all markers of the panels that are drawn here; later ones do not change the draws."""
+    return FIRST_MARKERS
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,13 +9,14 @@ import pytest
 from aftercar.contracts.events import FlowEvents
 from aftercar.cytometry.compensation import CompensationError, looks_transformed, parse_spill
 from aftercar.cytometry.controls import control_cuts
+from aftercar.cytometry.course import Course
 from aftercar.cytometry.cuts import control_cut
 from aftercar.cytometry.gates import Gating
 from aftercar.cytometry.populations import Specimen
 from aftercar.cytometry.prepare import prepare
 from aftercar.cytometry.quality import margin_checks, time_anomalies, within_intervals
 from aftercar.cytometry.scale import scale_of
-from aftercar.cytometry.specimen import Findings, analyse, thresholds
+from aftercar.cytometry.specimen import Findings, analyse, describe, thresholds
 from aftercar.cytometry.template import parse_template
 from aftercar.io.fcs import UnreadableFile, read_data_sets, read_fcs, read_fcs_header
 from aftercar.io.templates import read_template
@@ -23,12 +24,12 @@ from aftercar.io.workspace import UnusableWorkspace, gate_with_workspace, write_
 
 pytestmark = pytest.mark.real
 
-SETTINGS = thresholds(
-    {
-        "lod_events": 20, "lloq_events": 50, "minimum_denominator_events": 1000,
-        "control_quantile": 0.999, "max_margin_fraction": 0.05, "max_time_anomaly_fraction": 0.3,
-    }
-)  # fmt: skip
+SECTION = {
+    "lod_events": 20, "lloq_events": 50, "minimum_denominator_events": 1000,
+    "control_quantile": 0.999, "max_margin_fraction": 0.05, "max_time_anomaly_fraction": 0.3,
+    "workspace_roles": {},
+}  # fmt: skip
+SETTINGS = thresholds(SECTION)
 LOADED = [
     "accuri_c6.fcs", "cytek_xp5_24bit.fcs", "fc500.LMD", "itn_02.fcs", "partec_cyflow_v2_9.fcs",
     "partec_pas.FCS", "fake_large_fcs.fcs", "macsquant_vyb_doubled_delimiter.fcs",
@@ -313,3 +314,22 @@ def test_a_file_of_300_000_events_is_gated_in_well_under_a_second(flow, template
         gating.gate(rule.gate)
     # generous: other jobs share the cores
     assert time.perf_counter() - start < 3
+
+
+def test_swapped_detectors_between_the_visits_of_a_patient_are_flagged(flow, templates):
+    course = Course(templates, [], SECTION)
+    for day in (1, 2, 3):
+        sample = {
+            "sample_id": f"S{day}", "patient_id": "P1", "day": str(day), "specimen": "PB",
+            "batch": "", "panel": "t_lineage", "infusion_no": "",
+        }  # fmt: skip
+        events = read_fcs(flow / f"hostile/made/panel_drift_{day}.fcs")
+        course.add(describe(sample, [], []), events, [])
+    told = {
+        row["sample_id"]: row["message"]
+        for row in course.findings.quality
+        if row["check"] == "settings"
+    }
+    assert "CD3 moved to another detector" in told["S3"]
+    assert "CD7 moved to another detector" in told["S3"]
+    assert "CD5" not in told["S3"]

@@ -18,12 +18,13 @@ class Check(NamedTuple):
 
 @dataclass(frozen=True)
 class Channel:
-    """A detector of the file: its name ($PnN), label ($PnS), range ($PnR) and voltage ($PnV)."""
+    """A detector: its name ($PnN), label ($PnS), range ($PnR), voltage ($PnV) and gain ($PnG)."""
 
     name: str
     label: str = ""
     full_scale: float = 0.0  # 0: not stated
     voltage: float | None = None
+    gain: float | None = None  # already divided out of the values
 
 
 @dataclass(frozen=True, eq=False)

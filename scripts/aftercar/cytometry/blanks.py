@@ -11,34 +11,37 @@ from aftercar.cytometry.template import GateRule, ReportRule
 def blank_of(gating: Gating, rule: ReportRule) -> tuple[float, float] | None:
     """Return the mean count of cells that do not belong, and the events it rests on; None: unknown.
 
-    Negatives above the limiting cut, and neighbours whose tail crosses the cut between.
+    Negatives above the limiting cuts, and neighbours whose tail crosses the cut between.
     """
-    blanks = [*filter(None, [background_events(gating, rule)]), *neighbour_leaks(gating, rule)]
+    cuts = {name: gating.cut(name) for name in rule.background}
+    # a cut that could not be placed lets nothing in
+    placed = [name for name, cut in cuts.items() if cut is not None and cut.value is not None]
+    known = [background_events(gating, rule.gate, name) for name in placed]
+    negatives = [] if None in known else [blank for blank in known if blank is not None]
+    blanks = [*negatives, *neighbour_leaks(gating, rule)]
     return together(blanks) if blanks else None
 
 
-def background_events(gating: Gating, rule: ReportRule) -> tuple[float, int] | None:
-    """Return how many events of the gate the negatives of its limiting marker account for.
+def background_events(gating: Gating, gate: str, background: str) -> tuple[float, int] | None:
+    """Return how many events of a gate the negatives of one limiting cut account for.
 
     The second number is the reference events that this rests on.
 
     The share of reference negatives above the cut, times the events that pass every other bound
     of the gate that asks for the marker and lie below the cut.
     """
-    if not rule.background:
-        return None
-    cut = gating.cut(rule.background)
+    cut = gating.cut(background)
     if cut is None or cut.value is None or cut.background is None:
         return None
-    steps = gating.gate(rule.gate).path.split("/")
+    steps = gating.gate(gate).path.split("/")
     for name in reversed(steps):
         asked = gating.template.gates.get(name)
         if asked is None:
             continue
         sides = [asked.where, asked.if_present, *asked.any_of]
-        if not any(side.get(rule.background) == "above" for side in sides):
+        if not any(side.get(background) == "above" for side in sides):
             continue
-        inside = _without_bound(gating, asked, rule.background)
+        inside = _without_bound(gating, asked, background)
         if inside is None:
             return None
         return _expected(gating, cut, cut.background, inside), cut.background_seen

@@ -20,6 +20,7 @@ from aftercar.contracts.table import Table
 from aftercar.cytometry.controls import control_cuts
 from aftercar.cytometry.manual import ManualGate, concordance_rows, hidden_names, manual_rows
 from aftercar.cytometry.populations import Specimen
+from aftercar.cytometry.setup import Setup, setup_after, setup_change, setup_of
 from aftercar.cytometry.specimen import (
     Findings,
     analyse,
@@ -27,7 +28,6 @@ from aftercar.cytometry.specimen import (
     fail,
     not_measured,
     quality_row,
-    settings_change,
     thresholds,
 )
 from aftercar.cytometry.template import Template
@@ -62,7 +62,7 @@ class Course:
         self.roles: dict[str, str] = settings["workspace_roles"]
         self.findings = Findings()
         self.inputs: list[dict[str, object]] = []
-        self._last: dict[str, FlowEvents] = {}
+        self._setup: dict[str, Setup] = {}
 
     def not_measured(self, specimen: Specimen) -> None:
         """Add a specimen that was collected but has no file."""
@@ -91,10 +91,12 @@ class Course:
         controls = control_cuts(self.batch_cuts, specimen.batch, specimen.panel)
         found = Findings() if manual else self.findings
         export, gating = analyse(events, specimen, template, controls, self.thresholds, found)
-        change = settings_change(specimen, events, template, self._last.get(specimen.panel))
+        earlier, now = self._setup.get(specimen.panel), setup_of(events, template.source)
+        change = setup_change(earlier, now)
         if change is not None:
             self.findings.quality.append(quality_row(specimen, change))
-        self._last[specimen.panel] = events
+        if gating is not None:  # a FAILED specimen is no measure for the next one
+            self._setup[specimen.panel] = setup_after(earlier, now)
         if manual:
             self.findings.quality += [row for row in found.quality if row["verdict"] != "FAIL"]
             self.findings.cuts += found.cuts

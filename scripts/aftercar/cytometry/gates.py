@@ -202,8 +202,9 @@ class Gating:
             made.append(tuple(shared + bounds))
             used += also
         told = []
-        if missing and (made or rule.fallback):
-            told.append(f"{rule.name} without {', '.join(dict.fromkeys(missing))}, not stained")
+        awaited = dict.fromkeys(name for name in missing if name not in self.template.optional)
+        if awaited and (made or rule.fallback):
+            told.append(f"{rule.name} without {', '.join(awaited)}, not stained")
         if not made and rule.fallback and not unplaced:
             bounds, lost, failed, also = self._bounds(rule.fallback)
             return [tuple(shared + bounds)], lost, failed, also, told

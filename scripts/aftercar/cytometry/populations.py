@@ -14,6 +14,7 @@ from aftercar.cytometry.counts import (
     upper_count,
 )
 from aftercar.cytometry.gates import Gated, Gating
+from aftercar.cytometry.products import Product, masking_flags, product_flags
 from aftercar.cytometry.ratios import Quadrants, Ratio, cd7_to_cd5, positive_to_negative
 from aftercar.cytometry.template import ReportRule, Template
 
@@ -33,7 +34,7 @@ class Specimen:
     batch: str
     panel: str
     targets: tuple[str, ...] = ()  # antigens of the infusion in force
-    given_targets: tuple[str, ...] = ()  # antigens of all infusions up to the day
+    products: tuple[Product, ...] = ()  # all infusions up to the day
     labs: tuple[dict[str, str], ...] = ()
 
     @property
@@ -83,6 +84,7 @@ def blank_rows(
             "flags": message,
         }
         for rule in template.report
+        if not rule.when_stained
     ]
 
 
@@ -100,6 +102,8 @@ def with_unresolved(judged: Counted, gating: Gating, rule: ReportRule, total: in
     if not rule.unresolved:
         return judged
     alike = gating.gate(rule.unresolved)
+    if alike.mask is None and gating.template.optional.intersection(alike.missing):
+        return judged
     if alike.mask is None:
         told = f"{rule.unresolved} not looked for: {', '.join((*alike.missing, *alike.flags))}"
         status = "INDETERMINATE" if judged.status == "NOT_DETECTED" else judged.status
@@ -123,7 +127,11 @@ def population_rows(gating: Gating, specimen: Specimen, limits: Limits) -> list[
     """Return a row of POPULATIONS for each population that the template reports."""
     totals = {name: gating.gate(name).count for name in _counting_gates(gating.template)}
     return [
-        _population_row(gating, rule, specimen, limits, totals) for rule in gating.template.report
+        _population_row(gating, rule, specimen, limits, totals)
+        for rule in gating.template.report
+        if not (
+            rule.when_stained and (gating.gate(rule.gate).missing or gating.gate(rule.of).missing)
+        )
     ]
 
 
@@ -171,10 +179,9 @@ def _population_row(
     status = judged.status
     if not ready.trusted and status != "INDETERMINATE":
         status = "INDETERMINATE"
-    if _masked(rule, specimen):
-        flags.append(
-            f"{rule.target} may be masked or removed on T cells that carry a {rule.target} CAR"
-        )
+    if rule.role.startswith(("cd7_", "cd5_")):
+        flags += masking_flags(rule.target, specimen.products)
+    flags += product_flags(rule.role, specimen.products)
     absolute = AbsoluteCount()
     if specimen.specimen in PERIPHERAL and status != "INDETERMINATE":
         absolute = dual_platform(count, totals, list(specimen.labs), day=specimen.day)
@@ -205,10 +212,6 @@ def _weakest(gating: Gating, gated: Gated) -> str:
         and gating.template.cuts[name].method in ("above_negatives", "above_quantile")
     ]
     return max(sources, key=SOURCES.index) if sources else "DATA"
-
-
-def _masked(rule: ReportRule, specimen: Specimen) -> bool:
-    return rule.role.startswith(("cd7_", "cd5_")) and rule.target in specimen.given_targets
 
 
 def _joined(flags: list[str]) -> str:
@@ -265,11 +268,14 @@ def ratio_rows(gating: Gating, specimen: Specimen, limits: Limits) -> list[dict[
     template = gating.template
     if not template.ratio_cuts:
         return []
+    masked = [
+        flag for name in template.ratio_cuts for flag in masking_flags(name, specimen.products)
+    ]
     rows = []
     for scope, gate in template.ratio_scopes.items():
         gated = gating.gate(gate)
         cuts = [gating.cut(name) for name in template.ratio_cuts]
-        flags = [*gating.ready.flags, *gated.flags, *_masking_flags(specimen)]
+        flags = [*gating.ready.flags, *gated.flags, *masked]
         if gated.mask is None or any(cut is None or cut.value is None for cut in cuts):
             missing = gated.missing
             told = [f"needs {' or '.join(missing)}: not in the file"] if missing else []
@@ -352,11 +358,3 @@ def _three_ratios(
             }
         )
     return rows
-
-
-def _masking_flags(specimen: Specimen) -> list[str]:
-    return [
-        f"{antigen} may be masked or removed on T cells that carry a {antigen} CAR"
-        for antigen in ("CD7", "CD5")
-        if antigen in specimen.given_targets
-    ]

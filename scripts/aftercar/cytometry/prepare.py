@@ -207,7 +207,7 @@ def _panel_checks(panel: PanelMap, template: dict) -> list[Check]:
     checks = [
         Check(
             f"marker:{marker}", None, "", "NOT_POSSIBLE",
-            f"{marker} is not in the file; gates that need it are not made",
+            f"{marker} is not in the file; gates that need it are not made; {panel.free}",
         )
         for marker in markers_of(template, "expected")
         if marker in panel.missing

@@ -9,7 +9,6 @@ from aftercar.cytometry.counts import Limits
 from aftercar.cytometry.cuts import ControlCut
 from aftercar.cytometry.drift import density_rows
 from aftercar.cytometry.gates import Gating
-from aftercar.cytometry.panel import map_panel
 from aftercar.cytometry.populations import (
     Specimen,
     blank_ratio_rows,
@@ -19,6 +18,7 @@ from aftercar.cytometry.populations import (
     ratio_rows,
 )
 from aftercar.cytometry.prepare import PlacedGate, Prepared, prepare
+from aftercar.cytometry.products import product_of
 from aftercar.cytometry.quality import lymphosum_check
 from aftercar.cytometry.template import Template
 from aftercar.cytometry.views import view_rows
@@ -89,7 +89,7 @@ def describe(row: dict[str, str], infusions: list[dict], labs: list[dict]) -> Sp
         row["batch"] or "unbatched",
         row["panel"],
         tuple(force[0]["targets"].split(";")) if force else (),
-        tuple(sorted({t for i in past for t in i["targets"].split(";")})),
+        tuple(product_of(infusion) for infusion in past),
         tuple(labs),
     )
 
@@ -176,7 +176,7 @@ def analyse(
         for rule in template.report
         if rule.role and gating.gate(rule.gate).mask is not None
     }
-    if "nk_cells" in counted:
+    if any(rule.role == "nk_cells" for rule in template.report):
         checks.append(lymphosum_check(counted))
     checks += _cut_checks(gating)
     findings.quality += [quality_row(specimen, check) for check in checks]
@@ -205,30 +205,6 @@ def _cut_checks(gating: Gating) -> list[Check]:
         if cut.value is None or loud:
             checks.append(Check(f"cut:{name}", None, "", "FLAG", "; ".join(loud or cut.flags)))
     return checks
-
-
-def settings_change(
-    specimen: Specimen, events: FlowEvents, template: Template, earlier: FlowEvents | None
-) -> Check | None:
-    """Compare detectors, voltages and instrument with the patient's last specimen of this panel."""
-    if earlier is None:
-        return None
-    before, now = (map_panel(one.names, template.source).channel for one in (earlier, events))
-    told = []
-    for marker in sorted(set(before) & set(now)):
-        old, new = earlier.channels[before[marker]], events.channels[now[marker]]
-        if old.name != new.name:
-            told.append(f"{marker} moved to another detector")
-        elif old.voltage != new.voltage and None not in (old.voltage, new.voltage):
-            told.append(f"voltage of {marker} {old.voltage:g} -> {new.voltage:g}")
-    if earlier.instrument and events.instrument and earlier.instrument != events.instrument:
-        told.append("another instrument")
-    lost = sorted(set(before) - set(now))
-    told += [f"{marker} no longer stained" for marker in lost]
-    if not told:
-        return Check("settings", 0.0, "changes", "PASS", "as in the patient's last specimen")
-    message = f"changed since the patient's last specimen of this panel: {'; '.join(told)}"
-    return Check("settings", float(len(told)), "changes", "FLAG", message)
 
 
 def place_batch(

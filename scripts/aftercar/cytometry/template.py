@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass, field
 
+from aftercar.cytometry.panel import synonym_clashes
+
 METHODS = (
     "above_negatives",
     "above_quantile",
@@ -55,15 +57,18 @@ class ReportRule:
     `unresolved` is a gate beside it with cells that may belong to the population as well, but
     cannot be told from normal ones: what is not detected is excluded only down to their share.
     `neighbours` names populations beside it whose tail may cross the cut between the two.
+    With `when_stained` a specimen without the stains has no row instead of one that is
+    NOT_ASSESSED.
     """
 
     gate: str
     of: str
     role: str = ""
     target: str = ""  # an antigen, or `infusion`: the antigens of the CAR in force
-    background: str = ""
+    background: tuple[str, ...] = ()
     unresolved: str = ""
     neighbours: dict[str, str] = field(default_factory=dict)  # gate -> cut between
+    when_stained: bool = False
 
 
 @dataclass(frozen=True)
@@ -80,10 +85,15 @@ class Template:
     notes: dict[str, str]
     source: dict
 
+    @property
+    def optional(self) -> frozenset[str]:
+        """Return the markers whose absence nobody needs to be told of."""
+        return frozenset(self.source["markers"].get("optional", ()))
+
 
 def parse_template(source: dict) -> Template:
     """Return the template of a dictionary that `template_problems` found nothing wrong with."""
-    endpoints = {rule.get("background") for rule in source["report"]}
+    endpoints = {name for rule in source["report"] for name in _names(rule.get("background", ()))}
     cuts = {
         name: CutRule(
             name,
@@ -114,13 +124,20 @@ def parse_template(source: dict) -> Template:
         source["panel"],
         cuts,
         gates,
-        tuple(ReportRule(**rule) for rule in source["report"]),
+        tuple(
+            ReportRule(**rule | {"background": _names(rule.get("background", ()))})
+            for rule in source["report"]
+        ),
         tuple(ratios["cuts"]),
         dict(ratios["scopes"]),
         tuple(source.get("views", ())),
         dict(source.get("notes", {})),
         source,
     )
+
+
+def _names(given: str | list[str] | tuple[str, ...]) -> tuple[str, ...]:
+    return (given,) if isinstance(given, str) else tuple(given)
 
 
 def template_problems(source: dict, roles: tuple[str, ...]) -> list[str]:
@@ -134,6 +151,9 @@ def template_problems(source: dict, roles: tuple[str, ...]) -> list[str]:
     synonyms = {*source["synonyms"]["markers"], *source["synonyms"]["scatter"]}
     problems += [
         f"marker {name} has no synonyms in markers.yaml" for name in sorted(markers - synonyms)
+    ]
+    problems += [
+        f"markers.yaml: {clash}" for clash in synonym_clashes(source["synonyms"]["markers"])
     ]
     for name, rule in source["cuts"].items():
         marker = rule.get("marker", name)
@@ -165,6 +185,9 @@ def template_problems(source: dict, roles: tuple[str, ...]) -> list[str]:
             for kind, name, names in (("gate", gate, known), ("cut", cut, source["cuts"]))
             if name not in names
         ]
-        if rule.get("background") and rule["background"] not in source["cuts"]:
-            problems.append(f"report of {rule['gate']}: there is no cut {rule['background']}")
+        problems += [
+            f"report of {rule['gate']}: there is no cut {cut}"
+            for cut in _names(rule.get("background", ()))
+            if cut not in source["cuts"]
+        ]
     return problems

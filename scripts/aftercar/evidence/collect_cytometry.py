@@ -20,6 +20,7 @@ FRACTIONS = {
     ("cd5_positive_t", "t_cells"): "cd5_positive_t_fraction",
     ("blasts", "leukocytes"): "flow_mrd_fraction",
     ("antigen_negative_blasts", "blasts"): "antigen_negative_blast_fraction",
+    ("antigen_negative_blasts", "myeloid_blasts"): "antigen_negative_blast_fraction",
     ("myeloid_blasts", "leukocytes"): "myeloid_blast_fraction",
 }
 # role -> measure of the absolute count

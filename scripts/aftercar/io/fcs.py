@@ -167,7 +167,13 @@ def _events(file: BinaryIO, size: int, segments: Segments, layout: Layout) -> Fl
         )
     return FlowEvents(
         tuple(
-            Channel(name, label, layout.ranges[n], _voltage(segments.keywords, n + 1))
+            Channel(
+                name,
+                label,
+                layout.ranges[n],
+                _setting(segments.keywords, f"$P{n + 1}V"),
+                _setting(segments.keywords, f"$P{n + 1}G"),
+            )
             for n, (name, label) in enumerate(zip(layout.names, layout.labels, strict=True))
         ),
         values,
@@ -209,8 +215,8 @@ def _time_check(values: np.ndarray, layout: Layout) -> Check:
     return Check("event_order", share, "fraction", "PASS", "time does not fall")
 
 
-def _voltage(keywords: dict[str, str], n: int) -> float | None:
-    text = keywords.get(f"$P{n}V", "")
+def _setting(keywords: dict[str, str], key: str) -> float | None:
+    text = keywords.get(key, "")
     return float(text) if re.fullmatch(r"[0-9]{1,6}(\.[0-9]{1,9})?", text) else None
 
 

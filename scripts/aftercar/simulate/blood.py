@@ -18,9 +18,19 @@ T_SUBSETS = (
     "cd7pos_cd5pos",
 )
 T_CELLS = tuple(f"{kind}_{lineage}" for kind in T_SUBSETS for lineage in ("cd4", "cd8"))
+MEMORY = ("naive", "central_memory", "effector_memory", "temra")
+# T cells told apart by what they remember, in tubes that stain for it
+MEMORY_T_CELLS = tuple(
+    f"{kind}_{memory}_{lineage}"
+    for kind in ("t", "car")
+    for memory in MEMORY
+    for lineage in ("cd4", "cd8")
+)
 B_ALL_BLASTS = ("blast", "blast_cd19neg", "blast_cd19dim")
-MYELOID_BLASTS = ("myeloid_blast", "aml_blast_cd19pos", "aml_blast_cd19neg")
-LYMPHOCYTES = (*T_CELLS, "nk", "b")
+MYELOID_BLASTS = ("myeloid_blast", "aml_blast_cd19pos", "aml_blast_cd19neg", "aml_blast_cd33neg")
+B_CELLS = ("b", "b_cd19neg", "b_cd19neg_cd20neg")
+NK_CELLS = ("nk", "nk_cd56bright", "nk_cd56neg")
+LYMPHOCYTES = (*T_CELLS, *NK_CELLS, *B_CELLS, *MEMORY_T_CELLS)
 LEUKOCYTES = (
     *LYMPHOCYTES,
     "hematogone",
@@ -29,6 +39,8 @@ LEUKOCYTES = (
     "progenitor",
     *B_ALL_BLASTS,
     *MYELOID_BLASTS,
+    "basophil",
+    "t_all_blast",
 )
 TARGET_OF_MARKER = {"CAR7": "CD7", "CAR5": "CD5"}
 
@@ -104,11 +116,12 @@ def _t(*kinds: str) -> tuple[str, ...]:
 ROLES = {
     "leukocytes": LEUKOCYTES,
     "lymphocytes": LYMPHOCYTES,
-    "b_cells": ("b",),
+    "b_cells": B_CELLS,
+    "nk_cells": NK_CELLS,
     "hematogones": ("hematogone",),
-    "t_cells": T_CELLS,
-    "cd4_t": tuple(name for name in T_CELLS if name.endswith("cd4")),
-    "cd8_t": tuple(name for name in T_CELLS if name.endswith("cd8")),
+    "t_cells": (*T_CELLS, *MEMORY_T_CELLS),
+    "cd4_t": tuple(n for n in (*T_CELLS, *MEMORY_T_CELLS) if n.endswith("cd4")),
+    "cd8_t": tuple(n for n in (*T_CELLS, *MEMORY_T_CELLS) if n.endswith("cd8")),
     "cd7_positive_t": _t("t", "car", "car5", "cd7pos_cd5neg", "cd7pos_cd5pos"),
     "cd7_negative_t": _t("car7", "cd7neg_cd5pos", "cd7neg_cd5neg"),
     "cd5_positive_t": _t("t", "car", "car7", "cd7neg_cd5pos", "cd7pos_cd5pos"),
@@ -117,6 +130,10 @@ ROLES = {
     "antigen_negative_blasts": ("blast_cd19neg",),
     "myeloid_blasts": MYELOID_BLASTS,
 }
+# what a role means in one panel only
+ROLES_OF_PANEL = {"aml": {"antigen_negative_blasts": ("aml_blast_cd33neg",)}}
+# tubes with more stains -> the panel that they are analysed by
+ANALYSED_BY = {"car_t_memory": "car_t_persistence", "b_cells_without_cd19": "b_cell_recovery"}
 # panel -> (role, denominator)
 COUNTED = {
     "b_cell_recovery": (
@@ -145,6 +162,18 @@ COUNTED = {
         ("antigen_negative_blasts", "blasts"),
         ("myeloid_blasts", "leukocytes"),
     ),
+    "nk": (
+        ("lymphocytes", "leukocytes"),
+        ("t_cells", "leukocytes"),
+        ("b_cells", "lymphocytes"),
+        ("b_cells", "leukocytes"),
+        ("nk_cells", "lymphocytes"),
+        ("nk_cells", "leukocytes"),
+    ),
+    "aml": (
+        ("myeloid_blasts", "leukocytes"),
+        ("antigen_negative_blasts", "myeloid_blasts"),
+    ),
 }
 
 
@@ -156,7 +185,9 @@ def true_counts(sample_id: str, panel: str, target: str, counts: dict[str, int])
     positive nor negative: with dim blasts the row of antigen-negative blasts is left out. Whether
     AML blasts with CD19 count as B-lineage blasts is open: with them those rows are left out too.
     """
+    panel = ANALYSED_BY.get(panel, panel)
     aml = any(counts.get(name, 0) for name in MYELOID_BLASTS[1:])
+    roles = ROLES | ROLES_OF_PANEL.get(panel, {})
 
     def number(names: tuple[str, ...]) -> int:
         return sum(counts.get(name, 0) for name in names)
@@ -168,10 +199,12 @@ def true_counts(sample_id: str, panel: str, target: str, counts: dict[str, int])
         if aml and "blasts" in (role, denominator):
             continue
         antigen = role[:3].upper() if role.startswith(("cd7_", "cd5_")) else ""
-        antigen = "CD19" if role == "antigen_negative_blasts" else antigen
-        rows.append((role, antigen, denominator, number(ROLES[role])))
+        if role == "antigen_negative_blasts":
+            antigen = "CD33" if panel == "aml" else "CD19"
+        rows.append((role, antigen, denominator, number(roles[role])))
     if panel == "car_t_persistence":
-        rows.append(("car_t", target, "t_cells", number(_t("car"))))
+        car = (*_t("car"), *(name for name in MEMORY_T_CELLS if name.startswith("car")))
+        rows.append(("car_t", target, "t_cells", number(car)))
     if panel == "t_lineage":
         rows += [
             ("car_t", TARGET_OF_MARKER[m], "t_cells", number(_t(m.lower())))
@@ -179,7 +212,7 @@ def true_counts(sample_id: str, panel: str, target: str, counts: dict[str, int])
         ]
     table = []
     for role, antigen, denominator, count in rows:
-        total = number(ROLES[denominator])
+        total = number(roles[denominator])
         table.append(
             {
                 "sample_id": sample_id,

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from aftercar.simulate.blood import T_CELLS
+from aftercar.simulate.blood import MEMORY_T_CELLS, T_CELLS
 
 CEILING = 262_143.0
 SECONDS, TICK = 100.0, 0.01
@@ -90,6 +90,47 @@ PANELS = {
         "AF700-A": ("CD3", "CD3"),
         "APC-Cy7-A": ("L/D", "Viability"),
     },
+    "nk": {
+        "BV421-A": ("CD3", "CD3"),
+        "V500-A": ("CD45-V500", "CD45"),
+        "FITC-A": ("CD16 FITC", "CD16"),
+        "PE-A": ("CD56 PE", "CD56"),
+        "PE-Cy7-A": ("CD19", "CD19"),
+        "APC-Cy7-A": ("L/D", "Viability"),
+    },
+    "aml": {
+        "BV421-A": ("CD7", "CD7"),
+        "V500-A": ("CD45-V500", "CD45"),
+        "BV605-A": ("HLA-DR", "HLA-DR"),
+        "FITC-A": ("CD13 FITC", "CD13"),
+        "PE-A": ("CD33 PE", "CD33"),
+        "PerCP-Cy5-5-A": ("CD34", "CD34"),
+        "PE-Cy7-A": ("CD117", "CD117"),
+        "APC-A": ("CD19", "CD19"),
+        "APC-Cy7-A": ("L/D", "Viability"),
+    },
+    "car_t_memory": {
+        "BV421-A": ("CD3", "CD3"),
+        "V500-A": ("CD45-V500", "CD45"),
+        "BV605-A": ("CCR7 BV605", "CCR7"),
+        "FITC-A": ("CD4 FITC", "CD4"),
+        "PE-A": ("CAR", "CAR"),
+        "PE-Cy7-A": ("CD45RA", "CD45RA"),
+        "APC-A": ("CD8", "CD8"),
+        "APC-Cy7-A": ("L/D", "Viability"),
+    },
+    "b_cells_without_cd19": {
+        "V500-A": ("CD45-V500", "CD45"),
+        "BV605-A": ("CD38", "CD38"),
+        "FITC-A": ("CD24 FITC", "CD24"),
+        "PE-A": ("CD22", "CD22"),
+        "BV421-A": ("CD10", "CD10"),
+        "PerCP-Cy5-5-A": ("CD34", "CD34"),
+        "PE-Cy7-A": ("CD19", "CD19"),
+        "APC-A": ("CD20", "CD20"),
+        "AF700-A": ("CD3", "CD3"),
+        "APC-Cy7-A": ("L/D", "Viability"),
+    },
 }
 
 
@@ -104,7 +145,16 @@ class Looks:
 
 
 LYMPH = {"fsc": 62_000.0, "ssc": 18_000.0}
-MYELOID = {"CD45": 2600, "CD33": 15_000, "CD34": 5000, "CD38": 5000, "CD24": 300}
+MYELOID = {
+    "CD45": 2600,
+    "CD33": 15_000,
+    "CD34": 5000,
+    "CD38": 5000,
+    "CD24": 300,
+    "CD117": 6000,
+    "CD13": 5000,
+    "HLA-DR": 9000,
+}
 B_BLAST = {
     "CD45": 2000,
     "CD19": 9000,
@@ -114,19 +164,25 @@ B_BLAST = {
     "CD34": 6000,
     "CD38": 2200,
 }
+B_CELL = {
+    "CD45": 18_000,
+    "CD19": 8000,
+    "CD20": 15_000,
+    "CD22": 4500,
+    "CD24": 8000,
+    "CD38": 500,
+    "HLA-DR": 12_000,
+}
+NK = {"CD45": 20_000, "CD7": 9000, "CD38": 3000, "CD56": 3000, "CD16": 12_000}
 LOOKS = {
-    "b": Looks(
-        **LYMPH,
-        markers={
-            "CD45": 18_000,
-            "CD19": 8000,
-            "CD20": 15_000,
-            "CD22": 4500,
-            "CD24": 8000,
-            "CD38": 500,
-        },
-    ),
-    "nk": Looks(**LYMPH, markers={"CD45": 20_000, "CD7": 9000, "CD38": 3000}),
+    "b": Looks(**LYMPH, markers=B_CELL),
+    "b_cd19neg": Looks(**LYMPH, markers={**B_CELL, "CD19": 0}),
+    "b_cd19neg_cd20neg": Looks(**LYMPH, markers={**B_CELL, "CD19": 0, "CD20": 0}),
+    "nk": Looks(**LYMPH, markers=NK),
+    "nk_cd56bright": Looks(**LYMPH, markers={**NK, "CD56": 15_000, "CD16": 0}),
+    "nk_cd56neg": Looks(**LYMPH, markers={**NK, "CD56": 0}),
+    "basophil": Looks(60_000, 21_000, {"CD45": 7000, "CD22": 3500, "CD38": 3000, "CD13": 4000}),
+    "t_all_blast": Looks(70_000, 20_000, {"CD45": 7000, "CD7": 12_000, "CD5": 1500, "CD38": 3000}),
     "hematogone": Looks(
         58_000,
         16_000,
@@ -141,13 +197,46 @@ LOOKS = {
         },
     ),
     "monocyte": Looks(
-        92_000, 55_000, {"CD45": 14_000, "CD4": 1200, "CD33": 12_000, "CD38": 3000}, 3.0
+        92_000,
+        55_000,
+        {
+            "CD45": 14_000,
+            "CD4": 1200,
+            "CD33": 12_000,
+            "CD38": 3000,
+            "CD13": 6000,
+            "HLA-DR": 9000,
+        },
+        3.0,
     ),
     "granulocyte": Looks(
-        100_000, 130_000, {"CD45": 7000, "CD10": 2500, "CD33": 3000, "CD24": 6000, "CD38": 400}, 3.5
+        100_000,
+        130_000,
+        {
+            "CD45": 7000,
+            "CD10": 2500,
+            "CD33": 3000,
+            "CD24": 6000,
+            "CD38": 400,
+            "CD13": 6000,
+            "CD16": 20_000,
+        },
+        3.5,
     ),
     "progenitor": Looks(
-        70_000, 24_000, {"CD45": 4000, "CD34": 8000, "CD38": 6000, "CD22": 900, "CD33": 600}, 1.3
+        70_000,
+        24_000,
+        {
+            "CD45": 4000,
+            "CD34": 8000,
+            "CD38": 6000,
+            "CD22": 900,
+            "CD33": 600,
+            "CD117": 4000,
+            "CD13": 2000,
+            "HLA-DR": 6000,
+        },
+        1.3,
     ),
     "blast": Looks(76_000, 22_000, B_BLAST, 1.2),
     "blast_cd19neg": Looks(76_000, 22_000, {**B_BLAST, "CD19": 0}, 1.2),
@@ -155,6 +244,7 @@ LOOKS = {
     "myeloid_blast": Looks(90_000, 34_000, MYELOID, 2.0),
     "aml_blast_cd19pos": Looks(88_000, 32_000, {**MYELOID, "CD19": 3500}, 2.0),
     "aml_blast_cd19neg": Looks(88_000, 32_000, MYELOID, 2.0),
+    "aml_blast_cd33neg": Looks(88_000, 32_000, {**MYELOID, "CD33": 0}, 2.0),
     "debris": Looks(9_000, 5_000, {}, 0.4),
 }
 for _name in T_CELLS:
@@ -168,6 +258,12 @@ for _name in T_CELLS:
     if _kind.startswith("car"):
         _markers[_kind.upper()] = 4500
     LOOKS[_name] = Looks(**LYMPH, markers=_markers)
+for _name in MEMORY_T_CELLS:
+    _kind, _rest = _name.split("_", 1)
+    _memory, _lineage = _rest.rsplit("_", 1)
+    _more = {"CD45RA": 9000} if _memory in ("naive", "temra") else {}
+    _more |= {"CCR7": 2500} if _memory in ("naive", "central_memory") else {}
+    LOOKS[_name] = Looks(**LYMPH, markers={**LOOKS[f"{_kind}_{_lineage}"].markers, **_more})
 # decades; markers that vary more between cells
 SPREAD = {
     "CAR": 0.22,

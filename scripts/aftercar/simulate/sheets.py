@@ -82,6 +82,8 @@ SHORT = {
     "car_t_persistence": "cart",
     "t_lineage": "tline",
     "b_all_mrd": "mrd",
+    "nk": "nk",
+    "aml": "aml",
 }
 
 

@@ -19,7 +19,13 @@ from aftercar.simulate.sheets import control_id, sample_id
 SEED = 20231204
 CONTROL_EVENTS = 12_000
 DONOR_SD, BATCH_SD = 0.04, 0.08  # decades
+# The donors of the cohort were drawn by these panels; markers of later ones are drawn apart.
+FIRST_PANELS = ("b_cell_recovery", "car_t_persistence", "t_lineage", "b_all_mrd")
 MARKERS = tuple(sorted({marker for panel in PANELS.values() for _, marker in panel.values()}))
+FIRST_MARKERS = tuple(
+    sorted({marker for name in FIRST_PANELS for _, marker in PANELS[name].values()})
+)
+LATER_MARKERS = tuple(sorted(set(MARKERS) - set(FIRST_MARKERS)))
 # An invented name and markup where instruments put names; all of it must be inert or gone.
 HOSTILE_KEYWORDS = {
     "$SRC": "SYNTHETIC Doe-Nobody<script>alert(1)</script>",
@@ -42,7 +48,8 @@ def batch_shift(batch: str) -> dict[str, float]:
 
 def donor_shift(donor: str) -> dict[str, float]:
     """Return the shift of each marker of a donor, in decades."""
-    return shifts(generator(f"donor {donor}"), MARKERS, DONOR_SD)
+    later = shifts(generator(f"donor {donor}, later markers"), LATER_MARKERS, DONOR_SD)
+    return shifts(generator(f"donor {donor}"), FIRST_MARKERS, DONOR_SD) | later
 
 
 def acquire_specimen(patient: Patient, flow: Flow) -> Acquisition:

@@ -8,7 +8,7 @@ from aftercar.contracts.events import Channel, FlowEvents
 from aftercar.cytometry.template import parse_template, template_problems
 from aftercar.io.templates import read_template
 
-PANELS = ("b_cell_recovery", "car_t_persistence", "t_lineage", "b_all_mrd")
+PANELS = ("b_cell_recovery", "car_t_persistence", "t_lineage", "b_all_mrd", "nk", "aml")
 NOISE = 70.0
 
 # population -> median brightness of its markers; scatter is (forward, side)
@@ -17,9 +17,13 @@ CELLS = {
     "t8": {"CD45": 22_000, "CD3": 8000, "CD8": 12_000, "CD7": 6000, "CD5": 11_000},
     "t_cd7neg": {"CD45": 22_000, "CD3": 8000, "CD4": 9000, "CD5": 11_000},
     "car8": {"CD45": 22_000, "CD3": 8000, "CD8": 12_000, "CD7": 6000, "CD5": 11_000, "CAR": 5000},
-    "nk": {"CD45": 22_000, "CD7": 8000, "CD38": 2500},
+    "nk": {"CD45": 22_000, "CD7": 8000, "CD38": 2500, "CD16+CD56": 9000, "CD56": 4000},
+    "t_naive": {"CD45": 22_000, "CD3": 8000, "CD4": 9000, "CD45RA": 8000, "CD62L": 6000},
+    "t_temra": {"CD45": 22_000, "CD3": 8000, "CD4": 9000, "CD45RA": 8000},
+    "t_central": {"CD45": 22_000, "CD3": 8000, "CD4": 9000, "CD62L": 6000},
+    "t_all_blast": {"CD45": 8000, "CD7": 12_000, "CD5": 1200},
     "b": {"CD45": 20_000, "CD19": 7000, "CD20": 14_000, "CD22": 4000, "CD24": 7000},
-    "myeloid": {"CD45": 8000, "CD24": 5000, "CD33": 3000},
+    "myeloid": {"CD45": 8000, "CD24": 5000, "CD33": 3000, "CD62L": 7000, "CD16+CD56": 15_000},
     "blast": {"CD45": 1900, "CD19": 8000, "CD22": 3500, "CD24": 8000, "CD10": 20_000, "CD34": 6000},
     "blast_cd19neg": {"CD45": 1900, "CD22": 3500, "CD24": 8000, "CD10": 20_000, "CD34": 6000},
     # pro-B, as with KMT2A rearranged: neither CD10 nor CD24, CD22 dim
@@ -84,7 +88,7 @@ def draw():
 
 @pytest.fixture(scope="session")
 def templates(root):
-    """The four shipped templates, parsed."""
+    """The shipped templates, parsed."""
     found = {}
     for panel in PANELS:
         source = read_template(root / f"resources/gating/{panel}.yaml")

@@ -79,6 +79,7 @@ def variant(**columns):
         ("hematogones", "leukocytes", "hematogones_fraction"),
         ("blasts", "leukocytes", "flow_mrd_fraction"),
         ("antigen_negative_blasts", "blasts", "antigen_negative_blast_fraction"),
+        ("antigen_negative_blasts", "myeloid_blasts", "antigen_negative_blast_fraction"),
         ("myeloid_blasts", "leukocytes", "myeloid_blast_fraction"),
         ("cd7_positive_t", "t_cells", "cd7_positive_t_fraction"),
         ("car_t", "t_cells", "car_t_fraction"),
