@@ -3,6 +3,7 @@
 import copy
 
 import pytest
+import yaml
 from tests.unit.cytometry.test_specimens import B_PANEL, BLOOD, T_PANEL, gated, one
 
 from aftercar.contracts.cytometry import ROLES
@@ -84,3 +85,14 @@ def test_a_background_is_one_cut_or_several_that_exist(templates):
     source = copy.deepcopy(templates["nk"].source)
     source["report"][2]["background"] = ["CD19", "CD99"]
     assert template_problems(source, ROLES) == ["report of b_cells: there is no cut CD99"]
+
+
+def test_the_population_that_the_guide_adds_to_a_copy_is_accepted(templates, root):
+    example = (root / "docs/guide.md").read_text().split("```yaml")[1].split("```")[0]
+    added = yaml.safe_load(example)
+    source = copy.deepcopy(templates["nk"].source)
+    source["gates"] += added["gates"]
+    source["report"] += added["report"]
+    assert template_problems(source, ROLES) == []
+    source["gates"][-1]["where"] = {"CD57": "above"}
+    assert template_problems(source, ROLES) == ["gate nk_cd56_only: there is no cut CD57"]
