@@ -9,7 +9,7 @@ from aftercar.contracts.specimen import QUALITY
 from aftercar.cytometry.course import Course
 from aftercar.cytometry.specimen import describe
 
-MARKERS = ("CD45", "CD3", "CD7", "CD5")
+MARKERS = ("CD45", "CD3", "CD7", "CD5", "CD4", "CD8")
 CELLS = {"t4": 800, "myeloid": 800}
 
 
@@ -68,19 +68,30 @@ def test_a_swap_is_flagged_across_a_failed_visit(told):
     assert "CD3 moved to another detector" in check["message"]
 
 
+def test_a_failed_visit_is_no_measure_for_the_next_one(told):
+    failed = relabelled(CD3="CD2", CD4="CD8", CD8="CD4")
+    assert "CD4 moved" in told(same, failed)["message"]
+    assert told(same, failed, same)["verdict"] == "PASS"
+
+
 def test_a_failed_visit_is_told_what_it_lacks(told):
     assert "CD3 no longer in the file" in told(same, WITHOUT_CD3)["message"]
 
 
 def test_a_detector_is_remembered_over_a_visit_without_the_stain(told):
-    check = told(same, relabelled(CD4="none"), same)
-    assert check["verdict"] == "PASS"
-    without = relabelled(CD5="CD2", CD7="CD7")
-    assert "CD5 no longer in the file" in told(same, without)["message"]
+    without, moved = relabelled(CD4="none"), relabelled(CD4="CD8", CD8="CD4")
+    assert told(same, without, same)["verdict"] == "PASS"
+    assert "CD4 moved to another detector" in told(same, without, moved)["message"]
+
+
+def test_a_stain_left_out_is_told_once(told):
+    without = relabelled(CD4="none")
+    assert "CD4 no longer in the file" in told(same, without)["message"]
+    assert told(same, without, without)["verdict"] == "PASS"
 
 
 def test_a_marker_that_comes_anew_is_told(told):
-    assert "CD4 is new" in told(relabelled(Viability="x"), relabelled(Viability="CD4"))["message"]
+    assert "CD4 is new" in told(relabelled(CD4="none"), same)["message"]
 
 
 @pytest.mark.parametrize(("name", "values"), [("voltage", (400.0, 450.0)), ("gain", (1.0, 4.0))])

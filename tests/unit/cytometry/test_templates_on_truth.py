@@ -156,6 +156,7 @@ def test_car_subsets_of_background_are_not_detected(measured):
     subsets = tables["populations"].query("denominator == 'car_t'")
     assert len(subsets) == 6
     assert set(subsets["status"]) == {"INDETERMINATE"}
+    assert subsets["lob_events"].notna().all()  # the background of CAR is that of its subsets
 
 
 def test_the_share_of_each_car_is_that_of_the_cells_drawn(measured):
