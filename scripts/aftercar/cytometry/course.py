@@ -17,7 +17,9 @@ from aftercar.contracts.events import FlowEvents
 from aftercar.contracts.shown_names import shown_gates
 from aftercar.contracts.specimen import INPUT_FILES, QUALITY
 from aftercar.contracts.table import Table
-from aftercar.cytometry.controls import control_cuts
+from aftercar.cytometry.controls import control_cuts, earlier_cuts, pre_infusion_cuts
+from aftercar.cytometry.cuts import ControlCut
+from aftercar.cytometry.gates import Gating
 from aftercar.cytometry.manual import ManualGate, concordance_rows, hidden_names, manual_rows
 from aftercar.cytometry.populations import Specimen
 from aftercar.cytometry.setup import Setup, setup_after, setup_change, setup_of
@@ -63,6 +65,8 @@ class Course:
         self.findings = Findings()
         self.inputs: list[dict[str, object]] = []
         self._setup: dict[str, Setup] = {}
+        self._car_free: dict[str, dict[str, ControlCut]] = {}
+        self._earlier: dict[str, dict[str, ControlCut]] = {}
 
     def not_measured(self, specimen: Specimen) -> None:
         """Add a specimen that was collected but has no file."""
@@ -88,15 +92,24 @@ class Course:
             self.findings.quality += [quality_row(specimen, check) for check in checks]
             self._add_manual(specimen, manual, None)
             return None
-        controls = control_cuts(self.batch_cuts, specimen.batch, specimen.panel)
-        found = Findings() if manual else self.findings
-        export, gating = analyse(events, specimen, template, controls, self.thresholds, found)
-        earlier, now = self._setup.get(specimen.panel), setup_of(events, template.source)
-        change = setup_change(earlier, now)
+        panel, found = specimen.panel, Findings() if manual else self.findings
+        before, now = self._setup.get(panel), setup_of(events, template.source)
+        change = setup_change(before, now)
         if change is not None:
             self.findings.quality.append(quality_row(specimen, change))
+            if change.verdict != "PASS":  # cuts of another setup do not fit
+                self._car_free.pop(panel, None)
+                self._earlier.pop(panel, None)
+        controls = self._car_free.get(panel, {}) | control_cuts(
+            self.batch_cuts, specimen.batch, panel
+        )
+        export, gating = analyse(
+            events, specimen, template, controls, self.thresholds, found,
+            earlier=self._earlier.get(panel, {}),
+        )  # fmt: skip
         if gating is not None:  # a FAILED specimen is no measure for the next one
-            self._setup[specimen.panel] = setup_after(earlier, now)
+            self._setup[panel] = setup_after(before, now)
+            self._remember(specimen, gating)
         if manual:
             self.findings.quality += [row for row in found.quality if row["verdict"] != "FAIL"]
             self.findings.cuts += found.cuts
@@ -104,6 +117,17 @@ class Course:
             self.findings.views += found.views
             self._add_manual(specimen, manual, gating)
         return None if export is None else tuple(vars(export).values())
+
+    def _remember(self, specimen: Specimen, gating: Gating) -> None:
+        """Keep what this specimen says about the cuts of later ones."""
+        name, day = specimen.sample_id, specimen.day
+        if day < 0 and not specimen.products:
+            self._car_free[specimen.panel] = self._car_free.get(
+                specimen.panel, {}
+            ) | pre_infusion_cuts(gating, name, day, self.thresholds.control_quantile)
+        self._earlier[specimen.panel] = self._earlier.get(specimen.panel, {}) | earlier_cuts(
+            gating, name, day
+        )
 
     def _add_manual(self, specimen: Specimen, manual: list[ManualGate], gating) -> None:
         limits = self.thresholds.limits

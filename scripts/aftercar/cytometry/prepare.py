@@ -123,9 +123,10 @@ class Prepared:
         the gate: the cut goes to the middle of the widest gap around it.
         """
         column, reach = self.values[:, channel], max(abs(cut), 1.0) * BORDER
-        near = np.sort(column[np.abs(column - cut) < reach].astype(np.float64))
-        if not len(near):
+        close = (column > cut - reach) & (column < cut + reach)
+        if not close.any():
             return cut
+        near = np.sort(column[close].astype(np.float64))
         edges = np.concatenate([[cut - reach], near, [cut + reach]])
         widest = int(np.diff(edges).argmax())
         return float(f"{(edges[widest] + edges[widest + 1]) / 2:.9g}")
@@ -263,19 +264,19 @@ def _clean(ready: Prepared, placement: dict, max_time_anomaly: float) -> None:
         told("debris", before, "{share:.1%} of events lie below the forward scatter of cells")
 
     before = inside
-    signal = [
-        name
+    kept_events = ready.places(inside)
+    signal = {
+        name: values[:, channel[name]].take(kept_events)
         for name in ("FSC-H", "FSC-W")
-        if name in channel and (values[inside, channel[name]] > 0).any()
-    ]
-    other = next(iter(signal), "")
+        if name in channel
+    }
+    other = next((name for name, column in signal.items() if (column > 0).any()), "")
     if other:
         area, over = (fsc, channel["FSC-H"]) if other == "FSC-H" else (channel["FSC-W"], None)
         if other == "FSC-H":
-            limit = doublet_limit(values[inside, fsc], values[inside, over], placement)
+            limit = doublet_limit(values[:, fsc].take(kept_events), signal[other], placement)
         else:
-            width = values[inside, area]
-            limit = doublet_limit(width, np.ones_like(width), placement)
+            limit = doublet_limit(signal[other], np.ones_like(signal[other]), placement)
         add("singlets", ((Bound(area, low=0.0, high=limit, over=over),),))
         told("doublets", before, "{share:.1%} of cells are doublets by " + f"FSC-A and {other}")
     else:

@@ -156,15 +156,23 @@ def analyse(
     controls: dict[str, ControlCut],
     settings: Thresholds,
     findings: Findings,
+    *,
+    earlier: dict[str, ControlCut] | None = None,
 ) -> tuple[GateFile | None, Gating | None]:
-    """Gate one specimen and add its rows; return its gates for export, None if it FAILED."""
+    """Gate one specimen and add its rows; return its gates for export, None if it FAILED.
+
+    `controls` are the cuts that controls give by name, `earlier` those of the patient's last
+    specimen, kept where nothing else places one.
+    """
     ready = _ready(events, template, settings)
     if ready.problems:
         checks = [check for check in ready.checks if check.verdict != "FAIL"]
         findings.quality += [quality_row(specimen, check) for check in checks]
         fail(findings, template, specimen, ". ".join(ready.problems))
         return None, None
-    gating = Gating(ready, template, controls, control_quantile=settings.control_quantile)
+    gating = Gating(
+        ready, template, controls, control_quantile=settings.control_quantile, earlier=earlier
+    )
     findings.populations += population_rows(gating, specimen, settings.limits)
     findings.ratios += ratio_rows(gating, specimen, settings.limits)
     findings.views += view_rows(gating, specimen.sample_id)
