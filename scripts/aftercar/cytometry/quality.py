@@ -7,7 +7,6 @@ import numpy as np
 from aftercar.contracts.events import Check
 from aftercar.cytometry.density import ascending, guarded_valley, lowest_peak, quantile
 
-
 SHAPE_EVENTS = 50_000  # events that tell centre and spread of a channel well enough
 
 
