@@ -265,7 +265,7 @@ def _clean(ready: Prepared, placement: dict, max_time_anomaly: float) -> None:
 
     before = inside
     kept_events = ready.places(inside)
-    signal = {
+    signal: dict[str, np.ndarray] = {
         name: values[:, channel[name]].take(kept_events)
         for name in ("FSC-H", "FSC-W")
         if name in channel
