@@ -319,12 +319,13 @@ def _time_kept(ready: Prepared, placement: dict, max_share: float) -> Kept | Non
         return None
     if float((time == time.max()).mean()) > 0.05:
         return None
+    step = max(1, len(time) // int(placement["time_bins"] * placement["time_level_events"]))
     levels = {
-        marker: ready.folds(n)
+        marker: ready.scales[n].forward(ready.values[::step, n])
         for marker, n in channel.items()
-        if marker in ("FSC-A", "SSC-A", "CD45", "CD3")
+        if marker != "Time"
     }
-    return time_anomalies(time, levels, placement, max_share=max_share)
+    return time_anomalies(time, levels, placement, max_share=max_share, step=step)
 
 
 def viability_cut(dye: np.ndarray, placement: dict) -> tuple[float | None, str]:

@@ -18,14 +18,19 @@ class Kept(NamedTuple):
 
 
 def time_anomalies(
-    time: np.ndarray | None, levels: dict[str, np.ndarray], placement: dict, *, max_share: float
+    time: np.ndarray | None,
+    levels: dict[str, np.ndarray],
+    placement: dict,
+    *,
+    max_share: float,
+    step: int = 1,
 ) -> Kept | None:
     """Find clogs and bursts: bins in order of acquisition whose rate or signal stands out.
 
-    `time` never falls; `levels` are channels in e-folds. A bin is an anomaly when its rate differs
+    `time` never falls; `levels` are channels in e-folds, of every `step`-th event. A bin is an anomaly when its rate differs
     from the median bin by `time_rate_factor` and by `time_spreads` MAD, or its mean signal in a
     channel by `time_level_shift` and `time_spreads` MAD (bins by order: PeacoQC, Emmaneel 2022,
-    10.1002/cyto.a.24501). None when the file has no usable time. The intervals are in units of
+    10.1002/cyto.a.24501). Its neighbours are, too, where they differ half as much. None when the file has no usable time. The intervals are in units of
     `time`.
     """
     if time is None:
@@ -49,8 +54,14 @@ def time_anomalies(
         # means, not medians: where two populations are equally large, a median jumps between them
         ordered = ascending(values[:: max(1, len(values) // SHAPE_EVENTS)])
         clipped = np.clip(values, quantile(ordered, 0.005), quantile(ordered, 0.995))
-        means = np.add.reduceat(clipped, starts) / (ends - starts)
-        bad |= _outlying(means, placement["time_spreads"], placement["time_level_shift"])
+        first = -(-starts // step)  # a bin holds at least one of every `step` events
+        means = np.add.reduceat(clipped, first) / np.diff(first, append=len(clipped))
+        limits = placement["time_spreads"], placement["time_level_shift"]
+        alone = _outlying(means, *limits)
+        # a mean of neighbours is steadier: it shows where a detector with two populations dims;
+        # what a bin shows alone must not spread into its neighbours
+        rest = np.where(alone, np.median(means), means)
+        bad |= alone | _outlying(_moving_mean(rest, int(placement["time_smooth_bins"])), *limits)
     bad = _without_short_runs(bad, int(placement["time_short_run_bins"]))
     intervals = _intervals(time, starts, bad)
     kept = within_intervals(time, intervals)
@@ -59,16 +70,32 @@ def time_anomalies(
     message = (
         f"{share:.1%} of events were acquired during a clog, burst or shift and were left out"
         if share
-        else "rate and signal are steady over time"
+        else f"rate and signal are steady over {len(starts)} parts of the acquisition"
     )
+    if len(starts) < placement["time_least_bins"]:
+        message += f"; only {len(starts)} parts: a clog shorter than one of them would not be seen"
+        verdict = "NOT_POSSIBLE" if verdict == "PASS" else verdict
     if verdict == "FAIL":
         message += f"; more than {max_share:.0%}: acquire the specimen again"
     return Kept(intervals, Check("time_anomaly", share, "fraction", verdict, message))
 
 
+def _moving_mean(values: np.ndarray, width: int) -> np.ndarray:
+    """Return the mean of `width` neighbours around each value, of fewer at the ends."""
+    window = np.ones(min(width, len(values)))
+    return np.convolve(values, window, "same") / np.convolve(np.ones(len(values)), window, "same")
+
+
 def _outlying(values: np.ndarray, spreads: float, least: float) -> np.ndarray:
     distance = np.abs(values - np.median(values))
-    return distance > max(spreads * 1.4826 * float(np.median(distance)), least)
+    limit = max(spreads * 1.4826 * float(np.median(distance)), least)
+    bad = distance > limit
+    while True:  # the bins at the borders of a clog hold some of it
+        beside = np.append(bad[1:], False) | np.append(False, bad[:-1])
+        grown = bad | (beside & (distance > limit / 2))
+        if (grown == bad).all():
+            return bad
+        bad = grown
 
 
 def _without_short_runs(bad: np.ndarray, shortest: int) -> np.ndarray:

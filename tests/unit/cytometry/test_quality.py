@@ -1,5 +1,7 @@
 """Clogs, margins, debris, doublets and dead cells are found; one population is never cut."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -53,6 +55,77 @@ def test_an_anomaly_is_cut_out_and_the_rest_is_kept(placement, what):
     )
     assert kept[hit].mean() < 0.05
     assert kept[(time < 39) | (time > 51)].mean() > 0.98
+
+
+def test_the_borders_of_a_clog_go_with_it(placement):
+    time, level = steady(events=40_000)
+    level = np.where((time > 40.3) & (time < 50.2), level + 0.8, level)
+    kept = within_intervals(
+        time, time_anomalies(time, {"FSC-A": level}, placement, max_share=0.9).intervals
+    )
+    assert not kept[(time > 40.3) & (time < 50.2)].any()
+    assert kept[(time < 39) | (time > 51.5)].all()
+
+
+def test_one_detector_that_dims_is_seen_and_sampled_events_suffice(placement):
+    time, level = steady(events=60_000)
+    dimmed = np.random.default_rng(6).normal(3, 1.5, 60_000)
+    dimmed[(time > 60) & (time < 72)] -= 0.9
+    for step in (1, 3):
+        levels = {"FSC-A": level[::step], "CD19": dimmed[::step]}
+        found = time_anomalies(time, levels, placement, max_share=0.9, step=step)
+        kept = within_intervals(time, found.intervals)
+        assert kept[(time > 60.5) & (time < 71.5)].mean() < 0.05
+        assert kept[(time < 59) | (time > 73)].mean() > 0.98
+
+
+@pytest.mark.parametrize("events", [1, 1000, 3000])
+def test_few_events_never_pass_for_a_steady_acquisition(placement, events):
+    time, level = steady(events=events)
+    found = time_anomalies(time, {"FSC-A": level}, placement, max_share=0.3)
+    assert found.check.verdict == "NOT_POSSIBLE"
+    assert found.intervals == ((None, None),)
+
+
+def test_a_clog_of_the_cd19_detector_alone_is_cut_out_of_a_whole_tube(draw, templates):
+    events, _ = draw({"t8": 8000, "myeloid": 8000, "b": 20_000}, MARKERS)
+    values = events.values.copy(order="F")
+    cd19 = [label for _, label in events.names].index("CD19")
+    late = (values[:, 0] > 60) & (values[:, 0] < 75)
+    values[late, cd19] *= 0.3
+    template = templates["b_cell_recovery"].source
+    ready = prepare(replace(events, values=values), template, max_margin=0.05, max_time_anomaly=0.3)
+    assert ready.gates[0].name == "time"
+    inside = ready.gates[0].inside(ready.values)
+    assert inside[late].mean() < 0.1
+    assert inside[~late].mean() > 0.97
+
+
+def test_each_cleaning_step_tells_its_share_and_margins_remove_nothing(draw, templates):
+    events, truth = draw({"t8": 8000, "myeloid": 8000, "b": 800}, MARKERS)
+    values = events.values.copy(order="F")
+    side = [name for name, _ in events.names].index("SSC-A")
+    granulocytes = (truth == "myeloid") & (np.arange(len(truth)) % 2 == 0)
+    values[granulocytes, side] = 262_143.0
+    template = templates["b_cell_recovery"].source
+    ready = prepare(replace(events, values=values), template, max_margin=0.05, max_time_anomaly=0.3)
+    told = {check.check: check for check in ready.checks}
+    inside, removed = np.ones(len(values), dtype=bool), {}
+    for gate in ready.gates:
+        after = inside & gate.inside(ready.values)
+        removed[gate.name] = 1 - after.sum() / inside.sum()
+        inside = after
+    assert told["time_anomaly"].value == 0
+    assert told["debris"].value == pytest.approx(removed["cells"])
+    assert told["doublets"].value == pytest.approx(removed["singlets"])
+    assert told["viability"].value == pytest.approx(1 - removed["viable"])
+    # 6 % debris, 4 % doublets of cells, 5 % dead were drawn
+    assert removed["cells"] == pytest.approx(0.06, abs=0.01)
+    assert removed["singlets"] == pytest.approx(0.04, abs=0.01)
+    assert removed["viable"] == pytest.approx(0.05, abs=0.01)
+    assert told["margin:SSC-A"].value == pytest.approx(granulocytes.mean(), abs=1e-6)
+    assert told["margin:SSC-A"].verdict == "FLAG"
+    assert inside[granulocytes].mean() > 0.98
 
 
 def test_a_specimen_that_loses_too_much_fails_with_the_share(placement):
