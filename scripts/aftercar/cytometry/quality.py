@@ -27,11 +27,11 @@ def time_anomalies(
 ) -> Kept | None:
     """Find clogs and bursts: bins in order of acquisition whose rate or signal stands out.
 
-    `time` never falls; `levels` are channels in e-folds, of every `step`-th event. A bin is an anomaly when its rate differs
-    from the median bin by `time_rate_factor` and by `time_spreads` MAD, or its mean signal in a
-    channel by `time_level_shift` and `time_spreads` MAD (bins by order: PeacoQC, Emmaneel 2022,
-    10.1002/cyto.a.24501). Its neighbours are, too, where they differ half as much. None when the file has no usable time. The intervals are in units of
-    `time`.
+    `time` never falls; `levels` are channels in e-folds, of every `step`-th event. A bin is an
+    anomaly when its rate differs from the median bin by `time_rate_factor` and by `time_spreads`
+    MAD, or its mean signal in a channel by `time_level_shift` and `time_spreads` MAD (bins by
+    order: PeacoQC, Emmaneel 2022, 10.1002/cyto.a.24501). Its neighbours are, too, where they differ
+    half as much. None when the file has no usable time. The intervals are in units of `time`.
     """
     if time is None:
         return None
