@@ -11,7 +11,7 @@ from aftercar.cytometry.cuts import (
     quantile_of,
     spread_upwards,
 )
-from aftercar.cytometry.gates import Gating
+from aftercar.cytometry.gates import Gating, Populations
 from aftercar.cytometry.prepare import Prepared
 from aftercar.cytometry.template import CutRule, Template
 
@@ -145,11 +145,7 @@ def reference_of(gating: Gating, rule: CutRule) -> dict[str, object]:
     """Return the negatives by which another specimen tells whether it is shifted against this."""
     ready = gating.ready
     channel = ready.panel.channel[rule.marker]
-    populations = []
-    for gate in rule.references:
-        mask = gating.gate(gate).mask
-        if mask is not None:
-            populations.append((gate, ready.ordered_folds(channel, mask)))
+    populations = Populations(gating, rule.references, channel)
     reference, _ = choose_reference(
         rule, populations, ready.scales[channel], max(ready.full_scale[channel], 1.0),
         gating.template.source["placement"],

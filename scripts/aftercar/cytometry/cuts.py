@@ -1,5 +1,6 @@
 """Where a cut comes from: a control, else the specimen's own negatives; refined only when safe."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -142,7 +143,7 @@ def quantile_of(rule: CutRule, control_quantile: float, placement: dict) -> floa
 
 def choose_reference(
     rule: CutRule,
-    populations: list[tuple[str, np.ndarray]],
+    populations: Iterable[tuple[str, np.ndarray]],
     scale: Scale,
     full_scale: float,
     placement: dict,
@@ -212,7 +213,7 @@ def control_cut(
 def fit_control(
     control: ControlCut,
     rule: CutRule,
-    populations: list[tuple[str, np.ndarray]],
+    populations: Iterable[tuple[str, np.ndarray]],
     scale: Scale,
     placement: dict,
 ) -> tuple[float | None, float, list[str]]:
@@ -223,7 +224,7 @@ def fit_control(
     control that is off by more than `max_shift` does not fit: None.
     """  # fmt: skip
     place = float(scale.forward(control.value))
-    mine = dict(populations).get(control.reference)
+    mine = next((found for gate, found in populations if gate == control.reference), None)
     if control.centre is None or not control.spread or mine is None:
         return place, 0.0, ["shift against the control not checked"]
     if len(mine) < placement["minimum_reference_events"]:
@@ -258,7 +259,7 @@ def place_cut(
     rule: CutRule,
     channel: int,
     within: np.ndarray,
-    populations: list[tuple[str, np.ndarray]],
+    populations: Iterable[tuple[str, np.ndarray]],
     control: ControlCut | None,
     scale: Scale,
     full_scale: float,

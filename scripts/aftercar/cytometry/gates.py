@@ -1,5 +1,6 @@
 """Evaluate a template on a specimen: cuts are placed when a gate first needs them."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -29,6 +30,25 @@ class Gated:
     def count(self) -> int | None:
         """Return the events inside, None if the gate could not be made."""
         return None if self.mask is None else int(np.count_nonzero(self.mask))
+
+
+class Populations:
+    """Reference populations of a cut, (gate, ascending e-folds) in order; made when asked for."""
+
+    def __init__(self, gating: "Gating", gates: tuple[str, ...], channel: int) -> None:
+        """Name the gates and the channel that is looked at."""
+        self.gating, self.gates, self.channel = gating, gates, channel
+        self.known: dict[str, np.ndarray] = {}
+
+    def __iter__(self) -> Iterator[tuple[str, np.ndarray]]:
+        """Yield those that could be gated."""
+        for gate in self.gates:
+            mask = self.gating.gate(gate).mask
+            if mask is None:
+                continue
+            if gate not in self.known:
+                self.known[gate] = self.gating.ready.ordered_folds(self.channel, mask)
+            yield gate, self.known[gate]
 
 
 class Gating:
@@ -95,11 +115,7 @@ class Gating:
         if channel is None:
             self.cuts[name] = None
             return None
-        populations = []
-        for gate in rule.references:
-            mask = self.gate(gate).mask
-            if mask is not None:
-                populations.append((gate, ready.ordered_folds(channel, mask)))
+        populations = Populations(self, rule.references, channel)
         within = self.gate(rule.within).mask
         if within is None:
             within = np.zeros(len(ready.values), dtype=bool)
