@@ -7,7 +7,8 @@ from aftercar.contracts.cytometry import BATCH_CUTS
 from aftercar.cytometry.course import Course
 from aftercar.cytometry.specimen import describe
 from aftercar.cytometry.template import parse_template
-from aftercar.io.fcs import UnreadableFile, read_fcs
+from aftercar.io.compensation_matrices import read_specimen
+from aftercar.io.fcs import UnreadableFile
 from aftercar.io.joblog import start_log
 from aftercar.io.provenance import input_row
 from aftercar.io.tables import concatenate_tables, write_table
@@ -29,14 +30,14 @@ if __name__ == "__main__":
         if not row["path"]:
             course.not_measured(specimen)
             continue
-        for role, path in (("data", row["path"]), ("workspace", row["workspace"])):
-            if path:
+        for role in ("data", "workspace", "compensation"):
+            if path := row["path" if role == "data" else role]:
                 course.inputs.append(input_row(row["sample_id"], row["patient_id"], role, path))
         try:
             manual = []
             if row["workspace"]:
                 manual = gate_with_workspace(row["path"], row["workspace"])
-            export = course.add(specimen, read_fcs(row["path"]), manual)
+            export = course.add(specimen, read_specimen(row), manual)
         except (UnreadableFile, UnusableWorkspace) as error:
             log.warning("%s: FAILED: %s", row["sample_id"], error)
             course.fail(specimen, str(error))

@@ -7,7 +7,8 @@ from aftercar.contracts.events import Check
 from aftercar.contracts.specimen import INPUT_FILES, QUALITY
 from aftercar.cytometry.specimen import control_specimen, place_batch, quality_row, thresholds
 from aftercar.cytometry.template import parse_template
-from aftercar.io.fcs import UnreadableFile, read_fcs
+from aftercar.io.compensation_matrices import read_specimen
+from aftercar.io.fcs import UnreadableFile
 from aftercar.io.joblog import start_log
 from aftercar.io.provenance import input_row
 from aftercar.io.tables import write_table
@@ -24,9 +25,11 @@ if __name__ == "__main__":
     for row in snakemake.params.controls:
         if not row["path"]:
             continue
-        inputs.append(input_row(row["sample_id"], row["patient_id"], "data", row["path"]))
+        for role in ("data", "compensation"):
+            if path := row["path" if role == "data" else role]:
+                inputs.append(input_row(row["sample_id"], row["patient_id"], role, path))
         try:
-            readable.append((row, read_fcs(row["path"])))
+            readable.append((row, read_specimen(row)))
             log.info("%s: %d events", row["sample_id"], len(readable[-1][1]))
         except UnreadableFile as error:
             log.warning("%s: %s", row["sample_id"], error)

@@ -31,7 +31,7 @@ def counted(tube: Tube, kind: type[Gating]) -> list[dict]:
         ready, shipped, control_cuts(cuts, "B", panel), control_quantile=SETTINGS.control_quantile
     )
     who = Specimen("S", "P", 28, tube.specimen, "B", panel)
-    return population_rows(gating, who, SETTINGS.limits)
+    return population_rows(gating, who, SETTINGS.limits, SETTINGS.bead_lot_cv)
 
 
 def compared(tube: Tube, kind: type[Gating]) -> Iterator[dict]:

@@ -22,6 +22,7 @@ SETTINGS = thresholds(
     {
         "lod_events": 20, "lloq_events": 50, "minimum_denominator_events": 1000,
         "control_quantile": 0.999, "max_margin_fraction": 0.05, "max_time_anomaly_fraction": 0.3,
+        "bead_lot_cv": 0.03,
     }
 )  # fmt: skip
 DONOR_DECADES, BATCH_DECADES = 0.04, 0.08  # standard deviation of the brightness of a marker

@@ -1,13 +1,20 @@
 """The cytometry stream on files that nobody here made, with the figures of their MANIFEST."""
 
 import json
+import re
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from aftercar.contracts.events import FlowEvents
-from aftercar.cytometry.compensation import CompensationError, looks_transformed, parse_spill
+from aftercar.cytometry.beads import find_beads
+from aftercar.cytometry.compensation import (
+    CompensationError,
+    looks_transformed,
+    parse_matrix,
+    parse_spill,
+)
 from aftercar.cytometry.controls import control_cuts
 from aftercar.cytometry.course import Course
 from aftercar.cytometry.cuts import control_cut
@@ -18,6 +25,7 @@ from aftercar.cytometry.quality import margin_checks, time_anomalies, within_int
 from aftercar.cytometry.scale import scale_of
 from aftercar.cytometry.specimen import Findings, analyse, describe, thresholds
 from aftercar.cytometry.template import parse_template
+from aftercar.io.compensation_matrices import read_matrix
 from aftercar.io.fcs import UnreadableFile, read_data_sets, read_fcs, read_fcs_header
 from aftercar.io.templates import read_template
 from aftercar.io.workspace import UnusableWorkspace, gate_with_workspace, write_gates
@@ -27,9 +35,12 @@ pytestmark = pytest.mark.real
 SECTION = {
     "lod_events": 20, "lloq_events": 50, "minimum_denominator_events": 1000,
     "control_quantile": 0.999, "max_margin_fraction": 0.05, "max_time_anomaly_fraction": 0.3,
-    "workspace_roles": {},
+    "bead_lot_cv": 0.03, "workspace_roles": {},
 }  # fmt: skip
 SETTINGS = thresholds(SECTION)
+NO_LIGHT = re.compile(r"(FSC|FS|SSC|SS|Time|TIME|HDR|Event|Width)")
+SCATTER = re.compile(r"(FSC|FS|SSC|SS)\d?(-A|$)", re.IGNORECASE)
+CLINICAL = ("facs_diva_test", "flowatlas_412C_blood", "flowatlas_412C_marrow")
 LOADED = [
     "accuri_c6.fcs", "cytek_xp5_24bit.fcs", "fc500.LMD", "itn_02.fcs", "partec_cyflow_v2_9.fcs",
     "partec_pas.FCS", "fake_large_fcs.fcs", "macsquant_vyb_doubled_delimiter.fcs",
@@ -161,6 +172,42 @@ def test_both_cell_count_files_agree_with_their_workspace(flow, name, margin, cd
     }
     assert int(found["Margin"].mask.sum()) == margin
     assert abs(int(found["CD45+"].mask.sum()) - cd45) <= max(3, 0.005 * cd45)
+
+
+def test_the_matrix_of_the_workspace_is_that_of_the_file_and_not_its_transpose(flow):
+    tube = flow / "gated/flowsom_68983/68983.fcs"
+    events = read_fcs(tube)
+    names = [channel.name for channel in events.channels]
+    stated = read_matrix(flow / "gated/flowsom_68983/gating.wsp", tube)
+    theirs, _ = parse_matrix(stated.text, names)
+    ours = parse_spill(events.spill, names)
+    assert theirs.index == ours.index
+    assert np.abs(theirs.matrix - ours.matrix).max() < 1e-6
+    assert np.abs(theirs.matrix.T - ours.matrix).max() > 0.5
+
+
+def test_the_counting_beads_of_a_clinical_tube_are_found_and_in_no_other_file(flow, templates):
+    """The absolute count of this tube was set up at the instrument, with a gate named CAL."""
+    rules = templates["t_lineage"].source["placement"]["beads"]
+
+    def search(name):
+        events = read_fcs(flow / name)
+        names = [channel.name for channel in events.channels]
+        light = [n for n, name in enumerate(names) if not NO_LIGHT.match(name)]
+        scatter = [n for n, name in enumerate(names) if SCATTER.match(name)][:2]
+        ranges = [channel.full_scale for channel in events.channels]
+        return find_beads(events.values, light, scatter, ranges, rules), events, names
+
+    beads, events, names = search("hostile/fc500.LMD")
+    # a plain rectangle far above all cells in two detectors
+    plain = (events.values[:, [names.index("FL1"), names.index("FL3")]] > 200_000).all(axis=1)
+    assert plain.sum() == 4686
+    assert beads.counted == pytest.approx(plain.sum(), rel=0.02)
+    assert not (beads.mask & ~plain).any()
+    others = ["gated/flowsom_68983/68983.fcs", "gated/gatingml/data1.fcs"]
+    others += [f"clinical/{name}.fcs" for name in CLINICAL]
+    others += [f"hostile/{name}" for name in ("accuri_c6.fcs", "cytek_xp5_24bit.fcs", "itn_02.fcs")]
+    assert {name: search(name)[0].mask for name in others} == dict.fromkeys(others)
 
 
 def test_a_workspace_of_other_samples_is_refused_saying_what_was_looked_for(flow):

@@ -2,7 +2,7 @@
 Gate flow specimens: cuts from the controls of the batch, then all specimens of a patient.
 
 REQUIRED INPUTS:  column `path` (FCS) of flow rows           samples.tsv
-                  column `workspace` (.wsp, GatingML), if any
+                  columns `workspace` (.wsp, GatingML) and `compensation` (table, .wsp, GatingML), if any
 OUTPUTS:          <results>/cytometry/batches/{batch}.cuts.tsv          contract: BATCH_CUTS
                   <results>/cytometry/batches/{batch}.quality.tsv       contract: QUALITY
                   <results>/cytometry/batches/{batch}.inputs.tsv        contract: INPUT_FILES
@@ -21,7 +21,9 @@ CONFIG:           cytometry/*
 
 rule place_batch_cuts:
     input:
-        controls=lambda wildcards: files_of(control_rows(wildcards.batch), "path"),
+        controls=lambda wildcards: files_of(
+            control_rows(wildcards.batch), "path", "compensation"
+        ),
     output:
         cuts="<results>/cytometry/batches/{batch}.cuts.tsv",
         quality="<results>/cytometry/batches/{batch}.quality.tsv",
@@ -29,7 +31,7 @@ rule place_batch_cuts:
     log:
         "<logs>/place_batch_cuts/{batch}.log",
     conda:
-        "../../envs/base.yaml"
+        "../../envs/cytometry.yaml"
     threads: 1
     resources:
         mem_mb=lambda wildcards, input, attempt: max(1000, 6 * input.size_mb) * attempt,
@@ -50,7 +52,7 @@ rule gate_patient:
     input:
         cuts=cuts_of_batches,
         files=lambda wildcards: files_of(
-            specimens(wildcards.patient, "flow"), "path", "workspace"
+            specimens(wildcards.patient, "flow"), "path", "workspace", "compensation"
         ),
     output:
         populations="<results>/cytometry/patients/{patient}.populations.tsv",

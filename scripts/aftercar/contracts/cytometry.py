@@ -23,6 +23,7 @@ ROLES = (
     "blasts",  # leukemic blasts by a backbone that does not use the CAR's target
     "antigen_negative_blasts",  # `target` names the antigen
     "myeloid_blasts",
+    "beads",  # counting beads of a laboratory's own gates; no cells
 )
 # INTERNAL: beside negatives of the specimen itself; REFINED: a control's or internal cut, moved to
 # a valley or with the specimen's negatives; DATA: a valley alone
@@ -54,13 +55,19 @@ POPULATIONS = Table(
             "float64", "lower 95 % limit (Wilson)", minimum=0, maximum=1, nullable=True
         ),
         "fraction_high": Column(
-            "float64", "upper 95 % limit (Wilson)", minimum=0, maximum=1, nullable=True
+            "float64",
+            "upper 95 % limit (Wilson, two-sided; 3.84 / N for no event)",
+            minimum=0,
+            maximum=1,
+            nullable=True,
         ),
         "cells_per_ul": _PER_UL,
         "cells_per_ul_low": _PER_UL,
         "cells_per_ul_high": _PER_UL,
         "count_basis": Column(
-            "string", "how cells_per_ul was obtained (beads, dual platform: wbc, ...) or empty"
+            "string",
+            "how cells_per_ul was obtained, of the specimen named, and with which error "
+            "(beads: per tube, counted, lot CV; dual platform: blood count of a day) or empty",
         ),
         "lob_events": Column(
             "float64", "limit of blank, events expected from background", minimum=0, nullable=True

@@ -27,13 +27,27 @@ class Channel:
     gain: float | None = None  # already divided out of the values
 
 
+@dataclass(frozen=True)
+class StatedMatrix:
+    """A compensation matrix that the laboratory names in samples.tsv, still as text.
+
+    `text` is a table with a header of detectors and a row per dye. `source` says in words what
+    kind of file it came from; `problem` why there is no text.
+    """
+
+    source: str
+    text: str = ""
+    problem: str = ""
+
+
 @dataclass(frozen=True, eq=False)
 class FlowEvents:
     """The events of one specimen on linear scale, not compensated.
 
     `values` has shape (events, channels), column-major, so that a channel is contiguous. `spill`
     is the text of the compensation keyword as the file has it, or empty. `instrument` is the
-    model. `checks` holds what the reader found. No other keyword leaves the reader.
+    model. `checks` holds what the reader found. No other keyword leaves the reader. `stated` is
+    the matrix that the laboratory names instead of the file's own, if any.
     """
 
     channels: tuple[Channel, ...]
@@ -42,6 +56,7 @@ class FlowEvents:
     instrument: str = ""
     time_step_seconds: float | None = None
     checks: tuple[Check, ...] = field(default=())
+    stated: StatedMatrix | None = None
 
     def __len__(self) -> int:
         """Return the number of events."""

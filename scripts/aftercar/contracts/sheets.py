@@ -30,6 +30,9 @@ NEEDS_LIMIT = (
 )
 
 
+BEADS = ("beads_per_tube", "bead_volume_ul", "beads_per_ul")
+
+
 @dataclass(frozen=True, order=True)
 class Problem:
     """One thing to mend: where it is, what was found, what was expected and what to do.
@@ -177,6 +180,62 @@ def _contradictions(row: int, lab: dict) -> Iterator[Problem]:
         )  # fmt: skip
 
 
+def _compensation_problems(row: int, sample: dict) -> Iterator[Problem]:
+    if sample["compensation"] and sample["assay"] != "flow":
+        yield Problem(
+            "samples", row, "compensation", repr(sample["compensation"]),
+            "empty, because the assay is not flow", "delete the cell",
+        )  # fmt: skip
+    elif sample["compensation"] and sample["workspace"] not in ("", sample["compensation"]):
+        yield Problem(
+            "samples", row, "compensation", f"{sample['compensation']!r} beside a workspace",
+            "the same file as in column workspace, or nothing: gates of a workspace were drawn on "
+            "its own matrix",
+            "empty the cell, or empty workspace to use a template",
+        )  # fmt: skip
+
+
+def _bead_problems(row: int, sample: dict) -> Iterator[Problem]:
+    """Yield what keeps counting beads from giving a count per uL: all that it needs, or nothing."""
+    given = [name for name in (*BEADS, "sample_volume_ul", "dilution") if sample[name]]
+    if not given:
+        return
+    said = " and ".join(given)
+    if sample["assay"] != "flow" or sample["specimen"] == "tissue":
+        where = "assay" if sample["assay"] != "flow" else "specimen"
+        yield Problem(
+            "samples", row, given[0], f"{said} with {where} {sample[where]}",
+            "empty: beads count cells per uL of a liquid specimen, by flow",
+            "empty the bead columns",
+        )  # fmt: skip
+        return
+    if sample["beads_per_tube"] and (sample["bead_volume_ul"] or sample["beads_per_ul"]):
+        yield Problem(
+            "samples", row, "beads_per_tube", said,
+            "either the beads of the tube, or volume and concentration of liquid beads",
+            "empty beads_per_tube, or empty bead_volume_ul and beads_per_ul",
+        )  # fmt: skip
+    elif not sample["beads_per_tube"]:
+        for name in ("bead_volume_ul", "beads_per_ul"):
+            if not sample[name]:
+                yield Problem(
+                    "samples", row, name, f"no value beside {said}",
+                    "beads_per_tube, or bead_volume_ul with beads_per_ul",
+                    "write what went into the tube, or empty all bead columns",
+                )  # fmt: skip
+    if not sample["sample_volume_ul"]:
+        yield Problem(
+            "samples", row, "sample_volume_ul", f"no value beside {said}",
+            "the uL of specimen in the tube: without it beads give no count per uL",
+            "write the volume, or empty all bead columns",
+        )  # fmt: skip
+    if sample["dilution"] and float(sample["dilution"]) < 1:
+        yield Problem(
+            "samples", row, "dilution", repr(sample["dilution"]), "a factor of at least 1",
+            "write how many times the specimen was diluted: 2 for one part in two",
+        )  # fmt: skip
+
+
 def _infusion_problems(sheets: dict[str, pd.DataFrame]) -> Iterator[Problem]:
     first_row: dict[tuple[str, str], dict] = {}
     for row, infusion in _numbered(sheets["infusions"]):
@@ -232,6 +291,8 @@ def _sample_problems(
                 f"one of {', '.join(sorted(panels))}, or a workspace",
                 "name a panel of cytometry/panels in config.yaml",
             )  # fmt: skip
+        yield from _compensation_problems(row, sample)
+        yield from _bead_problems(row, sample)
         if sample["reference"] and sample["reference"] not in references:
             yield Problem(
                 "samples", row, "reference", repr(sample["reference"]),

@@ -1,9 +1,12 @@
 """Undo spillover, or say by name why that is not possible."""
 
+import csv
 import re
 from dataclasses import dataclass
 
 import numpy as np
+
+from aftercar.contracts.events import Check, StatedMatrix
 
 # A matrix whose condition number is above this amplifies rounding and noise beyond use.
 MAX_CONDITION = 1e4
@@ -49,12 +52,17 @@ def parse_spill(text: str, names: list[str]) -> Spill:
         values = np.array([float(part) for part in parts[1 + size : 1 + size + size * size]])
     except ValueError:
         raise CompensationError("the matrix holds values that are not numbers") from None
-    if not np.isfinite(values).all():
-        raise CompensationError("the matrix holds values that are not finite (NaN or infinite)")
     index = [_channel(part, names) for part in parts[1 : 1 + size]]
+    return _spill(index, values.reshape(size, size), names)
+
+
+def _spill(index: list[int], matrix: np.ndarray, names: list[str]) -> Spill:
+    """Return the matrix of the channels `index`, or say what cannot be inverted."""
+    size = len(index)
+    if not np.isfinite(matrix).all():
+        raise CompensationError("the matrix holds values that are not finite (NaN or infinite)")
     if len(set(index)) < size:
         raise CompensationError("the matrix names a detector twice")
-    matrix = values.reshape(size, size)
     sized = matrix / (np.abs(matrix).max() or 1.0)
     if np.linalg.cond(sized) > MAX_CONDITION:
         rank = int(np.linalg.matrix_rank(sized))
@@ -68,6 +76,130 @@ def parse_spill(text: str, names: list[str]) -> Spill:
             f"the matrix lets a dye spill more than {MAX_SPILL:.0f} times its own signal"
         )
     return Spill(tuple(names[n] for n in index), tuple(index), matrix)
+
+
+SHOWN = re.compile(r"[^A-Za-z0-9 ._/()#+<>-]")
+
+
+def parse_matrix(text: str, names: list[str]) -> tuple[Spill, bool]:
+    """Return the matrix of a table as FlowJo exports it, and whether it was in percent.
+
+    A header of detectors, then a row per dye, with or without the dye's name in front; separated
+    by tabs, commas or semicolons. Row i is what dye i sends into each detector, 1 (or 100: percent)
+    on the diagonal. `names` are the channels of the file. Raises CompensationError naming what is
+    wrong; a matrix whose rows are in another order than its columns is refused.
+    """
+    lines = [line for line in text.lstrip("\ufeff").splitlines() if line.strip()]
+    if len(lines) < 2:
+        raise CompensationError("the table of the matrix has no rows below its header")
+    separator = next((mark for mark in "\t;," if mark in lines[0]), ",")
+    table = [[cell.strip() for cell in row] for row in csv.reader(lines, delimiter=separator)]
+    header, rows = table[0], table[1:]
+    named = not _is_number(rows[0][0])
+    if named and len(header) == len(rows[0]):
+        header = header[1:]  # the corner over the names of the rows
+    columns = [_detector(cell) for cell in header]
+    for number, row in enumerate(rows, start=1):
+        if len(row) - named != len(columns):
+            raise CompensationError(
+                f"row {number} of the matrix has {len(row) - named} values, the header names "
+                f"{len(columns)} detectors"
+            )
+    if len(rows) != len(columns):
+        raise CompensationError(
+            f"the matrix is not square: {len(rows)} rows, {len(columns)} detectors in the header"
+        )
+    _same_order([_detector(row[0]) for row in rows] if named else columns, columns)
+    try:
+        matrix = np.array([[float(cell) for cell in row[named:]] for row in rows])
+    except ValueError:
+        raise CompensationError(
+            "the matrix holds values that are not numbers; write them with a decimal point"
+        ) from None
+    index = []
+    for name in columns:
+        try:
+            index.append(_channel(name, names))
+        except CompensationError as error:
+            raise CompensationError(f"{error}: {SHOWN.sub('?', name)[:32]!r}") from None
+    if not np.isfinite(matrix).all():
+        raise CompensationError("the matrix holds values that are not finite (NaN or infinite)")
+    percent = bool(np.allclose(np.diag(matrix), 100, rtol=DIAGONAL_TOLERANCE))
+    if percent:
+        matrix = matrix / 100
+    elif not np.allclose(np.diag(matrix), 1, rtol=DIAGONAL_TOLERANCE):
+        raise CompensationError(
+            "the diagonal of the matrix is neither 1 (fractions) nor 100 (percent) throughout"
+        )
+    return _spill(index, matrix, names), percent
+
+
+def _is_number(cell: str) -> bool:
+    try:
+        float(cell)
+    except ValueError:
+        return False
+    return True
+
+
+def _detector(cell: str) -> str:
+    """Return the detector of a heading such as `Comp-PE-A :: CD19`."""
+    return cell.partition(" :: ")[0].strip()
+
+
+def _same_order(rows: list[str], columns: list[str]) -> None:
+    if rows == columns:
+        return
+    first = next(n for n, pair in enumerate(zip(rows, columns, strict=True)) if pair[0] != pair[1])
+    shown = [SHOWN.sub("?", names[first])[:32] for names in (rows, columns)]
+    raise CompensationError(
+        f"rows and columns of the matrix are not in the same order: row {first + 1} is "
+        f"{shown[0]!r}, column {first + 1} is {shown[1]!r}"
+    )
+
+
+def stated_compensation(
+    stated: StatedMatrix, names: list[str], *, embedded: bool, transformed: bool
+) -> tuple[Spill | None, Check]:
+    """Return the matrix that the laboratory states and the check that tells its source.
+
+    None where it cannot be used: then nothing else takes its place, neither the matrix of the
+    file (`embedded`) nor none, and no count is firm.
+    """
+    try:
+        if stated.problem:
+            raise CompensationError(stated.problem)
+        compensated = [name for name in names if already_compensated([name])]
+        if compensated:
+            raise CompensationError(
+                f"channel {SHOWN.sub('?', compensated[0])[:32]!r} is compensated already by its "
+                "name, and would be again"
+            )
+        if transformed:
+            raise CompensationError(
+                "fluorescence values are on a display scale, compensated before export"
+            )
+        spill, percent = parse_matrix(stated.text, names)
+    except CompensationError as error:
+        message = (
+            f"{stated.source} of column compensation cannot be used: {error}; values are not "
+            "compensated and no count of this specimen is firm. Correct the file, or empty the "
+            "cell to use the matrix of the FCS file"
+        )
+        return None, Check("compensation", None, "", "FLAG", message)
+    told = f"compensated by {stated.source} of column compensation ({len(spill.names)} detectors)"
+    if embedded:
+        told += ", not by the matrix of the FCS file"
+    if percent:
+        told += "; its values are percent and were divided by 100"
+    most = float(np.abs(spill.matrix - np.diag(np.diag(spill.matrix))).max(initial=0.0))
+    if most > 1:
+        told += f"; it states a spillover of {most:.0%}: are its values percent?"
+    if is_identity(spill):
+        told += "; it states no spillover"
+    loud = percent or most > 1 or is_identity(spill)
+    size = float(len(spill.names))
+    return spill, Check("compensation", size, "detectors", "FLAG" if loud else "PASS", told)
 
 
 def _channel(name: str, names: list[str]) -> int:

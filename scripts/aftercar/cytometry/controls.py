@@ -70,6 +70,8 @@ def _in_order(controls: list[Control], marker: str) -> list[Control]:
 def _one_cut(
     control: Control, gating: Gating, rule: CutRule, control_quantile: float
 ) -> tuple[dict[str, object], str]:
+    if not control.ready.trusted:
+        return {}, "it could not be compensated"
     if rule.marker not in control.ready.panel.channel:
         return {}, f"{rule.marker} is not in the file"
     kind = control.control_for.casefold()

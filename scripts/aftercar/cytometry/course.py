@@ -130,8 +130,9 @@ class Course:
         )
 
     def _add_manual(self, specimen: Specimen, manual: list[ManualGate], gating) -> None:
-        limits = self.thresholds.limits
-        self.findings.populations += manual_rows(manual, specimen, self.roles, limits)
+        self.findings.populations += manual_rows(
+            manual, specimen, self.roles, self.thresholds.limits, self.thresholds.bead_lot_cv
+        )
         self.findings.concordance += concordance_rows(manual, specimen, self.roles, gating)
 
     def tables(self) -> dict[str, tuple[Table, list[dict]]]:

@@ -83,7 +83,7 @@ class Gating:
         self.gates["root"] = Gated(inside, path)
         made = {gate.name: gate for gate in self.ready.gates}
         last = "root"
-        for name in ("time", "cells", "singlets", "viable"):
+        for name in ("no_beads", "time", "cells", "singlets", "viable"):
             if name in made:
                 inside, path, last = inside & self._events(made[name]), f"{path}/{name}", name
                 self.gates[name] = Gated(inside, path, placed=made[name])
@@ -92,6 +92,8 @@ class Gating:
                 self.gates[name] = self.gates[last]
 
     def _events(self, gate: PlacedGate) -> np.ndarray:
+        if gate.name == "no_beads" and self.ready.bead_mask is not None:
+            return ~self.ready.bead_mask  # its bounds are on values before compensation
         return gate.inside(self.ready.values)
 
     def gate(self, name: str) -> Gated:

@@ -6,9 +6,10 @@ import numpy as np
 
 from aftercar.contracts.cytometry import ROLES
 from aftercar.contracts.events import Check
-from aftercar.cytometry.counts import AbsoluteCount, Limits, dual_platform, judge
+from aftercar.cytometry.beads import FOUND, NONE, UNCLEAR, Beads
+from aftercar.cytometry.counts import AbsoluteCount, CountingBasis, Limits, absolute_count, judge
 from aftercar.cytometry.gates import Gating
-from aftercar.cytometry.populations import PERIPHERAL, Specimen
+from aftercar.cytometry.populations import Specimen, counting_basis
 
 # role -> antigen that it is about, where the role itself says so
 TARGETS = {
@@ -48,12 +49,17 @@ def hidden_names(gates: int) -> Check:
 
 
 def manual_rows(
-    gates: list[ManualGate], specimen: Specimen, roles: dict[str, str], limits: Limits
+    gates: list[ManualGate],
+    specimen: Specimen,
+    roles: dict[str, str],
+    limits: Limits,
+    bead_lot_cv: float,
 ) -> list[dict[str, object]]:
     """Return a row per gate and denominator: its parent, and leukocytes or lymphocytes if named.
 
     `roles` maps gate names (or paths joined by /) to roles; a gate keeps its full path as key, so
-    that gates of one name under different parents stay apart.
+    that gates of one name under different parents stay apart. A gate with role beads counts the
+    beads; its events count once each.
     """
     role_of = {gate.path: _role(gate, roles) for gate in gates}
     by_path = {gate.path: gate for gate in gates}
@@ -63,6 +69,7 @@ def manual_rows(
         if (role := role_of[gate.path]) in ("leukocytes", "lymphocytes")
     }
     totals = {role: int(gate.mask.sum()) for role, gate in whole.items()}
+    basis = counting_basis(specimen, _beads(gates, role_of), bead_lot_cv)
     rows = []
     for gate in gates:
         parent = by_path.get(gate.path[:-1])
@@ -79,13 +86,25 @@ def manual_rows(
                 if name != role and not (gate.mask & ~other.mask).any()
             }
         for name, mask in denominators.items():
-            rows.append(_row(gate, role, name, mask, specimen, limits, totals))
+            rows.append(_row(gate, role, name, mask, specimen, limits, totals, basis))
     return rows
 
 
 def _role(gate: ManualGate, roles: dict[str, str]) -> str:
     role = roles.get("/".join(gate.path), roles.get(gate.name, ""))
     return role if role in ROLES else ""
+
+
+def _beads(gates: list[ManualGate], role_of: dict[tuple[str, ...], str]) -> Beads | None:
+    """Return the beads of the laboratory's own gate, None if it has none."""
+    mine = [gate for gate in gates if role_of[gate.path] == "beads"]
+    if not mine:
+        return None
+    if len(mine) > 1:
+        return Beads(UNCLEAR, f"{len(mine)} gates have the role beads: name one")
+    if not mine[0].mask.any():
+        return Beads(NONE, "the gate of the role beads holds no event")
+    return Beads(FOUND, "by the laboratory's gate", mine[0].mask, np.zeros_like(mine[0].mask))
 
 
 def unknown_roles(roles: dict[str, str]) -> list[str]:
@@ -95,13 +114,13 @@ def unknown_roles(roles: dict[str, str]) -> list[str]:
 
 def _row(
     gate: ManualGate, role: str, denominator: str, mask: np.ndarray, specimen: Specimen,
-    limits: Limits, totals: dict[str, int],
+    limits: Limits, totals: dict[str, int], basis: CountingBasis,
 ) -> dict[str, object]:  # fmt: skip
     count, total = int(gate.mask.sum()), int(mask.sum())
     judged = judge(count, total, None, limits)
-    absolute = AbsoluteCount()
-    if specimen.specimen in PERIPHERAL and role and judged.status != "INDETERMINATE":
-        absolute = dual_platform(count, dict(totals), list(specimen.labs), day=specimen.day)
+    absolute, told = AbsoluteCount(), tuple[str, ...]()
+    if role not in ("", "beads") and judged.status != "INDETERMINATE":
+        absolute, told = absolute_count(count, dict(totals), basis)
     target = ";".join(specimen.targets) if role == "car_t" else TARGETS.get(role, "")
     return specimen.who | {
         "panel": specimen.panel or "workspace",
@@ -123,7 +142,7 @@ def _row(
         "lloq_fraction": judged.lloq_fraction,
         "status": judged.status,
         "cut_source": "WORKSPACE",
-        "flags": "; ".join(["gated by the laboratory's workspace", *judged.flags]),
+        "flags": "; ".join(["gated by the laboratory's workspace", *judged.flags, *told]),
     }
 
 

@@ -4,12 +4,15 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from aftercar.cytometry.beads import Beads
 from aftercar.cytometry.blanks import blank_of
 from aftercar.cytometry.counts import (
     AbsoluteCount,
+    BeadTube,
     Counted,
+    CountingBasis,
     Limits,
-    dual_platform,
+    absolute_count,
     judge,
     upper_count,
 )
@@ -36,6 +39,7 @@ class Specimen:
     targets: tuple[str, ...] = ()  # antigens of the infusion in force
     products: tuple[Product, ...] = ()  # all infusions up to the day
     labs: tuple[dict[str, str], ...] = ()
+    bead_tube: BeadTube | None = None
 
     @property
     def who(self) -> dict[str, object]:
@@ -46,6 +50,20 @@ class Specimen:
             "day": self.day,
             "specimen": self.specimen,
         }
+
+
+def counting_basis(specimen: Specimen, beads: Beads | None, bead_lot_cv: float) -> CountingBasis:
+    """Return what cells per uL of the specimen can rest on; `beads` are those found in the file."""
+    tube, counted, why = specimen.bead_tube, None, "no gate of the workspace has the role beads"
+    if beads is not None:
+        counted, why = beads.counted, beads.message
+    if tube is not None and counted is not None and counted > tube.beads:
+        why = f"{counted:,} were counted, more than the {tube.beads:,.0f} of the tube"
+        counted = None
+    return CountingBasis(
+        tube, counted, why, bead_lot_cv, specimen.labs, specimen.day,
+        peripheral=specimen.specimen in PERIPHERAL,
+    )  # fmt: skip
 
 
 def rule_path(template: Template, name: str) -> str:
@@ -123,11 +141,14 @@ def with_unresolved(judged: Counted, gating: Gating, rule: ReportRule, total: in
     return replace(judged, lod_fraction=lod, lloq_fraction=lloq, flags=(*judged.flags, told))
 
 
-def population_rows(gating: Gating, specimen: Specimen, limits: Limits) -> list[dict[str, object]]:
+def population_rows(
+    gating: Gating, specimen: Specimen, limits: Limits, bead_lot_cv: float
+) -> list[dict[str, object]]:
     """Return a row of POPULATIONS for each population that the template reports."""
     totals = {name: gating.gate(name).count for name in _counting_gates(gating.template)}
+    basis = counting_basis(specimen, gating.ready.beads, bead_lot_cv)
     return [
-        _population_row(gating, rule, specimen, limits, totals)
+        _population_row(gating, rule, specimen, limits, totals, basis)
         for rule in gating.template.report
         if not (
             rule.when_stained and (gating.gate(rule.gate).missing or gating.gate(rule.of).missing)
@@ -141,7 +162,7 @@ def _counting_gates(template: Template) -> list[str]:
 
 def _population_row(
     gating: Gating, rule: ReportRule, specimen: Specimen, limits: Limits,
-    totals: dict[str, int | None],
+    totals: dict[str, int | None], basis: CountingBasis,
 ) -> dict[str, object]:  # fmt: skip
     template, ready = gating.template, gating.ready
     gated, whole = gating.gate(rule.gate), gating.gate(rule.of)
@@ -183,8 +204,9 @@ def _population_row(
         flags += masking_flags(rule.target, specimen.products)
     flags += product_flags(rule.role, specimen.products)
     absolute = AbsoluteCount()
-    if specimen.specimen in PERIPHERAL and status != "INDETERMINATE":
-        absolute = dual_platform(count, totals, list(specimen.labs), day=specimen.day)
+    if status != "INDETERMINATE":
+        absolute, told_of_count = absolute_count(count, totals, basis)
+        flags += told_of_count
     return row | {
         "count": count,
         "denominator_count": total,
@@ -228,6 +250,18 @@ def cut_rows(gating: Gating, specimen: Specimen) -> list[dict[str, object]]:
     }
     rows: dict[tuple[str, str], dict[str, object]] = {}
     for gate in gating.ready.gates:
+        if gate.name == "no_beads":
+            for (bound,) in gate.alternatives:
+                name = gating.ready.names[bound.channel][0]
+                rows[gate.name, name] = {
+                    "gate": gate.name,
+                    "marker": name,
+                    "channel": name,
+                    "cut": bound.high,
+                    "source": "DATA",
+                    "flags": "not compensated; beads reach the cut in every detector of this gate",
+                }
+            continue
         bound = gate.alternatives[0][0]
         marker = {"time": "Time", "cells": "FSC-A", "viable": "Viability"}.get(gate.name, "")
         over = "" if bound.over is None else f"/{gating.ready.names[bound.over][0]}"

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from aftercar.contracts.events import Check, FlowEvents
+from aftercar.cytometry.beads import Beads, bead_check, beads_nobody_named, search_beads
 from aftercar.cytometry.compensation import (
     CompensationError,
     Spill,
@@ -13,6 +14,7 @@ from aftercar.cytometry.compensation import (
     is_identity,
     looks_transformed,
     parse_spill,
+    stated_compensation,
 )
 from aftercar.cytometry.density import guarded_valley, lowest_peak
 from aftercar.cytometry.panel import PanelMap, map_panel, markers_of, panel_problems
@@ -32,12 +34,16 @@ BORDER = 1e-5  # of a cut: nearer events could fall on either side by rounding
 
 @dataclass(frozen=True)
 class Bound:
-    """low <= value < high of a channel, or of its ratio to the channel `over`."""
+    """low <= value < high of a channel, or of its ratio to the channel `over`.
+
+    `raw`: of the value before compensation; only the gate that leaves out beads asks for it.
+    """
 
     channel: int
     low: float | None = None
     high: float | None = None
     over: int | None = None
+    raw: bool = False
 
     def inside(self, values: np.ndarray) -> np.ndarray:
         """Return which events of `values` (events x channels) lie within the bound."""
@@ -93,6 +99,8 @@ class Prepared:
     flags: list[str] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
     recent: list[tuple[np.ndarray, np.ndarray]] = field(default_factory=list)
+    beads: Beads | None = None  # None: samples.tsv names none
+    bead_mask: np.ndarray | None = None  # events that are left out of all cell gates
 
     def folds(self, channel: int, inside: np.ndarray | None = None) -> np.ndarray:
         """Return a channel in e-folds, of the events `inside` (a mask) or of all, in order."""
@@ -133,11 +141,17 @@ class Prepared:
 
 
 def prepare(
-    events: FlowEvents, template: dict, *, max_margin: float, max_time_anomaly: float
+    events: FlowEvents,
+    template: dict,
+    *,
+    max_margin: float,
+    max_time_anomaly: float,
+    beads_added: bool = False,
 ) -> Prepared:
     """Return `events` mapped, compensated and cleaned as `template` asks.
 
-    What was impossible is a NOT_POSSIBLE check; what went wrong is in `problems`.
+    What was impossible is a NOT_POSSIBLE check; what went wrong is in `problems`. With
+    `beads_added`, counting beads are looked for and left out of all gates.
     """
     panel = map_panel(events.names, template)
     full_scale = [channel.full_scale for channel in events.channels]
@@ -161,14 +175,45 @@ def prepare(
     if transformed:
         ready.flags.append("values were on a display scale in the file")
     if not trusted:
-        ready.flags.append("not compensated: the matrix of the file cannot be used")
+        whose = "of the file" if events.stated is None else "that samples.tsv names"
+        ready.flags.append(f"not compensated: the matrix {whose} cannot be used")
     ready.checks += _panel_checks(panel, template)
     if not ready.problems:
-        ready.checks += margin_checks(
-            events.values, panel.channel, full_scale, max_share=max_margin
-        )
+        _leave_out_beads(ready, events.values, template, stained, beads_added)
+        cells = events.values if ready.bead_mask is None else events.values[~ready.bead_mask]
+        ready.checks += margin_checks(cells, panel.channel, full_scale, max_share=max_margin)
         _clean(ready, template["placement"], max_time_anomaly)
+        _count_beads(ready, template)
     return ready
+
+
+def _leave_out_beads(
+    ready: Prepared, raw: np.ndarray, template: dict, stained: list[int], added: bool
+) -> None:
+    """Find the beads; if they were added, make the gate that holds everything else."""
+    found = search_beads(
+        raw, [name for name, _ in ready.names], ready.panel.channel, stained, ready.full_scale,
+        template, transformed=ready.transformed,
+    )  # fmt: skip
+    if added:
+        ready.beads = found
+        if found.mask is not None:
+            ready.bead_mask = found.mask
+            below = tuple((Bound(n, high=limit, raw=True),) for n, limit in found.limits)
+            ready.gates.append(PlacedGate("no_beads", "", below))
+    elif found.mask is not None:
+        ready.checks.append(beads_nobody_named(found))
+        ready.flags.append("possible counting beads among the cells")
+
+
+def _count_beads(ready: Prepared, template: dict) -> None:
+    """Keep the beads of the time that cells are counted in, and say how many they are."""
+    if ready.beads is None:
+        return
+    for gate in ready.gates:
+        if gate.name == "time":
+            ready.beads = ready.beads.within(gate.inside(ready.values))
+    ready.checks.append(bead_check(ready.beads, template))
 
 
 def _compensated(
@@ -176,6 +221,13 @@ def _compensated(
 ) -> tuple[np.ndarray, Spill | None, bool, list[Check]]:
     names = [channel.name for channel in events.channels]
     raw = events.values
+    if events.stated is not None:
+        spill, check = stated_compensation(
+            events.stated, names, embedded=bool(events.spill), transformed=transformed
+        )
+        if spill is None:
+            return raw, None, False, [check]
+        return compensate(raw, spill), spill, True, [_with_outside(check, stained, spill)]
     if transformed or already_compensated(names):
         why = "are on a display scale" if transformed else "carry names of compensated channels"
         message = f"fluorescence values {why}: compensated before export, not again"
@@ -195,13 +247,17 @@ def _compensated(
     if is_identity(spill):
         message = "the matrix of the file states no spillover: values are taken as they are"
         return raw, None, True, [Check("compensation", None, "", "FLAG", message)]
-    outside = [n for n in stained if n not in spill.index]
     message = f"compensated by the matrix of the file ({len(spill.names)} detectors)"
-    verdict = "PASS"
-    if outside:
-        verdict, message = "FLAG", f"{message}; {len(outside)} stained detectors are not in it"
-    check = Check("compensation", float(len(spill.names)), "detectors", verdict, message)
-    return compensate(raw, spill), spill, True, [check]
+    check = Check("compensation", float(len(spill.names)), "detectors", "PASS", message)
+    return compensate(raw, spill), spill, True, [_with_outside(check, stained, spill)]
+
+
+def _with_outside(check: Check, stained: list[int], spill: Spill) -> Check:
+    outside = [n for n in stained if n not in spill.index]
+    if not outside:
+        return check
+    message = f"{check.message}; {len(outside)} stained detectors are not in it"
+    return check._replace(verdict="FLAG", message=message)
 
 
 def _panel_checks(panel: PanelMap, template: dict) -> list[Check]:
@@ -229,7 +285,7 @@ def _panel_checks(panel: PanelMap, template: dict) -> list[Check]:
 def _clean(ready: Prepared, placement: dict, max_time_anomaly: float) -> None:
     """Add the gates time, cells, singlets and viable, as far as the file allows."""
     channel, values = ready.panel.channel, ready.values
-    inside = np.ones(len(values), dtype=bool)
+    inside = np.ones(len(values), dtype=bool) if ready.bead_mask is None else ~ready.bead_mask
 
     def add(name: str, alternatives: tuple[tuple[Bound, ...], ...]) -> None:
         nonlocal inside

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from aftercar.contracts.events import Check, FlowEvents
 from aftercar.cytometry.compensation import Spill
 from aftercar.cytometry.controls import Control, batch_cut_rows
-from aftercar.cytometry.counts import Limits
+from aftercar.cytometry.counts import Limits, bead_tube
 from aftercar.cytometry.cuts import ControlCut
 from aftercar.cytometry.drift import density_rows
 from aftercar.cytometry.gates import Gating
@@ -55,6 +55,7 @@ class Thresholds:
     control_quantile: float
     max_margin_fraction: float
     max_time_anomaly_fraction: float
+    bead_lot_cv: float
 
 
 def thresholds(settings: dict) -> Thresholds:
@@ -66,6 +67,7 @@ def thresholds(settings: dict) -> Thresholds:
         settings["control_quantile"],
         settings["max_margin_fraction"],
         settings["max_time_anomaly_fraction"],
+        settings["bead_lot_cv"],
     )
 
 
@@ -91,6 +93,7 @@ def describe(row: dict[str, str], infusions: list[dict], labs: list[dict]) -> Sp
         tuple(force[0]["targets"].split(";")) if force else (),
         tuple(product_of(infusion) for infusion in past),
         tuple(labs),
+        bead_tube(row),
     )
 
 
@@ -164,7 +167,7 @@ def analyse(
     `controls` are the cuts that controls give by name, `earlier` those of the patient's last
     specimen, kept where nothing else places one.
     """
-    ready = _ready(events, template, settings)
+    ready = _ready(events, template, settings, beads_added=specimen.bead_tube is not None)
     if ready.problems:
         checks = [check for check in ready.checks if check.verdict != "FAIL"]
         findings.quality += [quality_row(specimen, check) for check in checks]
@@ -173,7 +176,7 @@ def analyse(
     gating = Gating(
         ready, template, controls, control_quantile=settings.control_quantile, earlier=earlier
     )
-    findings.populations += population_rows(gating, specimen, settings.limits)
+    findings.populations += population_rows(gating, specimen, settings.limits, settings.bead_lot_cv)
     findings.ratios += ratio_rows(gating, specimen, settings.limits)
     findings.views += view_rows(gating, specimen.sample_id)
     findings.cuts += cut_rows(gating, specimen)
@@ -194,12 +197,15 @@ def analyse(
     return GateFile(gating.placed(), names, ready.spill, events.time_step_seconds), gating
 
 
-def _ready(events: FlowEvents, template: Template, settings: Thresholds) -> Prepared:
+def _ready(
+    events: FlowEvents, template: Template, settings: Thresholds, *, beads_added: bool
+) -> Prepared:
     return prepare(
         events,
         template.source,
         max_margin=settings.max_margin_fraction,
         max_time_anomaly=settings.max_time_anomaly_fraction,
+        beads_added=beads_added,
     )
 
 
@@ -228,7 +234,7 @@ def place_batch(
     for row, events in controls:
         template = templates[row["panel"]]
         specimen = control_specimen(row, batch)
-        prepared = _ready(events, template, settings)
+        prepared = _ready(events, template, settings, beads_added=bead_tube(row) is not None)
         checks = [events_check(events), *prepared.checks]
         if prepared.problems:
             checks = [Check("readable", None, "", "FAIL", ". ".join(prepared.problems))]

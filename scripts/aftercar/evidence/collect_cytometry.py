@@ -23,7 +23,7 @@ FRACTIONS = {
     ("antigen_negative_blasts", "myeloid_blasts"): "antigen_negative_blast_fraction",
     ("myeloid_blasts", "leukocytes"): "myeloid_blast_fraction",
 }
-# role -> measure of the absolute count
+# role -> measure of the absolute count of blood, the only one that rules know
 COUNTS = {
     "car_t": "car_t_per_ul",
     "b_cells": "b_cells_per_ul",
@@ -37,6 +37,7 @@ RATIO_MEASURES = {
     "all_t": "cd7_cd5_ratio_all_t",
     "car_negative_t": "cd7_cd5_ratio_car_negative_t",
 }
+BLOOD = ("PB",)
 UNKNOWN = ("FAILED", "NOT_ASSESSED", "NOT_APPLICABLE")
 
 
@@ -97,9 +98,12 @@ def _fraction_row(record: dict, measure: str, target: str) -> dict[str, object]:
 
 
 def _absolute_row(record: dict, measure: str, target: str) -> dict[str, object] | None:
-    """Return the count per uL; its limits are those of the fraction on the same scale."""
+    """Return the count per uL of blood; its limits are those of the fraction on the same scale.
+
+    Beads also count liquor, marrow and products: true per uL of those, but no count of blood.
+    """
     per_ul = number_or_none(record["cells_per_ul"])
-    if per_ul is None:
+    if per_ul is None or record["specimen"] not in BLOOD:
         return None
     high, fraction_high = record["cells_per_ul_high"], record["fraction_high"]
     fraction = number_or_none(record["fraction"])

@@ -15,7 +15,7 @@ from aftercar.contracts.sheets import (
 )
 
 # Columns of samples.tsv that name files.
-FILE_COLUMNS = ("path", "workspace", "barcodes", "bam", "variants", "labels")
+FILE_COLUMNS = ("path", "workspace", "compensation", "barcodes", "bam", "variants", "labels")
 
 
 def read_sheets(

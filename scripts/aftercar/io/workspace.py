@@ -68,7 +68,38 @@ def _named_reasons() -> Iterator[None]:
         ) from None
 
 
-def _flowjo(fcs_path: Path, path: Path) -> list[WorkspaceGate]:
+def matrix_of_workspace(fcs_path: str | Path, workspace: str | Path) -> str:
+    """Return the compensation matrix of a FlowJo workspace or GatingML file as a table.
+
+    The header names the detectors; a row per dye follows. Of a workspace, that of the sample with
+    the name of the FCS file, else of its only one. Raises UnusableWorkspace if there is none, or
+    more than one, or one with other dyes than detectors.
+    """
+    with warnings.catch_warnings(), _named_reasons():
+        warnings.simplefilter("ignore")
+        check_xml(workspace)
+        if Path(workspace).suffix.lower() == ".wsp":
+            tool, _, name = _open_flowjo(Path(fcs_path), Path(workspace))
+            found = tool.get_comp_matrix(name)
+            matrices = [] if found is None else [found]
+        else:
+            matrices = list(_open_gatingml(Path(workspace)).comp_matrices.values())
+    if len(matrices) != 1:
+        raise UnusableWorkspace(
+            f"it holds {len(matrices)} compensation matrices for this specimen, expected one"
+        )
+    names, values = list(matrices[0].detectors), np.asarray(matrices[0].matrix)
+    if values.shape != (len(names), len(names)):
+        raise UnusableWorkspace(
+            f"its matrix has {len(values)} dyes and {len(names)} detectors; as many of both are "
+            "needed"
+        )
+    rows = ["\t".join(repr(float(value)) for value in row) for row in values]
+    return "\n".join(["\t".join(names), *rows])
+
+
+def _open_flowjo(fcs_path: Path, path: Path):
+    """Return the workspace, its XML and the name that the FCS file has in it."""
     from flowkit import Workspace
 
     try:
@@ -79,7 +110,11 @@ def _flowjo(fcs_path: Path, path: Path) -> list[WorkspaceGate]:
             f"the workspace cannot be read ({type(error).__name__}); save it again with FlowJo 10"
         ) from None
     names = workspace.get_sample_ids(loaded_only=False)
-    name = _sample_of(fcs_path.name, names)
+    return workspace, tree, _sample_of(fcs_path.name, names)
+
+
+def _flowjo(fcs_path: Path, path: Path) -> list[WorkspaceGate]:
+    workspace, tree, name = _open_flowjo(fcs_path, path)
     strategy = _strategy(workspace, name)
     return _apply(strategy, _sample(fcs_path), _stored_counts(tree, name))
 
@@ -106,12 +141,12 @@ def _sample_of(file_name: str, names: list[str]) -> str:
     )
 
 
-def _gatingml(fcs_path: Path, path: Path) -> list[WorkspaceGate]:
+def _open_gatingml(path: Path):
     from flowkit import parse_gating_xml
     from flowkit.exceptions import FlowKitException
 
     try:
-        strategy = parse_gating_xml(str(path))
+        return parse_gating_xml(str(path))
     except (
         FlowKitException, KeyError, ValueError, TypeError, AttributeError, NotImplementedError,
         ElementTree.ParseError, SyntaxError,
@@ -120,7 +155,10 @@ def _gatingml(fcs_path: Path, path: Path) -> list[WorkspaceGate]:
             f"the gate file is not valid GatingML 2.0 ({type(error).__name__}); export it again "
             "from the program that drew the gates"
         ) from None
-    return _apply(strategy, _sample(fcs_path), {})
+
+
+def _gatingml(fcs_path: Path, path: Path) -> list[WorkspaceGate]:
+    return _apply(_open_gatingml(path), _sample(fcs_path), {})
 
 
 def _sample(fcs_path: Path):
@@ -195,7 +233,7 @@ def write_gates(
     """Write placed gates as GatingML 2.0 that gives the same counts in FlowKit.
 
     `gates` have name, parent (empty: all events) and alternatives of bounds (channel, low, high,
-    over); `names` are the channels' $PnN; `spill` has names, index and matrix, or is None.
+    over, raw); `names` are the channels' $PnN; `spill` has names, index and matrix, or is None.
     FlowKit multiplies time by $TIMESTEP: borders of time are written in seconds.
     """
     ElementTree.register_namespace("gating", GATING)
@@ -240,9 +278,9 @@ def _merged(bounds: tuple) -> list:
     """Return one dimension per channel, with the tighter limits where a gate asks twice."""
     from dataclasses import replace
 
-    merged: dict[tuple[int, int | None], object] = {}
+    merged: dict[tuple[int, int | None, bool], object] = {}
     for bound in bounds:
-        key = (bound.channel, bound.over)
+        key = (bound.channel, bound.over, bound.raw)
         if key in merged:
             first = merged[key]
             lows = [x for x in (first.low, bound.low) if x is not None]  # type: ignore[attr-defined]
@@ -262,7 +300,8 @@ def _identify(node: ElementTree.Element, name: str, parent: str) -> None:
 
 def _write_bound(node, bound, names, compensated, ratios, scale) -> None:
     dimension = ElementTree.SubElement(node, f"{{{GATING}}}dimension")
-    used = "Spill" if bound.over is None and bound.channel in compensated else "uncompensated"
+    plain = bound.over is not None or bound.raw or bound.channel not in compensated
+    used = "uncompensated" if plain else "Spill"
     dimension.set(f"{{{GATING}}}compensation-ref", used)
     low, high = bound.low, bound.high
     if bound.over is not None:  # FlowKit needs both limits of a ratio

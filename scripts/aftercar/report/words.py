@@ -136,6 +136,7 @@ ROLE_WORDS = {
     "blasts": "blasts",
     "antigen_negative_blasts": "antigen-negative blasts",
     "myeloid_blasts": "myeloid blasts",
+    "beads": "counting beads",
 }
 MEASURE_TITLES = {
     "car_t_fraction": "CAR-T of T cells, flow",

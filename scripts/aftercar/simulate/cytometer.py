@@ -16,6 +16,8 @@ CEILING = 262_143.0
 SECONDS, TICK = 100.0, 0.01
 PHOTONS_PER_UNIT, ELECTRONIC_SD = 0.15, 25.0
 DEBRIS, DEAD, DOUBLETS = 0.07, 0.05, 0.03  # of the events
+BEAD_FSC, BEAD_SSC, BEAD_SIGNAL = 30_000.0, 180_000.0, 45_000.0
+BEAD_CV, BEAD_PAIRS = 0.06, 0.02
 DETECTORS = (
     "BV421-A",
     "V500-A",
@@ -307,11 +309,14 @@ def acquire(
     batch_shift: dict[str, float],
     without: frozenset[str] = frozenset(),
     clog: bool = False,
+    beads: int = 0,
 ) -> Acquisition:
     """Run a tube: `shares` of leukocytes, shifts in decades by marker and detector.
 
     `without` names markers left out (a fluorescence-minus-one tube, or all of them: unstained).
-    A clog loses most events of some seconds and dims what still comes through.
+    A clog loses most events of some seconds and dims what still comes through. Counting beads are
+    drawn after all else, so that the cells of a tube are the same with and without them; an event
+    of two is a bead_pair.
     """
     names = list(shares)
     number_debris, number_dead = round(events * DEBRIS), round(events * DEAD)
@@ -362,6 +367,10 @@ def acquire(
     seen = signal @ spill
     seen += random.standard_normal(seen.shape) * np.sqrt(seen / PHOTONS_PER_UNIT + ELECTRONIC_SD**2)
     events_out = np.column_stack([np.floor(time / TICK), scatter, seen])
+    if beads:
+        events_out, identity = _with_beads(
+            events_out, identity, beads, len(detectors), random, clog
+        )
     events_out[:, 1:] = np.minimum(events_out[:, 1:], CEILING)
     labels = ("", "", "", "", *(PANELS[panel][d][0] for d in detectors))
     return Acquisition(
@@ -372,6 +381,30 @@ def acquire(
         spill,
         tuple(detectors),
     )
+
+
+def _with_beads(events, identity, number, detectors, random, clog):
+    """Add bead events, alike in scatter and in every detector, in their place in time."""
+    pair = random.random(number) < BEAD_PAIRS
+    times = np.where(pair, 2.0, 1.0)
+    own = np.exp(random.normal(0, BEAD_CV, (number, 3)))
+    fsc, ssc, light = (own * times[:, None]).T
+    # a dye of broad emission: the detectors differ, and so do beads in each of them
+    seen = light[:, None] * BEAD_SIGNAL * np.linspace(0.6, 1.8, detectors)
+    seen *= np.exp(random.normal(0, BEAD_CV / 2, seen.shape))
+    fsc, ssc = fsc * BEAD_FSC, ssc * BEAD_SSC
+    height = fsc / 1.18 / np.where(pair, 1.85, 1.0) * np.exp(random.normal(0, 0.025, number))
+    time = random.uniform(0, SECONDS, number)
+    kept = np.ones(number, dtype=bool)
+    if clog:
+        blocked = (time > 42) & (time < 49)
+        seen[blocked] *= 0.55
+        kept = ~blocked | (random.random(number) < 0.25)
+    added = np.column_stack([np.floor(time / TICK), fsc, height, ssc, seen])[kept]
+    events = np.concatenate([events, added])
+    identity = np.concatenate([identity, np.where(pair, "bead_pair", "bead")[kept]])
+    order = np.argsort(events[:, 0], kind="stable")
+    return events[order], identity[order]
 
 
 def _scatter(drawn, alive, names, random):

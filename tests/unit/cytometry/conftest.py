@@ -103,5 +103,6 @@ def settings():
     return {
         "lod_events": 20, "lloq_events": 50, "minimum_denominator_events": 1000,
         "control_quantile": 0.999, "max_margin_fraction": 0.05, "max_time_anomaly_fraction": 0.3,
+        "bead_lot_cv": 0.03,
         "workspace_roles": {},
     }  # fmt: skip

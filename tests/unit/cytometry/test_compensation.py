@@ -3,12 +3,16 @@
 import numpy as np
 import pytest
 
+from aftercar.contracts.events import Channel, FlowEvents, StatedMatrix
 from aftercar.cytometry.compensation import (
     CompensationError,
     compensate,
     looks_transformed,
+    parse_matrix,
     parse_spill,
 )
+from aftercar.cytometry.prepare import prepare
+from aftercar.cytometry.specimen import place_batch, thresholds
 
 NAMES = ["Time", "A-A", "B-A", "C-A"]
 ASYMMETRIC = np.array([[1, 0.2, 0.05], [0.01, 1, 0.3], [0.0, 0.02, 1]])
@@ -68,3 +72,153 @@ def test_data_on_a_display_scale_are_noticed():
     assert looks_transformed(shown, [0, 1], [262_144.0] * 2)[0]
     assert not looks_transformed(linear, [0, 1], [262_144.0] * 2)[0]
     assert not looks_transformed(shown, [0, 1], [1024.0] * 2)[0]
+
+
+def table(matrix, columns=NAMES[1:], rows=None, separator=",", corner=""):
+    """A matrix as FlowJo exports it: a header of detectors, the dye in front of each row."""
+    lines = [separator.join(([corner] if rows else []) + list(columns))]
+    for n, values in enumerate(np.asarray(matrix)):
+        name = [rows[n]] if rows else []
+        lines.append(separator.join([*name, *(repr(float(v)) for v in values)]))
+    return "\n".join(lines) + "\n"
+
+
+FLOWJO = [f"Comp-{name} :: CD{n}" for n, name in enumerate(NAMES[1:])]
+
+
+@pytest.mark.parametrize(
+    "text_of",
+    [
+        lambda m: table(m, FLOWJO, FLOWJO),
+        lambda m: table(m),
+        lambda m: table(m, separator="\t"),
+        lambda m: table(m, separator=";", rows=NAMES[1:], corner="dye"),
+        lambda m: "\ufeff" + table(m, rows=NAMES[1:]).replace("\n", "\r\n"),
+        lambda m: table(100 * m, rows=NAMES[1:]),
+    ],
+    ids=["FlowJo", "header alone", "tabs", "semicolons", "Windows", "percent"],
+)
+def test_a_stated_table_gives_back_true_signals_and_its_transpose_does_not(text_of):
+    true = np.random.default_rng(0).lognormal(7, 1, (500, 3))
+    observed = np.asfortranarray(np.column_stack([np.arange(500.0), true @ ASYMMETRIC]))
+    spill, _ = parse_matrix(text_of(ASYMMETRIC), NAMES)
+    assert np.allclose(compensate(observed, spill)[:, 1:], true)
+    transposed, _ = parse_matrix(text_of(ASYMMETRIC.T), NAMES)
+    assert not np.allclose(compensate(observed, transposed)[:, 1:], true, rtol=0.05)
+
+
+def test_percent_is_told_apart_from_fractions():
+    assert parse_matrix(table(ASYMMETRIC), NAMES)[1] is False
+    assert parse_matrix(table(100 * ASYMMETRIC), NAMES)[1] is True
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        (table(ASYMMETRIC, ["A-A", "B-A", "PE-A"]), "does not have: 'PE-A'"),
+        (table(ASYMMETRIC[:2]), "not square: 2 rows, 3 detectors"),
+        (table(ASYMMETRIC) + "0.1,0.2\n", "row 4 of the matrix has 2 values"),
+        (table([[1, 0, 0], [0, 1, np.nan], [0, 0, 1]]), "not finite"),
+        (table([[1, 1, 1], [1, 1, 1], [1, 1, 1]]), "singular"),
+        (
+            table(ASYMMETRIC, rows=["B-A", "A-A", "C-A"]),
+            "not in the same order: row 1 is 'B-A', column 1 is 'A-A'",
+        ),
+        (table(ASYMMETRIC, ["A-A", "B-A", "A-A"]), "twice"),
+        (table(ASYMMETRIC).replace("0.2", "0;2"), "not numbers"),
+        (table(0.5 * ASYMMETRIC), "neither 1"),
+        (table(ASYMMETRIC * [[100], [1], [1]]), "neither 1"),
+        ("", "no rows"),
+        ("A-A,B-A,C-A\n", "no rows"),
+    ],
+    ids=[
+        "unknown detector", "a row lacks", "ragged", "nan", "singular", "other order", "twice",
+        "no number", "half", "one row in percent", "empty", "header alone",
+    ],
+)  # fmt: skip
+def test_a_bad_stated_table_is_refused_by_name(text, reason):
+    with pytest.raises(CompensationError, match=reason):
+        parse_matrix(text, NAMES)
+
+
+T_PANEL = ("CD45", "CD3", "CD4", "CD8", "CAR")
+STAINS = [f"D{n}-A" for n in range(1, 7)]
+
+
+def spilled(size):
+    matrix = np.eye(size)
+    matrix[0, 1:] = 0.08
+    matrix[2, 0] = 0.15
+    return matrix
+
+
+def prepared(events, templates, stated):
+    told = FlowEvents(events.channels, events.values, events.spill, stated=stated)
+    ready = prepare(
+        told, templates["car_t_persistence"].source, max_margin=0.05, max_time_anomaly=0.3
+    )
+    return ready, next(check for check in ready.checks if check.check == "compensation")
+
+
+@pytest.fixture
+def tube(draw):
+    return draw({"t4": 1500, "t8": 1500, "car8": 200, "myeloid": 2000}, T_PANEL, spill=spilled)[0]
+
+
+def test_a_stated_matrix_replaces_that_of_the_file_and_says_so(tube, templates):
+    other = np.eye(6)
+    other[0, 1] = 0.5
+    ready, check = prepared(tube, templates, StatedMatrix("the table", table(other, STAINS)))
+    assert ready.trusted
+    assert check.verdict == "PASS"
+    assert (
+        "by the table of column compensation (6 detectors), not by the matrix of" in check.message
+    )
+    raw = tube.values
+    assert np.allclose(ready.values[:, 5], raw[:, 5] - 0.5 * raw[:, 4])
+    percent = StatedMatrix("the table", table(100 * other, STAINS))
+    ready, check = prepared(tube, templates, percent)
+    assert np.allclose(ready.values[:, 5], raw[:, 5] - 0.5 * raw[:, 4])
+    assert (check.verdict, "percent" in check.message) == ("FLAG", True)
+    odd = np.eye(6)
+    odd[0, 1] = 2
+    _, check = prepared(tube, templates, StatedMatrix("the table", table(odd, STAINS)))
+    assert (check.verdict, "are its values percent?" in check.message) == ("FLAG", True)
+
+
+@pytest.mark.parametrize(
+    "stated",
+    [
+        StatedMatrix("the table", table(np.ones((6, 6)), STAINS)),
+        StatedMatrix("the table", problem="it is not UTF-8 text"),
+    ],
+    ids=["singular", "unreadable"],
+)
+def test_a_stated_matrix_that_fails_is_replaced_by_nothing(tube, templates, stated):
+    ready, check = prepared(tube, templates, stated)
+    assert not ready.trusted
+    assert ready.spill is None
+    assert "no count of this specimen is firm" in check.message
+    assert any("samples.tsv names cannot be used" in flag for flag in ready.flags)
+
+
+def test_a_stated_matrix_for_channels_that_are_compensated_already_is_refused(tube, templates):
+    channels = tuple(
+        Channel(f"Comp-{c.name}" if c.name == "D2-A" else c.name, c.label, c.full_scale)
+        for c in tube.channels
+    )
+    stated = StatedMatrix("the table", table(np.eye(6), STAINS))
+    ready, check = prepared(FlowEvents(channels, tube.values), templates, stated)
+    assert not ready.trusted
+    assert "'Comp-D2-A' is compensated already" in check.message
+
+
+def test_a_control_that_could_not_be_compensated_places_no_cut(tube, templates, settings):
+    row = {
+        "sample_id": "C1", "patient_id": "", "day": "", "specimen": "control", "batch": "X",
+        "panel": "car_t_persistence", "control_for": "fmo:CAR",
+    }  # fmt: skip
+    for stated, source in ((None, "CONTROL"), (StatedMatrix("the table", problem="x"), "NONE")):
+        events = FlowEvents(tube.channels, tube.values, tube.spill, stated=stated)
+        cuts, _ = place_batch("X", [(row, events)], templates, thresholds(settings))
+        assert next(cut for cut in cuts if cut["marker"] == "CAR")["source"] == source

@@ -106,7 +106,11 @@ def test_absolute_counts_carry_the_limit_on_their_own_scale():
     frame = POPULATIONS.frame(
         [
             population(
-                cells_per_ul=12.0, cells_per_ul_low=9, cells_per_ul_high=16, count_basis="beads"
+                specimen="PB",
+                cells_per_ul=12.0,
+                cells_per_ul_low=9,
+                cells_per_ul_high=16,
+                count_basis="beads",
             )
         ]
     )
@@ -114,8 +118,33 @@ def test_absolute_counts_carry_the_limit_on_their_own_scale():
     assert (row["value"], row["limit"]) == (12.0, pytest.approx(4.0))
 
 
+@pytest.mark.parametrize("specimen", ["CSF", "BM", "product"])
+def test_beads_count_other_fluids_too_but_rules_know_blood_alone(specimen):
+    def measures(where):
+        row = population(specimen=where, cells_per_ul=12.0, count_basis="beads: 50,000 per tube")
+        return set(collected({"populations": POPULATIONS.frame([row])})["measure"])
+
+    assert measures("PB") == {"b_cells_fraction", "b_cells_per_ul"}
+    assert measures(specimen) == {"b_cells_fraction"}
+
+
+def test_without_any_cell_the_limit_per_ul_is_that_of_the_events():
+    # 10,000 events of the denominator in 10 uL: a limit of 20 events is 2 per uL
+    row = population(
+        specimen="PB", count=0, fraction=0.0, fraction_low=0.0, fraction_high=0.000384,
+        cells_per_ul=0.0, cells_per_ul_low=0.0, cells_per_ul_high=0.369, lod_fraction=0.002,
+        status="NOT_DETECTED",
+    )  # fmt: skip
+    frame = collected({"populations": POPULATIONS.frame([row])}).set_index("measure")
+    assert frame.loc["b_cells_per_ul"]["limit"] == pytest.approx(2, rel=0.05)
+    assert frame.loc["b_cells_per_ul"]["lloq"] == pytest.approx(5, rel=0.05)
+
+
 def test_an_absolute_count_of_two_denominators_is_one_row():
-    rows = [population(denominator=d, cells_per_ul=12.0) for d in ("lymphocytes", "leukocytes")]
+    rows = [
+        population(specimen="PB", denominator=d, cells_per_ul=12.0)
+        for d in ("lymphocytes", "leukocytes")
+    ]
     frame = collected({"populations": POPULATIONS.frame(rows)})
     assert (frame["measure"] == "b_cells_per_ul").sum() == 1
 

@@ -226,6 +226,93 @@ def test_all_problems_of_all_sheets_come_in_one_message(problems):
         assert part in text
 
 
+TUBE = {
+    "beads_per_tube": "", "bead_volume_ul": "", "beads_per_ul": "", "sample_volume_ul": "",
+    "dilution": "", "compensation": "", "workspace": "",
+}  # fmt: skip
+
+
+def tube(specimen="PB", assay="flow", **cells):
+    header = GOOD["samples"].splitlines()[0] + "\t" + "\t".join(TUBE)
+    row = f"A-1\tA\t28\t{specimen}\t{assay}\tdata/a.fcs\tb_cell_recovery\t1\t\tX\t"
+    return {"samples": f"{header}\n{row}" + "\t".join((TUBE | cells).values()) + "\n"}
+
+
+LIQUID = {"bead_volume_ul": "50", "beads_per_ul": "1000", "sample_volume_ul": "100"}
+PELLET = {"beads_per_tube": "50000", "sample_volume_ul": "50"}
+
+
+@pytest.mark.parametrize(
+    "cells",
+    [{}, LIQUID, PELLET, PELLET | {"dilution": "2"}, PELLET | {"dilution": "1"}],
+    ids=["no beads", "liquid beads", "beads in the tube", "diluted", "undiluted"],
+)
+@pytest.mark.parametrize("specimen", ["PB", "CSF", "BM", "product"])
+def test_a_complete_bead_tube_has_no_problem(problems, cells, specimen):
+    assert problems(**tube(specimen, **cells))[0] == ""
+
+
+@pytest.mark.parametrize(
+    ("cells", "column", "found"),
+    [
+        ({"beads_per_tube": "50000"}, "sample_volume_ul", "no value beside beads_per_tube"),
+        ({"sample_volume_ul": "50"}, "bead_volume_ul", "no value beside sample_volume_ul"),
+        ({"sample_volume_ul": "50"}, "beads_per_ul", "no value beside sample_volume_ul"),
+        (LIQUID | {"beads_per_ul": ""}, "beads_per_ul", "no value beside bead_volume_ul"),
+        (LIQUID | {"bead_volume_ul": ""}, "bead_volume_ul", "no value beside beads_per_ul"),
+        (LIQUID | {"sample_volume_ul": ""}, "sample_volume_ul", "no value beside bead_volume_ul"),
+        (LIQUID | PELLET, "beads_per_tube", "beads_per_tube and bead_volume_ul and beads_per_ul"),
+        ({"dilution": "2"}, "sample_volume_ul", "no value beside dilution"),
+        (PELLET | {"dilution": "0.5"}, "dilution", "'0.5'"),
+        (PELLET | {"dilution": "0"}, "dilution", "'0'"),
+        (PELLET | {"dilution": "1:2"}, "dilution", "'1:2'"),
+        (PELLET | {"sample_volume_ul": "0"}, "sample_volume_ul", "'0'"),
+        (PELLET | {"sample_volume_ul": "-50"}, "sample_volume_ul", "'-50'"),
+        (PELLET | {"sample_volume_ul": "0.0"}, "sample_volume_ul", "'0.0'"),
+        (PELLET | {"beads_per_tube": "50,000"}, "beads_per_tube", "'50,000'"),
+        (
+            PELLET | {"assay": "dna"},
+            "beads_per_tube",
+            "beads_per_tube and sample_volume_ul with assay dna",
+        ),
+        (
+            PELLET | {"specimen": "tissue"},
+            "beads_per_tube",
+            "beads_per_tube and sample_volume_ul with specimen tissue",
+        ),
+    ],
+    ids=lambda value: str(value) if isinstance(value, str) else None,
+)
+def test_beads_that_could_not_be_turned_into_a_count_are_refused(problems, cells, column, found):
+    text, _ = problems(**tube(**cells))
+    line = next(line for line in text.splitlines() if f"row 1, column {column}: " in line)
+    assert f"found {found}" in line
+    assert ", expected " in line
+    assert "To mend it: " in line
+
+
+@pytest.mark.parametrize(
+    ("cells", "message"),
+    [
+        ({"compensation": "missing.csv"}, "column compensation: found no file 'missing.csv'"),
+        ({"compensation": "data/a.fcs", "workspace": "data/a.fcs"}, ""),
+        ({"compensation": "data/a.fcs"}, ""),
+        (
+            {"compensation": "samples.tsv", "workspace": "data/a.fcs"},
+            "column compensation: found 'samples.tsv' beside a workspace",
+        ),
+        (
+            {"compensation": "data/a.fcs", "assay": "dna"},
+            "column compensation: found 'data/a.fcs', expected empty",
+        ),
+    ],
+    ids=["no file", "with its workspace", "alone", "another workspace", "not flow"],
+)
+def test_a_stated_matrix_is_for_flow_and_agrees_with_the_workspace(problems, cells, message):
+    text, _ = problems(**tube(**cells))
+    assert message in text if message else text == ""
+
+
 def test_a_sheet_that_is_not_text_is_refused(problems, tmp_path, root):
     problems()
     (tmp_path / "patients.tsv").write_bytes(b"patient_id\tdisease\nA\xff\tB-ALL\n")

@@ -85,6 +85,21 @@ def test_a_tube_without_car_stain_shows_background_only():
     assert np.quantile(without.events[without.identity == "car_cd8", pe], 0.99) < 1500
 
 
+def test_beads_are_added_to_a_tube_whose_cells_stay_the_same():
+    without, beaded = tube(), tube(beads=400)
+    bead = np.char.startswith(beaded.identity, "bead")
+    assert bead.sum() == 400
+    np.testing.assert_array_equal(beaded.events[~bead], without.events)
+    np.testing.assert_array_equal(beaded.identity[~bead], without.identity)
+    light = beaded.events[bead][:, 4:].astype(float)
+    assert (light > 10_000).all()
+    single = beaded.identity[bead] == "bead"
+    assert (np.log(light[single]).std(axis=0) < 0.12).all()
+    pairs = np.median(light[~single], axis=0) / np.median(light[single], axis=0)
+    assert pairs == pytest.approx(2, rel=0.1)
+    assert (np.diff(beaded.events[:, 0]) >= 0).all()
+
+
 @pytest.mark.parametrize("panel", PANELS)
 def test_every_panel_has_scatter_time_and_viability(panel):
     made = tube(panel, events=500)

@@ -37,6 +37,7 @@ def test_ten_times_the_cells_narrow_the_interval(interval, counts):
         (20, 10_000, 0.130, 0.309),
         (50, 10_000, 0.379, 0.659),
         (100, 10_000, 0.823, 1.215),
+        (20, 500_000, 0.0026, 0.0062),
     ],
 )
 def test_wilson_agrees_with_the_published_table(count, total, low_percent, high_percent):
@@ -61,12 +62,18 @@ def test_clopper_pearson_agrees_with_exact_binomial_tables(count, total, low, hi
         (1, 0.03, 5.57),
         (5, 1.62, 11.7),
         (10, 4.80, 18.4),
+        (20, 12.2, 30.9),
         (50, 37.1, 65.9),
+        (100, 81.4, 121.6),
         (400, 361.8, 441.2),
     ],
 )
 def test_poisson_agrees_with_exact_tables(count, low, high):
     assert poisson_interval(count) == pytest.approx((low, high), abs=0.05)
+
+
+def test_the_one_sided_limit_of_no_event_is_three():
+    assert poisson_interval(0, confidence=0.90)[1] == pytest.approx(3.00, abs=0.005)
 
 
 @INTERVALS
