@@ -91,6 +91,36 @@ def test_beads_are_counted_within_two_percent_and_none_is_a_leukocyte(
     assert np.char.startswith(identity[ready.bead_mask], "bead").all()
 
 
+def test_beads_that_no_viability_dye_would_remove_are_no_leukocytes(acquired, templates, settings):
+    events, identity, _ = acquired()
+    channels = tuple(
+        type(c)(c.name, c.label.replace("L/D", ""), c.full_scale) for c in events.channels
+    )
+    undyed = type(events)(channels, events.values, events.spill)
+    counts = {
+        name: gated(undyed, templates, settings, sample(**columns))[0]
+        for name, columns in (("left out", TUBE), ("not named", {}))
+    }
+    leukocytes = {
+        name: table.loc[table["denominator"] == "leukocytes", "denominator_count"].iloc[0]
+        for name, table in counts.items()
+    }
+    beads = np.char.startswith(identity, "bead").sum()
+    assert leukocytes["not named"] - leukocytes["left out"] > 0.9 * beads
+
+
+def test_beads_count_only_while_cells_do(acquired, templates, settings):
+    events, identity, _ = acquired()
+    beads, seconds = np.char.startswith(identity, "bead"), events.values[:, 0] / 100
+    values = events.values.copy()
+    # the laser misses cells for 20 of 100 seconds; the beads are taken as ever
+    values[np.ix_(~beads & (seconds > 40) & (seconds < 60), range(1, values.shape[1]))] *= 0.5
+    missed = type(events)(events.channels, values, events.spill)
+    quality = gated(missed, templates, settings, sample(**TUBE))[1]
+    assert check(quality, "time_anomaly")["value"] == pytest.approx(0.2, abs=0.03)
+    assert check(quality)["value"] == pytest.approx(0.8 * 5100, rel=0.03)
+
+
 def test_cells_are_the_same_with_and_without_beads_in_the_tube(acquired, templates, settings):
     counts = []
     for beads, columns in ((5000, TUBE), (0, {})):
@@ -156,14 +186,23 @@ def test_beads_in_the_place_of_cells_in_scatter_are_not_trusted(rules):
     assert "among cells in scatter" in alone.message
 
 
-def test_two_kinds_of_beads_are_unclear(rules):
+@pytest.mark.parametrize("numbers", [(2000, 3000), (3000, 2000)])
+def test_two_kinds_of_beads_are_unclear(rules, numbers):
     random = np.random.default_rng(4)
     kinds = [
-        cloud(random, 2000, centre=level, spread=0.05, size=(30_000.0, 150_000.0))
-        for level in (12_000.0, 50_000.0)
+        cloud(random, number, centre=level, spread=0.05, size=(30_000.0, 150_000.0))
+        for number, level in zip(numbers, (12_000.0, 50_000.0), strict=True)
     ]
     found = find_beads(np.concatenate([cells(random), *kinds]), DETECTORS, SCATTER, RANGES, rules)
     assert found.answer == UNCLEAR
+
+
+def test_bright_events_that_reach_into_the_beads_make_them_unclear(rules):
+    random = np.random.default_rng(8)
+    beads = cloud(random, 3000, centre=50_000.0, spread=0.05, size=(30_000.0, 150_000.0))
+    near = cloud(random, 3000, centre=34_000.0, spread=0.2, size=(30_000.0, 150_000.0))
+    tube = np.concatenate([cells(random), beads, near])
+    assert find_beads(tube, DETECTORS, SCATTER, RANGES, rules).answer == UNCLEAR
 
 
 def test_few_events_and_few_detectors_give_no_beads(rules):
@@ -243,14 +282,14 @@ def test_liquor_is_counted_by_beads_though_no_blood_count_speaks_for_it(
 def test_the_gate_file_leaves_out_the_same_beads_in_flowkit(
     acquired, templates, settings, tmp_path
 ):
-    events, _, path = acquired()
+    events, identity, path = acquired()
     populations, _, export = gated(events, templates, settings, sample(**TUBE))
     write_gates(tmp_path / "gates.xml", *export)
     theirs = {
         "/".join(("root", *gate.path)): int(gate.mask.sum())
         for gate in gate_with_workspace(path, tmp_path / "gates.xml")
     }
-    assert "root/no_beads" in theirs
+    assert theirs["root/no_beads"] == (~np.char.startswith(identity, "bead")).sum()
     ours = populations.drop_duplicates("gate_path").set_index("gate_path")["count"]
     compared = [name for name in ours.index if name in theirs]
     assert len(compared) >= 5

@@ -131,6 +131,13 @@ def test_fifty_cells_beside_five_thousand_beads_have_the_worked_interval():
     )
 
 
+def test_few_cells_have_the_exact_poisson_limits_widened_by_the_beads():
+    found = single_platform(5, 5000, TUBE, lot_cv=0.03)
+    # 5 events: 1.62 to 11.7 by exact Poisson; sqrt(1 / 5,000 + 0.03^2) x 1.96 = 0.065
+    assert found.low == pytest.approx(1.62 * 0.2 / 1.067, rel=0.005)
+    assert found.high == pytest.approx(11.67 * 0.2 * 1.067, rel=0.005)
+
+
 def test_no_cell_has_an_upper_limit_alone():
     found = single_platform(0, 5000, TUBE, lot_cv=0.0)
     assert (found.value, found.low) == (0.0, 0.0)
