@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from aftercar.contracts.events import Check, StatedMatrix
+from aftercar.contracts.shown_names import shown_channel
 
 # A matrix whose condition number is above this amplifies rounding and noise beyond use.
 MAX_CONDITION = 1e4
@@ -78,9 +79,6 @@ def _spill(index: list[int], matrix: np.ndarray, names: list[str]) -> Spill:
     return Spill(tuple(names[n] for n in index), tuple(index), matrix)
 
 
-SHOWN = re.compile(r"[^A-Za-z0-9 ._/()#+<>-]")
-
-
 def parse_matrix(text: str, names: list[str]) -> tuple[Spill, bool]:
     """Return the matrix of a table as FlowJo exports it, and whether it was in percent.
 
@@ -117,11 +115,11 @@ def parse_matrix(text: str, names: list[str]) -> tuple[Spill, bool]:
             "the matrix holds values that are not numbers; write them with a decimal point"
         ) from None
     index = []
-    for name in columns:
+    for place, name in enumerate(columns):
         try:
             index.append(_channel(name, names))
         except CompensationError as error:
-            raise CompensationError(f"{error}: {SHOWN.sub('?', name)[:32]!r}") from None
+            raise CompensationError(f"{error}: {shown_channel(name, place)!r}") from None
     if not np.isfinite(matrix).all():
         raise CompensationError("the matrix holds values that are not finite (NaN or infinite)")
     percent = bool(np.allclose(np.diag(matrix), 100, rtol=DIAGONAL_TOLERANCE))
@@ -151,7 +149,7 @@ def _same_order(rows: list[str], columns: list[str]) -> None:
     if rows == columns:
         return
     first = next(n for n, pair in enumerate(zip(rows, columns, strict=True)) if pair[0] != pair[1])
-    shown = [SHOWN.sub("?", names[first])[:32] for names in (rows, columns)]
+    shown = [shown_channel(names[first], first) for names in (rows, columns)]
     raise CompensationError(
         f"rows and columns of the matrix are not in the same order: row {first + 1} is "
         f"{shown[0]!r}, column {first + 1} is {shown[1]!r}"
@@ -169,10 +167,10 @@ def stated_compensation(
     try:
         if stated.problem:
             raise CompensationError(stated.problem)
-        compensated = [name for name in names if already_compensated([name])]
-        if compensated:
+        if already_compensated(names):
+            place = [already_compensated([name]) for name in names].index(True)
             raise CompensationError(
-                f"channel {SHOWN.sub('?', compensated[0])[:32]!r} is compensated already by its "
+                f"channel {shown_channel(names[place], place)!r} is compensated already by its "
                 "name, and would be again"
             )
         if transformed:

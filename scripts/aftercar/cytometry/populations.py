@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from aftercar.contracts.shown_names import shown_channel
 from aftercar.cytometry.beads import Beads
 from aftercar.cytometry.blanks import blank_of
 from aftercar.cytometry.counts import (
@@ -252,7 +253,7 @@ def cut_rows(gating: Gating, specimen: Specimen) -> list[dict[str, object]]:
     for gate in gating.ready.gates:
         if gate.name == "no_beads":
             for (bound,) in gate.alternatives:
-                name = gating.ready.names[bound.channel][0]
+                name = shown_channel(gating.ready.names[bound.channel][0], bound.channel)
                 rows[gate.name, name] = {
                     "gate": gate.name,
                     "marker": name,

@@ -116,6 +116,7 @@ def test_percent_is_told_apart_from_fractions():
     ("text", "reason"),
     [
         (table(ASYMMETRIC, ["A-A", "B-A", "PE-A"]), "does not have: 'PE-A'"),
+        (table(ASYMMETRIC, ["A-A", "B-A", "Jane Doe"]), "does not have: 'channel 3'"),
         (table(ASYMMETRIC[:2]), "not square: 2 rows, 3 detectors"),
         (table(ASYMMETRIC) + "0.1,0.2\n", "row 4 of the matrix has 2 values"),
         (table([[1, 0, 0], [0, 1, np.nan], [0, 0, 1]]), "not finite"),
@@ -132,8 +133,8 @@ def test_percent_is_told_apart_from_fractions():
         ("A-A,B-A,C-A\n", "no rows"),
     ],
     ids=[
-        "unknown detector", "a row lacks", "ragged", "nan", "singular", "other order", "twice",
-        "no number", "half", "one row in percent", "empty", "header alone",
+        "unknown detector", "a name", "a row lacks", "ragged", "nan", "singular", "other order",
+        "twice", "no number", "half", "one row in percent", "empty", "header alone",
     ],
 )  # fmt: skip
 def test_a_bad_stated_table_is_refused_by_name(text, reason):
