@@ -28,6 +28,8 @@ def density_rows(gating: Gating, specimen: Specimen) -> list[dict[str, object]]:
     for gate in ready.gates:
         if gate.name in CLEANING:
             marker, parent = CLEANING[gate.name]
+            if parent == "root" and ready.bead_mask is not None:
+                parent = "no_beads"
             bound = gate.alternatives[0][0]
             cut = bound.low if bound.high is None else bound.high
             told = {"cut_name": marker, "marker": marker, "cut": cut, "source": "DATA"}

@@ -8,7 +8,7 @@ import numpy as np
 from aftercar.cytometry.cuts import ControlCut, Cut, place_cut
 from aftercar.cytometry.density import quantile
 from aftercar.cytometry.prepare import Bound, PlacedGate, Prepared
-from aftercar.cytometry.template import GateRule, Template
+from aftercar.cytometry.template import CLEANED, GateRule, Template
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,7 +83,7 @@ class Gating:
         self.gates["root"] = Gated(inside, path)
         made = {gate.name: gate for gate in self.ready.gates}
         last = "root"
-        for name in ("no_beads", "time", "cells", "singlets", "viable"):
+        for name in CLEANED:
             if name in made:
                 inside, path, last = inside & self._events(made[name]), f"{path}/{name}", name
                 self.gates[name] = Gated(inside, path, placed=made[name])

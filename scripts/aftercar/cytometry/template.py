@@ -11,7 +11,13 @@ METHODS = (
     "below_positives",
     "decades_below",
 )
-CLEANED = ("time", "cells", "singlets", "viable")  # made for every panel, as far as possible
+CLEANED = (
+    "no_beads",
+    "time",
+    "cells",
+    "singlets",
+    "viable",
+)  # made for every panel, as far as possible
 
 
 @dataclass(frozen=True)
