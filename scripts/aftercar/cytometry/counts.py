@@ -76,8 +76,8 @@ def judge(
     `background_seen` the reference events that this rests on (None: it is known exactly).
     NOT_DETECTED needs an adequate denominator; with fewer events finding nothing tells nothing.
     Few events above the blank but under the conventional limit of detection are not called
-    detected; the flag says that they are there. Of no event the upper limit is printed: two-sided
-    95 % as of every count, 3.84 / N by Wilson (3.69 / N by Poisson; one-sided 3.00 / N).
+    detected; the flag says that they are there. Of no event the upper limit is two-sided 95 %
+    as of every count, 3.84 / N by Wilson (3.69 / N by Poisson; one-sided it would be 3.00 / N).
     """
     flags = []
     lob = None
@@ -89,8 +89,6 @@ def judge(
         flags.append("no events in the denominator")
         return Counted("INDETERMINATE", None, None, None, lob, None, None, tuple(flags))
     low, high = wilson_interval(count, total)
-    if count == 0:
-        flags.append(f"no event in {total}: at most {100 * high:.2g} % (two-sided 95 % limit)")
     above_blank = lob is None or count > lob
     if above_blank and count >= lloq:
         status = "QUANTIFIED"

@@ -14,8 +14,9 @@ from aftercar.cytometry.specimen import describe, place_batch, thresholds
 from aftercar.io.fcs import read_fcs
 from aftercar.io.templates import SHARED, read_template
 from aftercar.io.workspace import gate_with_workspace, write_gates
-from aftercar.simulate.cytometer import PANELS, acquire, fcs_bytes
+from aftercar.simulate.cytometer import acquire, fcs_bytes
 
+PANELS = ("b_cell_recovery", "car_t_persistence", "t_lineage", "b_all_mrd", "nk", "aml")
 BLOOD = {"t_cd4": 0.25, "t_cd8": 0.2, "car_cd8": 0.05, "b": 0.1, "monocyte": 0.1}
 BLOOD |= {"granulocyte": 0.3}
 # half of the tube are bright B lymphoblasts

@@ -51,7 +51,7 @@ def levels(row):
 def test_the_counts_on_the_plots_are_those_of_the_table(draw, templates, panel):
     events, _ = draw(BLOOD | {"car8": 90, "blast": 150}, STAINS[panel], seed=3)
     gating = gating_of(events, panel, templates)
-    table = POPULATIONS.frame(population_rows(gating, specimen(panel), LIMITS))
+    table = POPULATIONS.frame(population_rows(gating, specimen(panel), LIMITS, 0.03))
     table = table[table["count"].notna()]
     counted = dict(zip(table["gate_path"], table["count"], strict=True))
     views = views_of(gating)
@@ -231,7 +231,7 @@ def densities_of(gating):
 def test_a_density_is_that_of_the_reference_of_its_cut(draw, templates):
     events, _ = draw(BLOOD, STAINS["b_cell_recovery"], seed=12)
     gating = gating_of(events, "b_cell_recovery", templates)
-    population_rows(gating, specimen("b_cell_recovery"), LIMITS)
+    population_rows(gating, specimen("b_cell_recovery"), LIMITS, 0.03)
     row = densities_of(gating).set_index("cut_name").loc["CD19"]
     assert row["population"] == "t_bright"
     mask = gating.gate("t_bright").mask
@@ -246,7 +246,7 @@ def test_a_density_is_that_of_the_reference_of_its_cut(draw, templates):
 def test_every_cut_of_the_table_has_its_density(draw, templates):
     events, _ = draw(BLOOD, STAINS["t_lineage"], seed=13)
     gating = gating_of(events, "t_lineage", templates)
-    population_rows(gating, specimen("t_lineage"), LIMITS)
+    population_rows(gating, specimen("t_lineage"), LIMITS, 0.03)
     cuts = CUTS.frame(cut_rows(gating, specimen("t_lineage")))
     found = densities_of(gating).set_index("cut_name")
     placed = cuts[~cuts["gate"].isin(["singlets", "time"])]
@@ -258,7 +258,7 @@ def test_too_few_reference_events_have_no_curve_and_are_not_flat(draw, templates
     few = {"t4": 40, "t8": 20, "nk": 900, "myeloid": 6000}
     events, _ = draw(few, STAINS["b_cell_recovery"], seed=14, debris=0)
     gating = gating_of(events, "b_cell_recovery", templates)
-    population_rows(gating, specimen("b_cell_recovery"), LIMITS)
+    population_rows(gating, specimen("b_cell_recovery"), LIMITS, 0.03)
     row = densities_of(gating).set_index("cut_name").loc["CD19"]
     assert (row["population"], row["shares"]) == ("t_bright", "")
     assert 0 < row["events"] < 100
@@ -270,7 +270,7 @@ def test_a_shifted_stain_moves_its_curve(draw, templates):
     for gain in (1.0, 2.0):
         events, _ = draw(BLOOD, STAINS["b_cell_recovery"], seed=15, gain=gain)
         gating = gating_of(events, "b_cell_recovery", templates)
-        population_rows(gating, specimen("b_cell_recovery"), LIMITS)
+        population_rows(gating, specimen("b_cell_recovery"), LIMITS, 0.03)
         centres.append(densities_of(gating).set_index("cut_name").loc["CD45_bright", "centre"])
     assert centres[1] - centres[0] == pytest.approx(np.log(2), abs=0.05)
 
