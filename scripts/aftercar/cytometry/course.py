@@ -109,7 +109,8 @@ class Course:
         )  # fmt: skip
         if gating is not None:  # a FAILED specimen is no measure for the next one
             self._setup[panel] = setup_after(before, now)
-            self._remember(specimen, gating)
+            if gating.ready.trusted:  # nor are cuts in values that were not compensated
+                self._remember(specimen, gating)
         if manual:
             self.findings.quality += [row for row in found.quality if row["verdict"] != "FAIL"]
             self.findings.cuts += found.cuts

@@ -11,8 +11,9 @@ from aftercar.cytometry.compensation import (
     parse_matrix,
     parse_spill,
 )
+from aftercar.cytometry.course import Course
 from aftercar.cytometry.prepare import prepare
-from aftercar.cytometry.specimen import place_batch, thresholds
+from aftercar.cytometry.specimen import describe, place_batch, thresholds
 
 NAMES = ["Time", "A-A", "B-A", "C-A"]
 ASYMMETRIC = np.array([[1, 0.2, 0.05], [0.01, 1, 0.3], [0.0, 0.02, 1]])
@@ -223,3 +224,24 @@ def test_a_control_that_could_not_be_compensated_places_no_cut(tube, templates, 
         events = FlowEvents(tube.channels, tube.values, tube.spill, stated=stated)
         cuts, _ = place_batch("X", [(row, events)], templates, thresholds(settings))
         assert next(cut for cut in cuts if cut["marker"] == "CAR")["source"] == source
+
+
+def test_a_specimen_that_could_not_be_compensated_places_no_cut_of_a_later_one(
+    draw, templates, settings
+):
+    blood = {"t4": 2500, "t8": 2500, "myeloid": 2000}
+    before, after = (draw(blood, T_PANEL, seed=seed, spill=spilled)[0] for seed in (1, 2))
+    row = {"patient_id": "P1", "specimen": "PB", "batch": "X", "panel": "car_t_persistence"}
+    used = {}
+    for stated in (None, StatedMatrix("the table", problem="it is not UTF-8 text")):
+        course = Course(templates, [], settings)
+        for day, events, matrix in ((-5, before, stated), (28, after, None)):
+            sample = row | {"sample_id": f"S{day}", "day": str(day), "infusion_no": ""}
+            told = FlowEvents(events.channels, events.values, events.spill, stated=matrix)
+            course.add(describe(sample, [], []), told, [])
+        used[stated is None] = {
+            cut["control_sample_id"]
+            for cut in course.findings.cuts
+            if cut["sample_id"] == "S28" and cut["marker"] == "CAR"
+        }
+    assert used == {True: {"S-5"}, False: {""}}
