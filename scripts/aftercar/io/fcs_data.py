@@ -23,6 +23,7 @@ MAX_DECADES = 10  # amplifiers have 3 to 7
 FAR_BEYOND, LEAST_RANGE, TOO_SMALL = 100.0, 2.0**18, 1e-20
 LARGEST_RANGE = 2.0**64
 LARGEST_GAIN = 1e6
+LARGEST_FLOAT = float(np.finfo(np.float32).max)  # what is beyond it is no measurement
 SAMPLED_EVENTS = 5000
 
 
@@ -271,7 +272,9 @@ def monotone_shares(values: np.ndarray, names: tuple[str, ...]) -> dict[str, flo
 
 
 def all_finite(values: np.ndarray) -> bool:
-    """Return whether every value is finite; channel by channel, so that little memory is taken."""
+    """Return whether every value is finite as a 32-bit float too, channel by channel."""
+    if values.dtype == np.float64:
+        return all(bool((np.abs(column) < LARGEST_FLOAT).all()) for column in values.T)
     return all(bool(np.isfinite(column).all()) for column in values.T)
 
 
@@ -280,7 +283,7 @@ def plausibility(
 ) -> tuple[bool, float, str]:
     """Return whether decoded values can be right, a score to compare candidates, and why not."""
     if not all_finite(values):
-        bad = int((~np.isfinite(values).all(axis=1)).sum())
+        bad = int((~(np.abs(values) < LARGEST_FLOAT).all(axis=1)).sum())
         return False, -1.0, f"{bad} of {len(values)} events hold values that are not finite"
     shares = monotone_shares(values, layout.names)
     falling = {name: share for name, share in shares.items() if share < MONOTONE_SHARE}

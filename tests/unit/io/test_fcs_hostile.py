@@ -130,6 +130,12 @@ def test_many_values_far_beyond_the_range_are_refused_and_few_are_told(tmp_path,
         read_fcs(write(tmp_path, fcs(counted, NAMES)))
 
 
+def test_doubles_that_no_32_bit_float_holds_are_refused(tmp_path, counted):
+    counted[7, 1] = 1e300
+    with pytest.raises(UnreadableFile, match="1 of 2000 events hold values that are not finite"):
+        read_fcs(write(tmp_path, fcs(counted, NAMES, kind="D")))
+
+
 def test_negative_scatter_of_a_broken_acquisition_is_left_to_the_time_check(tmp_path, counted):
     counted[1000:, 1] = -6.2e6  # the lowest value of a public file, 24 times its range
     assert len(read_fcs(write(tmp_path, fcs(counted, NAMES)))) == 2000
