@@ -219,10 +219,10 @@ def test_gigantic_numbers_are_refused_before_any_memory_is_taken(tmp_path, keywo
 
 
 def test_a_text_of_delimiters_is_read_in_linear_time(tmp_path, counted):
-    content = fcs(counted, NAMES, keywords={"$COM": "a" + "//b" * 400_000})
+    content = fcs(counted, NAMES, keywords={"$COM": "a" + "//b" * 1_000_000})
     begun = time.monotonic()
     assert len(read_fcs(write(tmp_path, content))) == 2000
-    assert time.monotonic() - begun < 10
+    assert time.monotonic() - begun < 6
 
 
 @pytest.mark.parametrize(
