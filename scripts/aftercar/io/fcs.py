@@ -33,7 +33,7 @@ __all__ = ["FcsHeader", "UnreadableFile", "read_data_sets", "read_fcs", "read_fc
 SPILL_KEYS = ("$SPILLOVER", "SPILLOVER", "SPILL", "$COMP", "COMP")
 MAX_DATA_SETS = 8
 ANNOUNCED = (
-    "data_sets",
+    "announced_data_set",
     "$NEXTDATA announces another data set, but none is there; if the file was cut short, copy it "
     "again",
 )
@@ -289,7 +289,8 @@ def _merged_labels(layouts: list[Layout], chosen: Layout) -> list[str]:
 
 
 def _merged(sets: list[FlowEvents]) -> FlowEvents:
-    chosen = max(sets, key=lambda one: max(channel.full_scale for channel in one.channels))
+    # the later one of equal ranges, as for the header alone
+    chosen = max(reversed(sets), key=lambda one: max(c.full_scale for c in one.channels))
     labels = {
         _detector(channel.name): channel.label
         for one in sets

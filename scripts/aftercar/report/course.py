@@ -23,6 +23,7 @@ from aftercar.report.words import event_title
 
 WIDTH, GUTTER, EDGE = 760.0, 168.0, 34.0
 SMALL, LABEL = 10.0, 11.0
+BOLD = 1.25  # a bold word is wider; fonts that a reader's machine lacks are replaced by wide ones
 WANTED_DAYS = (0, 28, 90, 180, 365, 63, 270, 14, 7, -28, 730, 545, 1095, 1825)
 # Events of one moment that end or change the course: drawn across all panels.
 TURNING_POINTS = {
@@ -190,11 +191,11 @@ def _panel_labels(panel: dict, top: float) -> tuple[list[str], float]:
 
 
 def _wrapped(words: str, width: float) -> list[str]:
-    """Return the words in lines that fit a width."""
+    """Return the bold words in lines that fit a width."""
     lines = [""]
     for word in words.split():
         longer = f"{lines[-1]} {word}".strip()
-        if lines[-1] and text_width(longer, LABEL) > width:
+        if lines[-1] and BOLD * text_width(longer, LABEL) > width:
             lines.append(word)
         else:
             lines[-1] = longer

@@ -75,6 +75,14 @@ def test_data_on_a_display_scale_are_noticed():
     assert not looks_transformed(shown, [0, 1], [1024.0] * 2)[0]
 
 
+def test_a_linear_tube_without_stains_is_not_taken_for_one_on_a_display_scale():
+    # autofluorescence and noise only: dim, but crowded near zero as linear values are
+    random = np.random.default_rng(2)
+    unstained = random.lognormal(5, 0.6, (4000, 2)) + random.normal(0, 60, (4000, 2))
+    assert unstained.max() < 6000
+    assert not looks_transformed(unstained, [0, 1], [262_144.0] * 2)[0]
+
+
 def table(matrix, columns=NAMES[1:], rows=None, separator=",", corner=""):
     """A matrix as FlowJo exports it: a header of detectors, the dye in front of each row."""
     lines = [separator.join(([corner] if rows else []) + list(columns))]

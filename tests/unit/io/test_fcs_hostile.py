@@ -358,6 +358,13 @@ def test_three_data_sets_of_one_tube_become_one(tmp_path, tube):
     assert verdicts(events)["data_sets"] == "FLAG"
 
 
+def test_of_two_sets_with_one_range_the_later_is_taken_in_header_and_events_alike(tmp_path, tube):
+    content = several(data_set(np.floor(tube / 100) * 100), data_set(tube, **{"$P2N": "PE-A"}))
+    path = write(tmp_path, content)
+    assert np.array_equal(read_fcs(path).values, tube.astype("f4"))
+    assert [name for name, _ in read_fcs_header(path).channels][1] == "PE-A"
+
+
 def test_two_specimens_with_as_many_events_are_never_taken_for_one(tmp_path, tube):
     other = np.random.default_rng(9).lognormal(6, 1, (500, 2))
     with pytest.raises(UnreadableFile, match="not the same events"):
@@ -378,7 +385,7 @@ def test_an_announced_data_set_that_is_not_there_is_told(tmp_path, tube):
     whole = several(data_set(tube), data_set(tube))
     for length in (len(data_set(tube)), len(data_set(tube)) + 30):
         events = read_fcs(write(tmp_path, whole[:length]))
-        assert verdicts(events)["data_sets"] == "FLAG"
+        assert verdicts(events)["announced_data_set"] == "FLAG"
 
 
 def test_a_data_set_that_announces_itself_ends(tmp_path, tube):
