@@ -1,17 +1,30 @@
-"""AfterCAR as it gates a specimen: every cut placed on the data, every table's rows made."""
+"""AfterCAR as it gates a specimen, every cut placed on the data: from the file to counts."""
 
+from aftercar.cytometry.gates import Gating
+from aftercar.cytometry.populations import population_rows
+from aftercar.cytometry.prepare import prepare as made_ready
+from aftercar.cytometry.specimen import Thresholds, thresholds
+from aftercar.cytometry.template import Template, parse_template
 from aftercar.io.fcs import read_fcs
-from benchmarks.samples import course, specimen
+from aftercar.io.templates import read_template
+from benchmarks.samples import PANEL, ROOT, settings, specimen
 
 
-def prepare() -> None:
-    """Nothing: templates are part of the run."""
+def prepare() -> tuple[Template, Thresholds]:
+    """Return the template and the settings, which a job reads once for all its files."""
+    cytometry = settings()["cytometry"]
+    return parse_template(read_template(ROOT / cytometry["panels"][PANEL])), thresholds(cytometry)
 
 
-def run(prepared: None, path: str) -> dict[str, int]:
+def run(prepared: tuple[Template, Thresholds], path: str) -> dict[str, int]:
     """Return counts by reported population."""
-    patient = course()
-    if patient.add(specimen(), read_fcs(path), []) is None:
+    template, limits = prepared
+    ready = made_ready(
+        read_fcs(path), template.source, max_margin=limits.max_margin_fraction,
+        max_time_anomaly=limits.max_time_anomaly_fraction,
+    )  # fmt: skip
+    if ready.problems:
         raise SystemExit("the specimen FAILED")
-    _, rows = patient.tables()["populations"]
+    gating = Gating(ready, template, {}, control_quantile=limits.control_quantile)
+    rows = population_rows(gating, specimen(), limits.limits, bead_lot_cv=limits.bead_lot_cv)
     return {row["population"]: row["count"] for row in rows if row["count"] is not None}

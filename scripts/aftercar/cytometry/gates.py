@@ -35,9 +35,11 @@ class Gated:
 class Populations:
     """Reference populations of a cut, (gate, ascending e-folds) in order; made when asked for."""
 
-    def __init__(self, gating: "Gating", gates: tuple[str, ...], channel: int) -> None:
-        """Name the gates and the channel that is looked at."""
-        self.gating, self.gates, self.channel = gating, gates, channel
+    def __init__(
+        self, gating: "Gating", gates: tuple[str, ...], channel: int, most: int | None = None
+    ) -> None:
+        """Name the gates, the channel that is looked at, and at how many events at the most."""
+        self.gating, self.gates, self.channel, self.most = gating, gates, channel, most
         self.known: dict[str, np.ndarray] = {}
 
     def __iter__(self) -> Iterator[tuple[str, np.ndarray]]:
@@ -47,7 +49,7 @@ class Populations:
             if mask is None:
                 continue
             if gate not in self.known:
-                self.known[gate] = self.gating.ready.ordered_folds(self.channel, mask)
+                self.known[gate] = self.gating.ready.ordered_folds(self.channel, mask, self.most)
             yield gate, self.known[gate]
 
 
@@ -117,14 +119,16 @@ class Gating:
         if channel is None:
             self.cuts[name] = None
             return None
-        populations = Populations(self, rule.references, channel)
+        # where a few cells decide, all are looked at; elsewhere enough to tell the shape
+        most = None if rule.endpoint else self.template.source["placement"]["shape_events"]
+        populations = Populations(self, rule.references, channel, most)
         within = self.gate(rule.within).mask
         if within is None:
             within = np.zeros(len(ready.values), dtype=bool)
         cut = place_cut(
             rule,
             channel,
-            ready.ordered_folds(channel, within),
+            ready.ordered_folds(channel, within, most),
             populations,
             self.controls.get(name),
             ready.scales[channel],

@@ -102,11 +102,18 @@ class Prepared:
     beads: Beads | None = None  # None: samples.tsv names none
     bead_mask: np.ndarray | None = None  # events that are left out of all cell gates
 
-    def folds(self, channel: int, inside: np.ndarray | None = None) -> np.ndarray:
-        """Return a channel in e-folds, of the events `inside` (a mask) or of all, in order."""
+    def folds(
+        self, channel: int, inside: np.ndarray | None = None, most: int | None = None
+    ) -> np.ndarray:
+        """Return a channel in e-folds, of the events `inside` (a mask) or of all, in order.
+
+        Of more than `most` events every so-many-th is taken.
+        """
         column = self.values[:, channel]
         if inside is not None:
-            column = column.take(self.places(inside))
+            places = self.places(inside)
+            step = 1 if most is None else max(1, len(places) // most)
+            column = column.take(places[::step])
         return self.scales[channel].forward(column)
 
     def places(self, inside: np.ndarray) -> np.ndarray:
@@ -118,9 +125,11 @@ class Prepared:
         self.recent = [(inside, places), *self.recent[: RECENT_MASKS - 1]]
         return places
 
-    def ordered_folds(self, channel: int, inside: np.ndarray) -> np.ndarray:
-        """Return a channel of the events `inside` in e-folds, ascending."""
-        folds = self.folds(channel, inside)
+    def ordered_folds(
+        self, channel: int, inside: np.ndarray, most: int | None = None
+    ) -> np.ndarray:
+        """Return a channel of the events `inside` in e-folds, ascending; thinned as by `folds`."""
+        folds = self.folds(channel, inside, most)
         folds.sort()
         return folds
 

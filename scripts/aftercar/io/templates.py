@@ -20,21 +20,27 @@ def read_template(path: str | Path) -> dict:
     Raises TemplateError naming all problems of the file.
     """
     path = Path(path)
-    template = yaml.safe_load(path.read_text(encoding="utf-8"))
+    template = _loaded(path)
     problems = _schema_problems(template)
     if problems:
         raise TemplateError("\n  ".join([f"Please correct {path.name}:", *problems]))
     for key, name in COMPANIONS.items():
         beside = path.with_name(name)
         source = beside if beside.exists() else SHARED / name
-        template[key] = yaml.safe_load(source.read_text(encoding="utf-8"))
+        template[key] = _loaded(source)
     return template
+
+
+def _loaded(path: Path) -> dict:
+    """Return a YAML file as plain values; by the parser in C where libyaml is there."""
+    safe = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    return yaml.load(path.read_text(encoding="utf-8"), Loader=safe)
 
 
 def _schema_problems(template: object) -> list[str]:
     from jsonschema import Draft202012Validator
 
-    schema = yaml.safe_load(SCHEMA.read_text(encoding="utf-8"))
+    schema = _loaded(SCHEMA)
     return [
         f"{'/'.join(str(step) for step in error.path) or 'the file'}: {error.message}"
         for error in Draft202012Validator(schema).iter_errors(template)
