@@ -78,7 +78,7 @@ def test_our_counts_are_those_of_the_floor(tmp_path):
     counts = ours_fixed.run(ours_fixed.prepare(gates["table"]), str(fcs))
     assert counts == floor.run(floor.prepare(gates["table"]), str(fcs))
     assert counts["leukocytes"] > 10_000
-    placed = ours_placing.run(placing.prepare(), str(fcs))
+    placed = ours_placing.run(ours_placing.prepare(), str(fcs))
     assert "blasts" in placed
     gating = importlib.import_module("benchmarks.gating")
     gating.same_counts({gating.GIVEN: counts, gating.PLACING: placed})
