@@ -4,9 +4,12 @@ import runpy
 import tempfile
 from pathlib import Path
 
+import yaml
+
+from aftercar.cytometry.course import Course
 from benchmarks.samples import PANEL, ROOT, settings
 
-TABLES = ("populations", "ratios", "cuts", "concordance", "quality", "inputs")
+IN_PARQUET = ("views", "densities")
 
 
 class Named(dict):
@@ -22,15 +25,19 @@ class Job:
         """Describe a patient with one marrow."""
         cytometry = settings()["cytometry"]
         panels = {name: str(ROOT / path) for name, path in cytometry["panels"].items()}
-        row = {"sample_id": "S1", "patient_id": "P1", "day": "28", "specimen": "BM", "batch": ""}
-        row |= {"panel": PANEL, "path": fcs, "workspace": ""}
+        sheet = yaml.safe_load((ROOT / "workflow/schemas/samples.schema.yaml").read_text())
+        row = dict.fromkeys(sheet["properties"], "")
+        row |= {"sample_id": "S1", "patient_id": "P1", "day": "28", "specimen": "BM"}
+        row |= {"assay": "flow", "panel": PANEL, "path": fcs}
         sheets: dict[str, list] = {"infusions": [], "labs": []}
         self.params = Named(
             panels=panels, settings=cytometry, sheets=sheets, specimens=[row], code=""
         )
         self.input = Named()
-        self.output = Named({name: f"{folder}/{name}.tsv" for name in TABLES})
-        self.output |= {"views": f"{folder}/views.parquet", "gates": f"{folder}/gates"}
+        tables = Course({}, [], cytometry).tables()
+        kinds = {name: "parquet" if name in IN_PARQUET else "tsv" for name in tables}
+        self.output = Named({name: f"{folder}/{name}.{kind}" for name, kind in kinds.items()})
+        self.output["gates"] = f"{folder}/gates"
         self.log = [f"{folder}/log"]
 
 

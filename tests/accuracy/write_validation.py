@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 from tests.accuracy.dilution import (
     CAR_SHARES,
@@ -17,6 +18,7 @@ from tests.accuracy.tubes import ROOT
 from tests.accuracy.usual_methods import LowestDensityGating, UsualGating
 
 from aftercar.cytometry.gates import Gating
+from aftercar.io.workspace import gate_with_workspace
 
 PAGE = ROOT / "docs/validation.md"
 BEGIN, END = (
@@ -164,10 +166,49 @@ def file_section() -> Iterator[str]:
     )
 
 
+def workspace_section(folder: Path) -> Iterator[str]:
+    """Yield gates of a public FlowJo workspace and of GatingML vectors, against what is stored."""
+    gated = folder / "gated/flowsom_68983"
+    stored = pd.read_csv(gated / "counts.tsv", sep="\t").set_index("gate")
+    labels = [line.strip().strip('"') for line in open(gated / "gatingResult.csv")]
+    rows = []
+    for gate in gate_with_workspace(gated / "68983.fcs", gated / "gating.wsp"):
+        name, count = gate.path[-1], int(gate.mask.sum())
+        flowjo = int(stored.loc[name, "count_stored_by_flowjo"])
+        own = np.array([_folded(label) == _folded(name) for label in labels])
+        f1 = 2 * int((own & gate.mask).sum()) / (int(own.sum()) + count) if own.any() else None
+        difference = f"{count - flowjo:+d} ({_percent(count / flowjo - 1, 2)})"
+        rows.append((name, flowjo, count, difference, "" if f1 is None else f"{f1:.4f}"))
+    yield "### Gates of a public FlowJo workspace"
+    yield (
+        "FlowJo bins polygons on a 256 x 256 grid; here raw events are tested. F1: per event, "
+        "against the labels that the file's makers publish."
+    )
+    yield table(("gate", "stored by FlowJo", "counted", "difference", "F1 to the labels"), rows)
+    vectors = folder / "gated/gatingml"
+    truth = pd.read_csv(vectors / "counts.tsv", sep="\t")
+    equal = 0
+    for gate_file, expected in truth.groupby("gate_file"):
+        found = {
+            g.path[-1]: g.mask
+            for g in gate_with_workspace(vectors / "data1.fcs", vectors / gate_file)
+        }
+        for row in expected.itertuples():
+            vector = np.loadtxt(vectors / row.truth_file, dtype=int).astype(bool)
+            equal += int(np.array_equal(found[row.gate_id], vector))
+    yield f"GatingML 2.0 truth vectors: {equal} of {len(truth)} gates equal in every event."
+
+
+def _folded(name: str) -> str:
+    return name.lower().replace(" ", "").replace("cells", "")
+
+
 def main() -> None:
     """Write the page; its other sections stay as they are."""
-    parts = ["## Counts down to zero", *b_cell_section(ROOT.parent / "shared/data/cytometry")]
-    parts += [*car_section(), *file_section()]
+    public = ROOT.parent / "shared/data/cytometry"
+    parts = ["## Counts down to zero", *b_cell_section(public), *car_section()]
+    parts += ["## Counts of many files", *file_section()]
+    parts += ["## A laboratory's own gates", *workspace_section(public)]
     written = "\n\n".join([BEGIN, *parts, END])
     page = PAGE.read_text() if PAGE.exists() else f"# Validation\n\n{BEGIN}\n{END}\n"
     before, _, rest = page.partition(BEGIN)

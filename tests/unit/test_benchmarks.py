@@ -71,7 +71,7 @@ def test_tools_that_count_differently_are_not_compared():
 
 def test_our_counts_are_those_of_the_floor(tmp_path):
     """The harness itself, on a small tube, without the other tools."""
-    from benchmarks import floor, ours_fixed, ours_placing, samples
+    from benchmarks import floor, ours_fixed, ours_placing, samples, whole_rule
 
     fcs = samples.draw(tmp_path / "tube.fcs", 20_000, seed=3)
     gates = samples.place_gates(fcs, tmp_path)
@@ -82,6 +82,7 @@ def test_our_counts_are_those_of_the_floor(tmp_path):
     assert "blasts" in placed
     gating = importlib.import_module("benchmarks.gating")
     gating.same_counts({gating.GIVEN: counts, gating.PLACING: placed})
+    assert whole_rule.run(None, str(fcs)) == placed
 
 
 def test_gates_on_logicle_axes_hold_the_same_borders(tmp_path):
