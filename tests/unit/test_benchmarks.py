@@ -2,6 +2,8 @@
 
 import importlib
 import json
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -71,7 +73,8 @@ def test_tools_that_count_differently_are_not_compared():
 
 def test_our_counts_are_those_of_the_floor(tmp_path):
     """The harness itself, on a small tube, without the other tools."""
-    from benchmarks import floor, ours_fixed, ours_placing, samples, whole_rule
+    from benchmarks import floor, ours_fixed, ours_placing, samples
+    from benchmarks.tools import Tool, started
 
     fcs = samples.draw(tmp_path / "tube.fcs", 20_000, seed=3)
     gates = samples.place_gates(fcs, tmp_path)
@@ -82,7 +85,8 @@ def test_our_counts_are_those_of_the_floor(tmp_path):
     assert "blasts" in placed
     gating = importlib.import_module("benchmarks.gating")
     gating.same_counts({gating.GIVEN: counts, gating.PLACING: placed})
-    assert whole_rule.run(None, str(fcs)) == placed
+    with started(Tool("AfterCAR", "whole_rule", Path(sys.executable))) as rule:
+        assert rule.run(fcs)["counts"] == placed
 
 
 def test_gates_on_logicle_axes_hold_the_same_borders(tmp_path):
