@@ -1,5 +1,7 @@
 """The blank of a count: what references and neighbours let expect of cells that do not belong."""
 
+from typing import NamedTuple
+
 import numpy as np
 
 from aftercar.cytometry.cuts import Cut, crossing_tail, upper_tail
@@ -8,18 +10,30 @@ from aftercar.cytometry.gates import Gating
 from aftercar.cytometry.template import GateRule, ReportRule
 
 
-def blank_of(gating: Gating, rule: ReportRule) -> tuple[float, float] | None:
-    """Return the mean count of cells that do not belong, and the events it rests on; None: unknown.
+class Blank(NamedTuple):
+    """Mean count of cells that do not belong and the events it rests on; None: not known.
 
-    Negatives above the limiting cuts, and neighbours whose tail crosses the cut between.
+    `unclear` says why the population cannot be told from a neighbour; empty if it can.
     """
+
+    mean: float | None = None
+    seen: float | None = None
+    unclear: str = ""
+    flags: tuple[str, ...] = ()
+
+
+def blank_of(gating: Gating, rule: ReportRule) -> Blank:
+    """Return what negatives above the limiting cuts and tails of neighbours let expect."""
     cuts = {name: gating.cut(name) for name in rule.background}
     # a cut that could not be placed lets nothing in
     placed = [name for name, cut in cuts.items() if cut is not None and cut.value is not None]
     known = [background_events(gating, rule.gate, name) for name in placed]
-    negatives = [] if None in known else [blank for blank in known if blank is not None]
-    blanks = [*negatives, *neighbour_leaks(gating, rule)]
-    return together(blanks) if blanks else None
+    leaks, unclear = neighbour_leaks(gating, rule)
+    if None in known:
+        without = ", ".join(n for n, blank in zip(placed, known, strict=True) if blank is None)
+        return Blank(unclear=unclear, flags=(f"limit of blank not known for {without}",))
+    blanks = [*(blank for blank in known if blank is not None), *leaks]
+    return Blank(*together(blanks), unclear) if blanks else Blank(unclear=unclear)
 
 
 def background_events(gating: Gating, gate: str, background: str) -> tuple[float, int] | None:
@@ -62,14 +76,16 @@ def _without_bound(gating: Gating, asked: GateRule, left_out: str) -> np.ndarray
     return inside
 
 
-def neighbour_leaks(gating: Gating, rule: ReportRule) -> list[tuple[float, int]]:
+def neighbour_leaks(gating: Gating, rule: ReportRule) -> tuple[list[tuple[float, int]], str]:
     """Return how many cells of each named neighbour are expected on this side of the cut between.
 
-    The tail of a normal population with the neighbour's centre and spread, and the neighbour's
-    cells that make it: a few per cent of many normal cells must not pass for a rare population.
+    The tail of a normal population with the neighbour's centre and spread, as if it rested on few
+    events, since a tail is extrapolated: a few per cent of many normal cells must not pass for a
+    rare population. The text says which neighbour cannot be told apart; empty if all can.
     """
     placement = gating.template.source["placement"]
-    own_gate, leaks = gating.template.gates[rule.gate], []
+    own_gate, inside = gating.template.gates[rule.gate], gating.gate(rule.gate).count or 0
+    leaks, unclear = [], []
     for name, between in rule.neighbours.items():
         asked, cut = gating.template.gates[name], gating.cut(between)
         uncut = _without_bound(gating, asked, between)
@@ -85,12 +101,18 @@ def neighbour_leaks(gating: Gating, rule: ReportRule) -> list[tuple[float, int]]
             continue
         shape = population(events, peak_height=placement["peak_height"], highest=highest)
         if (shape.centre < place) == highest:  # its peak is no peak beside the larger population
+            if own > inside:
+                unclear.append(name)
+                continue
             kept = events[beyond:] if highest else events[:beyond]
             shape = population(kept, peak_height=placement["peak_height"], highest=highest)
         share = crossing_tail(shape, place)
         expected = own * share / (1 - share)
-        leaks.append((expected, round(expected)))
-    return leaks
+        if share > placement["maximum_neighbour_tail"] and expected > 0.5 * inside:
+            unclear.append(name)
+        leaks.append((expected, min(round(expected), placement["neighbour_tail_events"])))
+    told = f"not told apart from {', '.join(unclear)}" if unclear else ""
+    return leaks, told
 
 
 def together(parts: list[tuple[float, int]]) -> tuple[float, float]:

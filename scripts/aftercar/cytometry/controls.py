@@ -11,6 +11,7 @@ from aftercar.cytometry.cuts import (
     quantile_of,
     spread_upwards,
 )
+from aftercar.cytometry.density import population
 from aftercar.cytometry.gates import Gating, Populations
 from aftercar.cytometry.prepare import Prepared
 from aftercar.cytometry.template import CutRule, Template
@@ -120,6 +121,8 @@ def cut_without_stain(
         events, quantile_of(rule, control_quantile, placement), placement,
         tail_quantile=control_quantile,
     )  # fmt: skip
+    if why := _stained(gating, rule, events):
+        return {}, why
     flags = []
     if doubt:
         flags.append("a population beyond a valley was left out: is the tube really without it?")
@@ -132,6 +135,28 @@ def cut_without_stain(
         "background_fraction": background.share,
         "flags": "; ".join(flags),
     }, ""
+
+
+def _stained(gating: Gating, rule: CutRule, events: np.ndarray) -> str:
+    """Say why cells (ascending e-folds) cannot be without the stain; empty if they can."""
+    ready, placement = gating.ready, gating.template.source["placement"]
+    channel = ready.panel.channel[rule.marker]
+    scale, full_scale = ready.scales[channel], max(ready.full_scale[channel], 1.0)
+    centre = population(events, peak_height=placement["peak_height"]).centre
+    if not scale.linear and scale.back(centre) > placement["compensated_offset_share"] * full_scale:
+        return f"its {rule.within} are too bright to be without {rule.marker}"
+    negatives = [
+        population(found, peak_height=placement["peak_height"]).centre
+        for _, found in Populations(gating, rule.references, channel)
+        if len(found) >= placement["minimum_reference_events"]
+    ]
+    if negatives and centre > max(negatives) + placement["control_gap"]:
+        decades = (centre - max(negatives)) / np.log(10)
+        return (
+            f"its {rule.within} are {decades:.1f} decades brighter than its own negatives: stained "
+            "or mislabelled"
+        )
+    return ""
 
 
 def _low_scatter(gating: Gating) -> np.ndarray | None:
@@ -164,10 +189,14 @@ def reference_of(gating: Gating, rule: CutRule) -> dict[str, object]:
 def control_cuts(rows: list[dict], batch: str, panel: str) -> dict[str, ControlCut]:
     """Return the cuts of BATCH_CUTS rows that apply to a specimen of this batch and panel."""
     return {
-        row["marker"]: _control_cut(row, (row["flags"],) if row["flags"] else (), "CONTROL")
+        row["marker"]: _control_cut(row, _split(row["flags"]), "CONTROL")
         for row in rows
         if row["batch"] == batch and row["panel"] == panel and row["source"] == "CONTROL"
     }
+
+
+def _split(flags: object) -> tuple[str, ...]:
+    return tuple(flag for flag in str(flags or "").split("; ") if flag)
 
 
 def _control_cut(row: dict, flags: tuple[str, ...], source: str) -> ControlCut:
@@ -200,7 +229,10 @@ def pre_infusion_cuts(
         row, _ = cut_without_stain(gating, rule, mask, control_quantile)
         if row:
             row |= reference_of(gating, rule) | {"control_sample_id": sample_id}
-            told = (f"cut by the patient's own cells of day {day}, before the infusion",)
+            told = (
+                f"cut by the patient's own cells of day {day}, before the infusion",
+                *_split(row["flags"]),
+            )
             found[name] = _control_cut(row, told, "REFERENCE")
     return found
 

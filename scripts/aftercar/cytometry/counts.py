@@ -74,6 +74,9 @@ def judge(
 
     `background_events` are the events that negatives are expected to contribute (None: unknown),
     `background_seen` the reference events that this rests on (None: it is known exactly).
+    A count that exceeds the limit of blank and has `lod_events` is detected; the printed limit of
+    detection is the mean that exceeds the blank in 95 % of tubes, or `lod_events`. Events enough to
+    be cells that the blank could explain are neither found nor excluded: INDETERMINATE.
     NOT_DETECTED needs an adequate denominator; with fewer events finding nothing tells nothing.
     Few events above the blank but under the conventional limit of detection are not called
     detected; the flag says that they are there. Of no event the upper limit is two-sided 95 %
@@ -85,15 +88,23 @@ def judge(
         lob = limit_of_blank(background_events, background_seen)
     enough = 0.0 if lob is None else detectable_mean(lob)
     lod, lloq = max(limits.lod_events, enough), max(limits.lloq_events, enough)
+    mostly_blank = lob is not None and 2 * lob > count
     if total == 0:
         flags.append("no events in the denominator")
         return Counted("INDETERMINATE", None, None, None, lob, None, None, tuple(flags))
     low, high = wilson_interval(count, total)
     above_blank = lob is None or count > lob
-    if above_blank and count >= lloq:
+    if above_blank and count >= limits.lloq_events and not mostly_blank:
         status = "QUANTIFIED"
-    elif above_blank and count >= lod:
+    elif above_blank and count >= limits.lod_events:
         status = "DETECTED_BELOW_LLOQ"
+        if count >= limits.lloq_events:
+            flags.append(f"most of the {count} events may be background (limit of blank {lob})")
+    elif count >= limits.lod_events:
+        status = "INDETERMINATE"
+        flags.append(
+            f"{count} events are enough to be cells and not above the limit of blank ({lob})"
+        )
     elif total < limits.minimum_denominator_events:
         status = "INDETERMINATE"
         flags.append(

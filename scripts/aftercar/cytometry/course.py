@@ -97,9 +97,10 @@ class Course:
         change = setup_change(before, now)
         if change is not None:
             self.findings.quality.append(quality_row(specimen, change))
-            if change.verdict != "PASS":  # cuts of another setup do not fit
-                self._car_free.pop(panel, None)
+            if change.verdict != "PASS":  # a cut of another, or of an unknown, setup is not kept
                 self._earlier.pop(panel, None)
+            if change.verdict == "FLAG":
+                self._car_free.pop(panel, None)
         controls = self._car_free.get(panel, {}) | control_cuts(
             self.batch_cuts, specimen.batch, panel
         )
@@ -110,7 +111,7 @@ class Course:
         if gating is not None:  # a FAILED specimen is no measure for the next one
             self._setup[panel] = setup_after(before, now)
             if gating.ready.trusted:  # nor are cuts in values that were not compensated
-                self._remember(specimen, gating)
+                self._remember(specimen, gating, found)
         if manual:
             self.findings.quality += [row for row in found.quality if row["verdict"] != "FAIL"]
             self.findings.cuts += found.cuts
@@ -119,10 +120,19 @@ class Course:
             self._add_manual(specimen, manual, gating)
         return None if export is None else tuple(vars(export).values())
 
-    def _remember(self, specimen: Specimen, gating: Gating) -> None:
-        """Keep what this specimen says about the cuts of later ones."""
+    def _remember(self, specimen: Specimen, gating: Gating, found: Findings) -> None:
+        """Keep what this specimen says about the cuts of later ones.
+
+        Only cells in which this very specimen shows no CAR are cells without it.
+        """
         name, day = specimen.sample_id, specimen.day
-        if day < 0 and not specimen.products:
+        cars = {
+            row["status"]
+            for row in found.populations
+            if row["sample_id"] == name and row["role"] == "car_t"
+        }
+        before = day < 0 and not specimen.products and not specimen.undated_infusion
+        if before and cars == {"NOT_DETECTED"}:
             self._car_free[specimen.panel] = self._car_free.get(
                 specimen.panel, {}
             ) | pre_infusion_cuts(gating, name, day, self.thresholds.control_quantile)

@@ -35,6 +35,7 @@ class Cut:
     background: float | None = None
     background_seen: int = 0
     flags: tuple[str, ...] = ()
+    doubt: str = ""  # NEGATIVE: positives may be missed; ALL: neither side is firm
 
 
 @dataclass(frozen=True)
@@ -187,10 +188,9 @@ def control_cut(
 ) -> tuple[float, Background, bool]:
     """Return the cut in e-folds that a control without the stain places, its background, and doubt.
 
-    The larger of the quantile that enough events support and of its normal equivalent. A tube
-    without the stain holds no positives: its tail is background, however long. Where a population
-    of its own lies beyond a valley, it is left out and the third value is True: the control may be
-    mislabelled.
+    At the quantile's normal distance, stretched within reason where the tail is longer than the
+    normal one; what lies beyond is background. Where a population of its own lies beyond a valley,
+    it is left out and the third value is True: the control may be mislabelled.
     """
     ordered = ascending(events)
     shape = population(ordered, peak_height=placement["peak_height"])
@@ -204,8 +204,8 @@ def control_cut(
         normal_spreads(supported) * spread, 1e-9
     )
     stretch = float(np.clip(stretch, 1.0, placement["maximum_tail_stretch"]))
+    # not beyond that stretch: a tail of positives would carry the cut into them
     cut = shape.centre + normal_spreads(quantile_below) * spread * stretch
-    cut = max(cut, quantile(clean, supported))
     seen = len(ordered) - int(np.searchsorted(ordered, cut))
     return cut, expected_background(seen, len(ordered), shape, cut), valley is not None
 
@@ -286,15 +286,25 @@ def place_cut(
         source = control.source if not move else "REFINED"
         if place is not None and control.background is not None:
             backgrounds.append(Background(control.background, control.background_seen))
+    doubt = "ALL" if source and place is None else ""  # the control's negatives lie elsewhere
     reference, skipped = choose_reference(rule, populations, scale, full_scale, placement)
-    if place is not None and reference is not None and control:
+    # cells of another kind glow differently: they tell no background of those that are cut
+    alike = reference is not None and reference.gate == rule.references[0]
+    if place is not None and reference is not None and alike and control:
         # the specimen's own negatives may spread further than the control's
         backgrounds.append(background_above(reference, place))
-        # an unstained tube lacks the spread that other stains add: never below the negatives
         own = reference_cut(rule, reference, below)
-        if own > place and not control.reference:
-            place = None
-            flags.append("the unstained control lies within the specimen's negatives: not used")
+        if place > own + placement["control_gap"]:
+            doubt = "NEGATIVE"
+            flags.append(
+                f"control stands {(place - own) / np.log(10):.2f} decades above the border of "
+                "the specimen's own negatives: positives may be missed"
+            )
+    bare = control is not None and not control.reference
+    if place is not None and reference and bare and reference_cut(rule, reference, below) > place:
+        # an unstained tube lacks the spread that other stains add: never below the negatives
+        place = None
+        flags.append("the unstained control lies within the specimen's negatives: not used")
     if place is None and reference is not None:
         place, source = reference_cut(rule, reference, below), "INTERNAL"
         limit = placement["maximum_cut_share"] * full_scale
@@ -318,16 +328,14 @@ def place_cut(
         flags.append(
             f"moved by {(moved - place) / np.log(10):+.2f} decades to the valley beside it"
         )
-        place, source = moved, "REFINED"
-        if reference is not None:
-            backgrounds = [background_above(reference, place)]
-    else:
-        # by construction of the cut, this share of a normal population lies above it
-        backgrounds.append(Background(1 - below, 0))
+        place, source, doubt = moved, "REFINED", ""
+        backgrounds = [background_above(reference, place)] if reference and alike else []
+    # by construction of the cut, this share of a normal population lies above it
+    backgrounds.append(Background(1 - below, 0))
     other = earlier if source == "REFERENCE" and reference is None else control
     background = max(backgrounds) if rule.method == "above_negatives" and backgrounds else None
     return replace(
-        unplaced, value=scale.back(place), source=source, flags=tuple(flags),
+        unplaced, value=scale.back(place), source=source, flags=tuple(flags), doubt=doubt,
         background=background.share if background else None,
         background_seen=background.seen if background else 0,
         control_sample_id=other.control_sample_id if other and source != "INTERNAL" else "",

@@ -203,7 +203,11 @@ class Gating:
     def _told(self, name: str) -> list[str]:
         """Return what readers of a count must know about a cut; how it was found stands in CUTS."""
         cut = self.cuts[name]
-        loud = ("control moved", "LARGE SHIFT", "control is off", "no control and no reference")
+        loud = (
+            "control moved", "LARGE SHIFT", "control is off", "control stands", "cut kept from",
+            "no control and no reference", "shift against the control not checked",
+            "a population beyond a valley",
+        )  # fmt: skip
         if cut is None:
             return []
         return [f"{name}: {flag}" for flag in cut.flags if flag.startswith(loud)]

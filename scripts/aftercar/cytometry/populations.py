@@ -23,7 +23,7 @@ from aftercar.cytometry.ratios import Quadrants, Ratio, cd7_to_cd5, positive_to_
 from aftercar.cytometry.template import ReportRule, Template
 
 # from the firmest to the weakest
-SOURCES = ("WORKSPACE", "CONTROL", "REFERENCE", "REFINED", "INTERNAL", "DATA", "NONE")
+SOURCES = ("WORKSPACE", "CONTROL", "REFINED", "INTERNAL", "REFERENCE", "DATA", "NONE")
 PERIPHERAL = ("PB",)  # specimens whose cells per uL are those of the blood count
 
 
@@ -41,6 +41,7 @@ class Specimen:
     products: tuple[Product, ...] = ()  # all infusions up to the day
     labs: tuple[dict[str, str], ...] = ()
     bead_tube: BeadTube | None = None
+    undated_infusion: bool = False  # then nobody knows what came before it
 
     @property
     def who(self) -> dict[str, object]:
@@ -191,15 +192,18 @@ def _population_row(
     inside = count == own
     if not inside:  # the gate is no part of its denominator: its own count, of the denominator
         count = min(own, total)
-    expected, seen = blank_of(gating, rule) or (None, None)
-    if expected is not None:  # what was counted holds all of the background
+    blank = blank_of(gating, rule)
+    expected = blank.mean
+    if expected is not None:
+        # What was counted holds all of the background: a blank far beyond the count does not fit,
+        # and the count excludes by itself what the blank could have hidden.
         expected = min(expected, upper_count(count))
     judged = with_unresolved(
-        judge(count, total, expected, limits, background_seen=seen), gating, rule, total
+        judge(count, total, expected, limits, background_seen=blank.seen), gating, rule, total
     )
-    flags = [*ready.flags, *gated.flags, *judged.flags]
+    flags = [*ready.flags, *gated.flags, *judged.flags, *blank.flags, blank.unclear]
     status = judged.status
-    if not ready.trusted and status != "INDETERMINATE":
+    if not ready.trusted or (blank.unclear and count) or _doubted(gating, rule, status):
         status = "INDETERMINATE"
     if rule.role.startswith(("cd7_", "cd5_")):
         flags += masking_flags(rule.target, specimen.products)
@@ -224,6 +228,26 @@ def _population_row(
         "status": status,
         "flags": _joined([*flags, *note]),
     }
+
+
+def _doubted(gating: Gating, rule: ReportRule, status: str) -> bool:
+    """Whether a doubt about a cut of the population unsettles what is said of it.
+
+    A cut that may stand too high misses positives and swells the negatives below it.
+    """
+    asked = gating.template.gates.get(rule.gate)
+    if asked is None:
+        return False
+    sides = [(name, "above") for name in rule.background]
+    for where in (asked.where, asked.if_present, *asked.any_of):
+        sides += where.items()
+    for name, side in sides:
+        cut = gating.cut(name)
+        if cut is None or not cut.doubt:
+            continue
+        if cut.doubt == "ALL" or (status == "NOT_DETECTED") == (side == "above"):
+            return True
+    return False
 
 
 def _weakest(gating: Gating, gated: Gated) -> str:

@@ -94,6 +94,7 @@ def describe(row: dict[str, str], infusions: list[dict], labs: list[dict]) -> Sp
         tuple(product_of(infusion) for infusion in past),
         tuple(labs),
         bead_tube(row),
+        len(dated) < len(infusions),
     )
 
 

@@ -50,7 +50,11 @@ def test_limit_of_blank_and_detectable_mean_are_those_of_poisson_tables(blank, l
         (0, 999, None, "INDETERMINATE"),
         (0, 0, None, "INDETERMINATE"),
         (60, 500, None, "QUANTIFIED"),
-        (60, 10_000, 60, "NOT_DETECTED"),
+        # enough events to be cells, and the blank could be all of them: neither found nor excluded
+        (60, 10_000, 60, "INDETERMINATE"),
+        (19, 10_000, 60, "NOT_DETECTED"),
+        (80, 10_000, 60, "DETECTED_BELOW_LLOQ"),
+        (200, 10_000, 60, "QUANTIFIED"),
     ],
 )
 def test_the_word_follows_events_denominator_and_blank(count, total, background, status):

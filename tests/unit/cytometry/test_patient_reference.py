@@ -48,6 +48,22 @@ def test_cells_from_before_the_infusion_place_the_cut_of_the_car(draw, templates
     assert planted - 3 <= row["count"] <= planted + row["lob_events"]
 
 
+def test_a_specimen_from_before_the_infusion_that_shows_a_car_is_no_reference(
+    draw, templates, settings
+):
+    before, _ = draw({**BLOOD, "car8": 500}, CAR, seed=1)
+    after, truth = draw({**BLOOD, "car8": 300}, CAR, seed=2)
+    patient = course(templates, settings, [(-7, before), (14, after)], "car_t_persistence")
+    assert cut_of(patient, "S14", "car_t", "CAR")["control_sample_id"] == ""
+    (row,) = [
+        row
+        for row in patient.findings.populations
+        if (row["sample_id"], row["population"]) == ("S14", "car_t")
+    ]
+    assert row["status"] == "QUANTIFIED"
+    assert row["count"] == pytest.approx(int((truth == "car8").sum()), rel=0.05)
+
+
 def test_a_specimen_after_the_infusion_is_no_car_free_reference(draw, templates, settings):
     first, _ = draw({**BLOOD, "car8": 3000}, CAR, seed=3)
     second, _ = draw({**BLOOD, "car8": 3000}, CAR, seed=4)
@@ -63,18 +79,24 @@ def test_a_later_specimen_changes_nothing_of_an_earlier_one(draw, templates, set
         assert rows == [row for row in all_rows if row["sample_id"] != "S28"]
 
 
+def at_voltage(events, volts):
+    """The same events with the voltage of every detector stated."""
+    channels = tuple(replace(channel, voltage=volts) for channel in events.channels)
+    return replace(events, channels=channels, values=np.asfortranarray(events.values))
+
+
 @pytest.fixture
 def only_b_cells(draw):
     """A tube without a negative population: nothing in it tells where CD19 begins."""
-    return draw({"b": 4000}, B, seed=6)
+    return draw({"b": 4000}, B, seed=6)[0]
 
 
 def test_a_tube_without_negatives_keeps_the_cut_of_the_last_visit(
     draw, templates, settings, only_b_cells
 ):
     usual, _ = draw({**BLOOD, "b": 800}, B, seed=5)
-    events, _ = only_b_cells
-    patient = course(templates, settings, [(28, usual), (56, events)], "b_cell_recovery")
+    visits = [(28, at_voltage(usual, 450.0)), (56, at_voltage(only_b_cells, 450.0))]
+    patient = course(templates, settings, visits, "b_cell_recovery")
     cut = cut_of(patient, "S56", "b_lineage", "CD19")
     earlier = cut_of(patient, "S28", "b_lineage", "CD19")
     assert (cut["source"], cut["control_sample_id"]) == ("REFERENCE", "S28")
@@ -84,15 +106,7 @@ def test_a_tube_without_negatives_keeps_the_cut_of_the_last_visit(
 
 def test_a_cut_is_not_kept_over_a_change_of_voltage(draw, templates, settings, only_b_cells):
     usual, _ = draw({**BLOOD, "b": 800}, B, seed=5)
-    events, _ = only_b_cells
-    at = {
-        volts: tuple(replace(channel, voltage=volts) for channel in events.channels)
-        for volts in (450.0, 600.0)
-    }
-    visits = [
-        (28, replace(usual, channels=at[450.0])),
-        (56, replace(events, channels=at[600.0], values=np.asfortranarray(events.values))),
-    ]
+    visits = [(28, at_voltage(usual, 450.0)), (56, at_voltage(only_b_cells, 600.0))]
     patient = course(templates, settings, visits, "b_cell_recovery")
     sources = {row["source"] for row in patient.findings.cuts if row["sample_id"] == "S56"}
     assert "REFERENCE" not in sources
