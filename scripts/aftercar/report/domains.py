@@ -7,97 +7,17 @@ from aftercar.report.numbers import (
     fraction_text,
     number,
     percent,
-    quantity,
     with_interval,
 )
 from aftercar.report.tabulate import dash, table
-from aftercar.report.words import SPECIMEN_WORDS, chip, population_title
+from aftercar.report.words import SPECIMEN_WORDS, chip
 
-CUT_WORDS = {
-    "WORKSPACE": "the lab's workspace",
-    "CONTROL": "control of the batch",
-    "INTERNAL": "negative cells of the same tube",
-    "REFERENCE": "reference population",
-    "REFINED": "control or negative cells, moved on the data",
-    "DATA": "valley of the data",
-    "NONE": "no cut",
-}
 SCOPE_WORDS = {"all_t": "all T cells", "car_negative_t": "CAR-negative T cells"}
 
 
 def specimen_title(row: dict) -> str:
     """Return `D88 blood P02-d88-pb`."""
     return f"{day_text(row['day'])} {SPECIMEN_WORDS[row['specimen']]} {row['sample_id']}"
-
-
-def population_table(populations: list[dict]) -> dict:
-    """Return the populations that rules use, by specimen; counts come first, then the fraction."""
-    named = [r for r in populations if r["role"] or r["status"] == "FAILED"]
-    bases = sorted({r["count_basis"] for r in named if r["count_basis"]})
-    return table(
-        "Populations by flow cytometry, with counts, 95 % Wilson intervals and limits",
-        (
-            "Specimen",
-            "Population",
-            "#Events",
-            "Fraction",
-            "Absolute",
-            "LOD / LLOQ",
-            "Status",
-            "Cut from",
-            "Remarks",
-        ),
-        [
-            (
-                f"{specimen_title(r)}, {r['panel'].replace('_', ' ')}",
-                _population(r),
-                f"{count_text(r['count'])} of {count_text(r['denominator_count'])}",
-                f"{_share(r)} of {population_title(r['denominator'])}",
-                _absolute(r),
-                _population_limits(r),
-                chip("measurement", r["status"]),
-                CUT_WORDS[r["cut_source"]],
-                dash(r["flags"]),
-            )
-            for r in sorted(
-                named, key=lambda r: (r["day"] is None, r["day"] or 0, r["sample_id"], r["panel"])
-            )
-        ],
-        empty="flow cytometry: not tested",
-        note=f"Absolute counts rest on: {' | '.join(bases)}." if bases else "",
-        grouped=True,
-    )
-
-
-def _population(row: dict) -> str:
-    title = population_title(row["role"] or row["population"])
-    return f"{title} ({row['target']})" if row["target"] else title
-
-
-def _share(row: dict) -> str:
-    """Write the fraction; what was not detected is below its limit, not zero."""
-    if row["status"] == "NOT_DETECTED" and row["lod_fraction"] is not None:
-        return f"< {percent(row['lod_fraction'])}"
-    return fraction_text(row)
-
-
-def _absolute(row: dict) -> str:
-    if row["cells_per_ul"] is None:
-        return "no count basis"
-    if row["status"] == "NOT_DETECTED":
-        high = row["cells_per_ul_high"]
-        return "not detected" if high is None else f"at most {quantity(high, 'cells/uL')}"
-    return with_interval(
-        row["cells_per_ul"], row["cells_per_ul_low"], row["cells_per_ul_high"], "cells/uL"
-    )
-
-
-def _population_limits(row: dict) -> str:
-    lod, lloq = (
-        "not stated" if row[k] is None else percent(row[k])
-        for k in ("lod_fraction", "lloq_fraction")
-    )
-    return f"{lod} / {lloq}"
 
 
 def ratio_table(ratios: list[dict]) -> dict:
@@ -413,26 +333,4 @@ def clone_table(clones: list[dict]) -> dict:
             for r in clones
         ],
         empty="genotypes of single cells: not tested",
-    )
-
-
-def cut_table(cuts: list[dict]) -> dict:
-    """Return the cuts of each gate and where they came from."""
-    return table(
-        "Cuts of the gates (compensated, linear units of the detector)",
-        ("Specimen", "Gate", "Marker", "#Cut", "From", "Control", "Remarks"),
-        [
-            (
-                r["sample_id"],
-                r["gate"].replace("_", " "),
-                r["marker"],
-                "no cut" if r["cut"] is None else quantity(r["cut"], "score"),
-                CUT_WORDS[r["source"]],
-                dash(r["control_sample_id"]),
-                dash(r["flags"]),
-            )
-            for r in cuts
-        ],
-        empty="no gates",
-        grouped=True,
     )

@@ -7,7 +7,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from aftercar.report.domains import CUT_WORDS
+from aftercar.report.populations import CUT_WORDS
 from aftercar.report.svg import inert
 from aftercar.report.words import MEASUREMENT_WORDS, RISK_WORDS, chip
 

@@ -34,9 +34,7 @@ from aftercar.report.domains import (
     callability_table,
     cell_population_table,
     clone_table,
-    cut_table,
     loh_table,
-    population_table,
     ratio_table,
     splicing_table,
     variant_table,
@@ -44,6 +42,7 @@ from aftercar.report.domains import (
 from aftercar.report.evidence_cards import cited, evidence_cards, rule_matrix, rule_table
 from aftercar.report.limits import METHODS, limits_of
 from aftercar.report.numbers import day_text, percent, plain_rows
+from aftercar.report.populations import cut_table, further_table, population_table
 from aftercar.report.specimens import quality_table, specimen_rows, specimen_table
 from aftercar.report.statements import readable
 from aftercar.report.tabulate import NOTHING, dash, table
@@ -164,7 +163,8 @@ def patient_content(
         "kinetics": kinetics_table(rows["kinetics"]),
         "recovery": recovery_table(rows["recovery"]),
         "cytometry": {
-            "populations": population_table(rows["populations"]),
+            "populations": population_table(rows["populations"], rows["cuts"]),
+            "further": further_table(rows["populations"], rows["cuts"]),
             "cuts": cut_table(rows["cuts"]),
             "concordance": concordance_table(rows["concordance"]),
             "ratios": ratio_table(rows["ratios"]) if rows["ratios"] else None,

@@ -16,9 +16,10 @@ from aftercar.contracts.vocabulary import (
     SPECIMENS,
 )
 from aftercar.report.cohort import LETTER
-from aftercar.report.domains import CUT_WORDS, SCOPE_WORDS
+from aftercar.report.domains import SCOPE_WORDS
 from aftercar.report.limits import ASSAY_LIMITS, NOT_DONE
 from aftercar.report.pictures import IDENTITY_COLOURS
+from aftercar.report.populations import CUT_WORDS
 from aftercar.report.words import (
     ANTIGEN_WORDS,
     ASSAY_WORDS,
