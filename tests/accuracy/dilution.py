@@ -22,7 +22,8 @@ from aftercar.contracts.cytometry import ROLES
 from aftercar.contracts.events import Channel, FlowEvents
 from aftercar.cytometry.populations import Specimen
 from aftercar.cytometry.specimen import Findings, analyse
-from aftercar.cytometry.template import Template, parse_template, template_problems
+from aftercar.cytometry.template import Template, parse_template
+from aftercar.cytometry.template_check import template_problems
 from aftercar.simulate.blood import LEUKOCYTES
 from aftercar.simulate.cytometer import DETECTORS, acquire, shifts
 from aftercar.stats.intervals import poisson_interval

@@ -139,3 +139,30 @@ def test_check_is_content_with_the_demo_and_quick(workdir):
     status, said = snakemake(workdir, "check")
     assert status == 0, said
     assert "as expected" in said
+
+
+@pytest.mark.parametrize("target", [(), ("check",)], ids=["run", "check"])
+def test_mistakes_in_the_templates_of_all_panels_are_told_before_any_job(workdir, root, target):
+    for panel, old, new in (
+        ("nk", "within: leukocytes", "within: t_bright"),  # a circle
+        ("aml", "name: leukocytes, parent: viable", "name: leukocytes, parent: nowhere"),
+        ("t_lineage", "cuts:\n", "cuts: [\n"),
+    ):
+        text = (root / f"resources/gating/{panel}.yaml").read_text()
+        assert old in text
+        (workdir / f"config/{panel}.yaml").write_text(text.replace(old, new, 1))
+    config = workdir / "config/config.yaml"
+    text = config.read_text()
+    for panel in ("nk", "aml", "t_lineage"):
+        text = text.replace(f"{panel}: resources/gating/", f"{panel}: config/")
+    config.write_text(text)
+    status, said = snakemake(workdir, *target)
+    assert status != 0
+    assert "Please correct config/nk.yaml:\n  gate t_bright: found a circle: " in said
+    assert (
+        "Please correct config/aml.yaml:\n  gate leukocytes, parent: found gate nowhere, which"
+        in said
+    )
+    assert "Please correct config/t_lineage.yaml:\n  line " in said
+    assert "Traceback" not in said
+    assert not (workdir / "results").exists()

@@ -21,8 +21,11 @@ HOME = HERE.resolve().parents[1]
 if str(HOME / "scripts") not in sys.path:
     sys.path.append(str(HOME / "scripts"))
 
+from aftercar.contracts.cytometry import ROLES
 from aftercar.contracts.settings import settings_problems
+from aftercar.cytometry.template_check import template_problems
 from aftercar.io.sheets import problem_text, read_sheets
+from aftercar.io.templates import TemplateError, read_templates
 
 config_schema = yaml.safe_load(
     (HOME / "workflow/schemas/config.schema.yaml").read_text()
@@ -47,6 +50,24 @@ def absent_templates():
     ]
 
 
+def gating_templates():
+    """The templates of all panels; all problems of all files in one message.
+
+    Jobs on other machines parse this file again: they trust what the launcher has checked.
+    """
+    if workflow.exec_mode != ExecMode.DEFAULT:
+        return {}
+    paths = {
+        name: resource(path) for name, path in config["cytometry"]["panels"].items()
+    }
+    try:
+        return read_templates(
+            paths, lambda source, panel: template_problems(source, ROLES, panel)
+        )
+    except TemplateError as error:
+        raise WorkflowError(str(error)) from None
+
+
 def cohort_sheets():
     """The five sheets as text; all problems of all sheets in one message.
 
@@ -69,6 +90,7 @@ def cohort_sheets():
 
 if told := absent_templates():
     raise WorkflowError("\n  ".join(["Please correct config/config.yaml:", *told]))
+GATING_TEMPLATES = gating_templates()
 SHEETS = cohort_sheets()
 PATIENTS = sorted(SHEETS["patients"]["patient_id"])
 ROWS = {

@@ -1,8 +1,6 @@
-"""A gating template as the analysis uses it, and what is wrong with one."""
+"""A gating template as the analysis uses it."""
 
 from dataclasses import dataclass, field
-
-from aftercar.cytometry.panel import synonym_clashes
 
 METHODS = (
     "above_negatives",
@@ -99,7 +97,7 @@ class Template:
 
 def parse_template(source: dict) -> Template:
     """Return the template of a dictionary that `template_problems` found nothing wrong with."""
-    endpoints = {name for rule in source["report"] for name in _names(rule.get("background", ()))}
+    endpoints = {name for rule in source["report"] for name in names_of(rule.get("background", ()))}
     cuts = {
         name: CutRule(
             name,
@@ -131,7 +129,7 @@ def parse_template(source: dict) -> Template:
         cuts,
         gates,
         tuple(
-            ReportRule(**rule | {"background": _names(rule.get("background", ()))})
+            ReportRule(**rule | {"background": names_of(rule.get("background", ()))})
             for rule in source["report"]
         ),
         tuple(ratios["cuts"]),
@@ -142,58 +140,6 @@ def parse_template(source: dict) -> Template:
     )
 
 
-def _names(given: str | list[str] | tuple[str, ...]) -> tuple[str, ...]:
+def names_of(given: str | list[str] | tuple[str, ...]) -> tuple[str, ...]:
+    """Return the names that a key holds which takes one name or several."""
     return (given,) if isinstance(given, str) else tuple(given)
-
-
-def template_problems(source: dict, roles: tuple[str, ...]) -> list[str]:
-    """Say in words where names of a template (already valid by its schema) point nowhere."""
-    gates = [rule["name"] for rule in source["gates"]]
-    known = {*gates, *CLEANED}
-    markers = {name for tier in source["markers"].values() for name in tier}
-    problems = [
-        f"gate {name} is named twice" for name in sorted({n for n in gates if gates.count(n) > 1})
-    ]
-    synonyms = {*source["synonyms"]["markers"], *source["synonyms"]["scatter"]}
-    problems += [
-        f"marker {name} has no synonyms in markers.yaml" for name in sorted(markers - synonyms)
-    ]
-    problems += [
-        f"markers.yaml: {clash}" for clash in synonym_clashes(source["synonyms"]["markers"])
-    ]
-    for name, rule in source["cuts"].items():
-        marker = rule.get("marker", name)
-        if marker not in markers:
-            problems.append(f"cut {name}: {marker} is not among the markers of the template")
-        named = [rule["within"], *rule.get("negatives", []), *rule.get("positives", [])]
-        problems += [f"cut {name}: there is no gate {gate}" for gate in named if gate not in known]
-    for rule in source["gates"]:
-        used = [rule.get(key, {}) for key in ("where", "fallback", "if_present")]
-        used += rule.get("any_of", [])
-        cuts = {cut for bounds in used for cut in bounds}
-        problems += [
-            f"gate {rule['name']}: there is no cut {cut}"
-            for cut in sorted(cuts - set(source["cuts"]))
-        ]
-        if rule["parent"] not in known:
-            problems.append(f"gate {rule['name']}: there is no gate {rule['parent']}")
-    for rule in source["report"]:
-        problems += [
-            f"report: there is no gate {gate}"
-            for gate in (rule["gate"], rule["of"], rule.get("unresolved", rule["of"]))
-            if gate not in known
-        ]
-        if rule.get("role", "") not in roles:
-            problems.append(f"report of {rule['gate']}: {rule['role']} is not a role")
-        problems += [
-            f"report of {rule['gate']}: there is no {kind} {name}"
-            for gate, cut in rule.get("neighbours", {}).items()
-            for kind, name, names in (("gate", gate, known), ("cut", cut, source["cuts"]))
-            if name not in names
-        ]
-        problems += [
-            f"report of {rule['gate']}: there is no cut {cut}"
-            for cut in _names(rule.get("background", ()))
-            if cut not in source["cuts"]
-        ]
-    return problems

@@ -5,7 +5,8 @@ import pytest
 
 from aftercar.contracts.cytometry import ROLES
 from aftercar.contracts.events import Channel, FlowEvents
-from aftercar.cytometry.template import parse_template, template_problems
+from aftercar.cytometry.template import parse_template
+from aftercar.cytometry.template_check import template_problems
 from aftercar.io.templates import read_template
 
 PANELS = ("b_cell_recovery", "car_t_persistence", "t_lineage", "b_all_mrd", "nk", "aml")
@@ -93,7 +94,7 @@ def templates(root):
     found = {}
     for panel in PANELS:
         source = read_template(root / f"resources/gating/{panel}.yaml")
-        assert template_problems(source, ROLES) == []
+        assert template_problems(source, ROLES, panel) == []
         found[panel] = parse_template(source)
     return found
 

@@ -6,7 +6,7 @@ import pytest
 from tests.unit.cytometry.test_specimens import MRD_PANEL, gated, one
 
 from aftercar.contracts.cytometry import ROLES
-from aftercar.cytometry.template import template_problems
+from aftercar.cytometry.template_check import template_problems
 
 MARROW = {"t4": 3000, "t8": 3000, "b": 400, "nk": 1500, "myeloid": 12_000, "monocyte": 1600}
 
@@ -91,4 +91,5 @@ def test_without_cd22_all_progenitors_without_cd19_count_as_not_told_apart(found
 def test_a_template_names_a_gate_that_exists_as_not_told_apart(templates):
     source = copy.deepcopy(templates["b_all_mrd"].source)
     source["report"][0]["unresolved"] = "nowhere"
-    assert template_problems(source, ROLES) == ["report: there is no gate nowhere"]
+    (told,) = template_problems(source, ROLES)
+    assert told.startswith("report of blasts, unresolved: found gate nowhere, which is not there")
