@@ -22,7 +22,7 @@ from aftercar.cytometry.cuts import ControlCut
 from aftercar.cytometry.gates import Gating
 from aftercar.cytometry.manual import ManualGate, concordance_rows, hidden_names, manual_rows
 from aftercar.cytometry.populations import Specimen
-from aftercar.cytometry.setup import Setup, setup_after, setup_change, setup_of
+from aftercar.cytometry.setup import Setup, same_detector, setup_after, setup_change, setup_of
 from aftercar.cytometry.specimen import (
     Findings,
     analyse,
@@ -67,6 +67,7 @@ class Course:
         self._setup: dict[str, Setup] = {}
         self._car_free: dict[str, dict[str, ControlCut]] = {}
         self._earlier: dict[str, dict[str, ControlCut]] = {}
+        self._tubes: dict[str, Setup] = {}  # by specimen
 
     def not_measured(self, specimen: Specimen) -> None:
         """Add a specimen that was collected but has no file."""
@@ -97,19 +98,16 @@ class Course:
         change = setup_change(before, now)
         if change is not None:
             self.findings.quality.append(quality_row(specimen, change))
-            if change.verdict != "PASS":  # a cut of another, or of an unknown, setup is not kept
-                self._earlier.pop(panel, None)
-            if change.verdict == "FLAG":
-                self._car_free.pop(panel, None)
-        controls = self._car_free.get(panel, {}) | control_cuts(
-            self.batch_cuts, specimen.batch, panel
-        )
+        controls = self._fitting(
+            self._car_free, template, panel, now, unknown_fits=True
+        ) | control_cuts(self.batch_cuts, specimen.batch, panel)
         export, gating = analyse(
             events, specimen, template, controls, self.thresholds, found,
-            earlier=self._earlier.get(panel, {}),
+            earlier=self._fitting(self._earlier, template, panel, now, unknown_fits=False),
         )  # fmt: skip
         if gating is not None:  # a FAILED specimen is no measure for the next one
             self._setup[panel] = setup_after(before, now)
+            self._tubes[specimen.sample_id] = now
             if gating.ready.trusted:  # nor are cuts in values that were not compensated
                 self._remember(specimen, gating, found)
         if manual:
@@ -119,6 +117,27 @@ class Course:
             self.findings.views += found.views
             self._add_manual(specimen, manual, gating)
         return None if export is None else tuple(vars(export).values())
+
+    def _fitting(
+        self,
+        known: dict[str, dict[str, ControlCut]],
+        template: Template,
+        panel: str,
+        now: Setup,
+        *,
+        unknown_fits: bool,
+    ) -> dict[str, ControlCut]:
+        """Return the cuts of earlier specimens whose detector is set as it was.
+
+        Where the files do not say: those that are checked against the specimen's negatives.
+        """
+        fitting = {}
+        for name, cut in known.get(panel, {}).items():
+            tube, marker = self._tubes[cut.control_sample_id], template.cuts[name].marker
+            same = same_detector(tube, now, marker)
+            if same or (same is None and unknown_fits):
+                fitting[name] = cut
+        return fitting
 
     def _remember(self, specimen: Specimen, gating: Gating, found: Findings) -> None:
         """Keep what this specimen says about the cuts of later ones.

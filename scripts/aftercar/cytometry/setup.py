@@ -73,3 +73,15 @@ def setup_change(earlier: Setup | None, now: Setup) -> Check | None:
         return Check("settings", 0.0, "changes", "PASS", "as in the patient's last specimen")
     message = f"changed since the patient's last specimen of this panel: {'; '.join(told)}"
     return Check("settings", float(len(told)), "changes", "FLAG", message)
+
+
+def same_detector(earlier: Setup, now: Setup, marker: str) -> bool | None:
+    """Whether a marker is read by the same detector, set as before; None: the files do not say."""
+    old, new = earlier.channels.get(marker), now.channels.get(marker)
+    if old is None or new is None or old.name.casefold() != new.name.casefold():
+        return False
+    if earlier.instrument and now.instrument and earlier.instrument != now.instrument:
+        return False
+    pairs = [(old.voltage, new.voltage), (old.gain, new.gain)]
+    stated = [pair for pair in pairs if None not in pair]
+    return None if not stated else all(before == after for before, after in stated)

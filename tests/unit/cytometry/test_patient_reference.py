@@ -116,3 +116,18 @@ def test_a_cut_is_not_kept_over_a_change_of_voltage(draw, templates, settings, o
         if row["sample_id"] == "S56" and row["role"] == "b_cells"
     }
     assert words == {"INDETERMINATE"}
+
+
+def test_a_colour_added_in_between_costs_no_reference(draw, templates, settings):
+    before, _ = draw(BLOOD, CAR, seed=1)
+    after, _ = draw({**BLOOD, "car8": 60}, (*CAR, "CCR7"), seed=2)
+    patient = course(templates, settings, [(-7, before), (14, after)], "car_t_persistence")
+    assert cut_of(patient, "S14", "car_t", "CAR")["control_sample_id"] == "S-7"
+
+
+def test_another_voltage_of_the_car_detector_costs_the_reference(draw, templates, settings):
+    before, _ = draw(BLOOD, CAR, seed=1)
+    after, _ = draw({**BLOOD, "car8": 60}, CAR, seed=2)
+    visits = [(-7, at_voltage(before, 450.0)), (14, at_voltage(after, 600.0))]
+    patient = course(templates, settings, visits, "car_t_persistence")
+    assert cut_of(patient, "S14", "car_t", "CAR")["control_sample_id"] == ""
