@@ -85,8 +85,7 @@ def run(tmp_path_factory):
         values=np.column_stack([sound.values, sound.values[:, -2:]]),
     )
     shuffled = replace(sound, values=np.random.default_rng(0).permutation(sound.values))
-    gate_file = WORKSPACE.replace(b"tube.fcs", NAME.encode()).replace(b"bright", NAME.encode())
-    gate_file = gate_file.replace(b"A-A", b"D1-A")
+    gate_file = WORKSPACE.replace(b"bright", NAME.encode()).replace(b"A-A", b"D1-A")
     rows = {
         "sound": planted(sound, keywords=spill),
         "spill": planted(sound, keywords={"$SPILLOVER": f"1,{NAME},1"}),
@@ -120,6 +119,7 @@ def run(tmp_path_factory):
                 if sample == "gated"
                 else gate_file.replace(b"FSC-A", f"{NAME} X".encode())
             )
+            content = content.replace(b"tube.fcs", path.name.encode())
             (folder / f"{NAME} {sample}.wsp").write_bytes(content)
         sheet.append(row)
     (workdir / "config").mkdir()
@@ -178,6 +178,7 @@ def test_the_planted_files_were_analysed_or_refused_for_the_reason_planted(run):
     assert "truncated" in told["cut", "readable"]
     assert "does not have" in told["gated-badly", "readable"]
     assert told["gated", "gate_names"].startswith("1 gates")
+    assert told["gated", "stored_counts"].startswith("2 of 2 gates")
     populations = read_table(POPULATIONS, run / "results/cytometry/populations.tsv")
     gated = populations[populations["sample_id"] == "gated"]
     assert set(gated["gate_path"]) == {"root/cells", "root/cells/gate 2"}

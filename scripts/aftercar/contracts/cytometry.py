@@ -29,6 +29,9 @@ ROLES = (
 # a valley or with the specimen's negatives; DATA: a valley alone
 CUT_SOURCES = ("WORKSPACE", "CONTROL", "REFERENCE", "INTERNAL", "REFINED", "DATA", "NONE")
 AGREEMENTS = ("AGREES", "DIFFERS", "NOT_STORED")
+# A recomputed count agrees with the one that a workspace stores within the larger of these: what
+# two respected programs may differ by at the border of a polygon.
+STORED_EVENTS, STORED_SHARE = 3, 0.005
 RATIO_SCOPES = ("all_t", "car_negative_t")
 
 _COUNT = Column("int64", "events", minimum=0, nullable=True)

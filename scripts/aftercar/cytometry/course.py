@@ -20,7 +20,14 @@ from aftercar.contracts.table import Table
 from aftercar.cytometry.controls import control_cuts, earlier_cuts, pre_infusion_cuts
 from aftercar.cytometry.cuts import ControlCut
 from aftercar.cytometry.gates import Gating
-from aftercar.cytometry.manual import ManualGate, concordance_rows, hidden_names, manual_rows
+from aftercar.cytometry.manual import (
+    ManualGate,
+    concordance_rows,
+    hidden_names,
+    manual_rows,
+    other_file_named,
+    stored_counts_differ,
+)
 from aftercar.cytometry.populations import Specimen
 from aftercar.cytometry.setup import Setup, same_detector, setup_after, setup_change, setup_of
 from aftercar.cytometry.specimen import (
@@ -49,6 +56,10 @@ class LabGate(Protocol):
     @property
     def stored_count(self) -> int | None:
         """Return the count that the workspace stores."""
+
+    @property
+    def other_file(self) -> bool:
+        """Return whether the workspace names another file, whose stored counts agree."""
 
 
 class Course:
@@ -87,6 +98,8 @@ class Course:
         manual = [ManualGate(shown[gate.path], gate.mask, gate.stored_count) for gate in gates]
         if hidden := sum(shown[gate.path] != gate.path for gate in gates):
             self.findings.quality.append(quality_row(specimen, hidden_names(hidden)))
+        if any(gate.other_file for gate in gates):
+            self.findings.quality.append(quality_row(specimen, other_file_named()))
         template = self.templates.get(specimen.panel)
         if template is None:
             checks = [events_check(events), *events.checks]
@@ -163,7 +176,10 @@ class Course:
         self.findings.populations += manual_rows(
             manual, specimen, self.roles, self.thresholds.limits, self.thresholds.bead_lot_cv
         )
-        self.findings.concordance += concordance_rows(manual, specimen, self.roles, gating)
+        found = concordance_rows(manual, specimen, self.roles, gating)
+        self.findings.concordance += found
+        if (differ := stored_counts_differ(found)) is not None:
+            self.findings.quality.append(quality_row(specimen, differ))
 
     def tables(self) -> dict[str, tuple[Table, list[dict]]]:
         """Return contract and rows of every table of the patient, by name of the rule's output."""

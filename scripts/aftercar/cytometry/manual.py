@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from aftercar.contracts.cytometry import ROLES
+from aftercar.contracts.cytometry import ROLES, STORED_EVENTS, STORED_SHARE
 from aftercar.contracts.events import Check
 from aftercar.cytometry.beads import FOUND, NONE, UNCLEAR, Beads
 from aftercar.cytometry.counts import AbsoluteCount, CountingBasis, Limits, absolute_count, judge
@@ -19,9 +19,6 @@ TARGETS = {
     "cd5_negative_t": "CD5",
     "antigen_negative_blasts": "CD19",
 }
-
-# A recomputed count agrees with the stored one within the larger of these.
-STORED_EVENTS, STORED_SHARE = 3, 0.005
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,6 +42,30 @@ def hidden_names(gates: int) -> Check:
         f"{gates} gates, or gates around them, have names that are no usual words and are shown "
         "by their place in the workspace; usual words, or names in "
         "cytometry/workspace_roles, are shown",
+    )  # fmt: skip
+
+
+def other_file_named() -> Check:
+    """Say that the workspace was saved for a file of another name, whose counts agree."""
+    return Check(
+        "workspace_file", None, "", "FLAG",
+        "the workspace names another file; its stored counts agree with this one. Check that it "
+        "is the workspace of this specimen",
+    )  # fmt: skip
+
+
+def stored_counts_differ(concordance: list[dict[str, object]]) -> Check | None:
+    """Say how many gates of a specimen hold other counts here than the workspace stores, if any."""
+    off = [row for row in concordance if row["agreement"] == "DIFFERS"]
+    if not off:
+        return None
+    stored = sum(row["agreement"] != "NOT_STORED" for row in concordance)
+    return Check(
+        "stored_counts", float(len(off)), "gates", "FLAG",
+        f"{len(off)} of {stored} gates hold other counts here than the workspace stores, by more "
+        f"than {STORED_EVENTS} events and {100 * STORED_SHARE:g} %: it was changed after they were "
+        "stored, is of another file, or is compensated in another way; compare with the table of "
+        "concordance, then save it again",
     )  # fmt: skip
 
 

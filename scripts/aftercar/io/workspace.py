@@ -3,12 +3,13 @@
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from xml.etree import ElementTree
 
 import numpy as np
 
+from aftercar.contracts.cytometry import STORED_EVENTS, STORED_SHARE
 from aftercar.io.xml_safety import UnsafeXml, check_xml
 
 GATING = "http://www.isac-net.org/std/Gating-ML/v2.0/gating"
@@ -28,12 +29,14 @@ class WorkspaceGate:
     path: tuple[str, ...]  # from the root to the gate, without the root
     mask: np.ndarray
     stored_count: int | None
+    other_file: bool = False  # the workspace names another file, whose stored counts agree
 
 
 def gate_with_workspace(fcs_path: str | Path, workspace: str | Path) -> list[WorkspaceGate]:
     """Apply the gates of a FlowJo workspace (.wsp) or GatingML 2.0 file (.xml) to an FCS file.
 
-    A workspace names its samples: the one with the name of the file is taken, else the only one.
+    A workspace names its samples: the one with the name of the file is taken, else the only one if
+    its stored counts agree with this file (a file may have been renamed; `other_file` says so).
     Raises UnusableWorkspace when none fits, when a gate cannot be resolved, or when the file is
     neither. Gates are tested on raw events; FlowJo bins polygons on a 256 x 256 grid, so counts
     can differ by some events.
@@ -115,8 +118,34 @@ def _open_flowjo(fcs_path: Path, path: Path):
 
 def _flowjo(fcs_path: Path, path: Path) -> list[WorkspaceGate]:
     workspace, tree, name = _open_flowjo(fcs_path, path)
-    strategy = _strategy(workspace, name)
-    return _apply(strategy, _sample(fcs_path), _stored_counts(tree, name))
+    sample, stored = _sample(fcs_path), _stored_counts(tree, name)
+    renamed = name.casefold() != fcs_path.name.casefold()
+    total = stored.pop((), None)
+    if renamed and total not in (None, sample.event_count):
+        raise _of_another_file(f"it stores {total} events, this file holds {sample.event_count}")
+    gates = _apply(_strategy(workspace, name), sample, stored)
+    return _renamed(gates, total) if renamed else gates
+
+
+def _renamed(gates: list[WorkspaceGate], total: int | None) -> list[WorkspaceGate]:
+    """Return gates of a workspace that names another file, if its stored counts fit this one."""
+    first = [gate for gate in gates if len(gate.path) == 1 and gate.stored_count is not None]
+    if total is None and not first:
+        raise _of_another_file("it stores no count that could tell whether it is this one")
+    for place, gate in enumerate(first, start=1):
+        stored, found = gate.stored_count or 0, int(np.count_nonzero(gate.mask))
+        if abs(found - stored) > max(STORED_EVENTS, STORED_SHARE * stored):
+            gated = f"{stored} events in gate {place} of the first level"
+            raise _of_another_file(f"it stores {gated}, this file has {found}")
+    return [replace(gate, other_file=True) for gate in gates]
+
+
+def _of_another_file(found: str) -> UnusableWorkspace:
+    return UnusableWorkspace(
+        "the workspace is of another file: looked for a sample with the name of the FCS file, then "
+        f"for stored counts that agree with it; found one sample of another name, and {found}. "
+        "Name the workspace of this specimen, or save it again with this file"
+    )
 
 
 def _strategy(workspace, name: str):
@@ -208,18 +237,17 @@ def _is_container(strategy, name: str, path: tuple[str, ...]) -> bool:
 
 
 def _stored_counts(tree: ElementTree.Element, sample: str) -> dict[tuple[str, ...], int]:
-    """Return the counts that FlowJo wrote beside each population of a sample, by path."""
+    """Return the counts that FlowJo wrote beside a sample, path (), and its gates, by path."""
     counts: dict[tuple[str, ...], int] = {}
 
     def walk(node: ElementTree.Element, path: tuple[str, ...]) -> None:
+        number = node.get("count", "")
+        if number.isdecimal():  # -1: not computed
+            counts[path] = int(number)
         for child in node.findall("Subpopulations/*"):
             name = child.get("name")
-            if name is None:
-                continue
-            number = child.get("count", "")
-            if number.lstrip("-").isdigit() and int(number) >= 0:
-                counts[(*path, name)] = int(number)
-            walk(child, (*path, name))
+            if name is not None:
+                walk(child, (*path, name))
 
     for node in tree.iter("SampleNode"):
         if node.get("name") == sample:
@@ -276,8 +304,6 @@ def write_gates(
 
 def _merged(bounds: tuple) -> list:
     """Return one dimension per channel, with the tighter limits where a gate asks twice."""
-    from dataclasses import replace
-
     merged: dict[tuple[int, int | None, bool], object] = {}
     for bound in bounds:
         key = (bound.channel, bound.over, bound.raw)

@@ -2,6 +2,8 @@
 
 import numpy as np
 import pytest
+from tests.unit.io.test_damaged_workspaces import WORKSPACE
+from tests.unit.io.test_fcs import fcs
 
 from aftercar.cytometry.compensation import Spill
 from aftercar.cytometry.prepare import Bound, PlacedGate
@@ -78,3 +80,48 @@ def test_a_gate_on_a_channel_that_the_file_lacks_selects_nothing_but_an_error(tu
     write_gates(tmp_path / "gates.xml", gates, ["X-A"], None, None)
     with pytest.raises(UnusableWorkspace, match="does not have"):
         gate_with_workspace(tube, tmp_path / "gates.xml")
+
+
+def other_name(tmp_path, total=b"200", first=b"100"):
+    """The tube under a new name, and its workspace with these stored counts."""
+    text = WORKSPACE.replace(b'sampleID="1" count="200"', b'sampleID="1" count="%s"' % total)
+    text = text.replace(b'owningGroup="" count="100"', b'owningGroup="" count="%s"' % first)
+    values = np.column_stack([np.linspace(1, 999, 200), np.arange(200)])
+    (tmp_path / "renamed.fcs").write_bytes(fcs(values, ["FSC-A", "A-A"]))
+    (tmp_path / "lab.wsp").write_bytes(text)
+    return tmp_path / "renamed.fcs", tmp_path / "lab.wsp"
+
+
+@pytest.mark.parametrize(
+    ("total", "first", "found"),
+    [
+        (b"201", b"100", "it stores 201 events, this file holds 200"),
+        (b"200", b"104", "it stores 104 events in gate 1 of the first level, this file has 100"),
+        (b"-1", b"96", "it stores 96 events in gate 1 of the first level, this file has 100"),
+        (b"-1", b"-1", "it stores no count that could tell"),
+    ],
+)
+def test_a_workspace_of_another_file_is_refused_with_what_was_looked_for_and_found(
+    tmp_path, total, first, found
+):
+    with pytest.raises(UnusableWorkspace) as refusal:
+        gate_with_workspace(*other_name(tmp_path, total, first))
+    assert found in str(refusal.value)
+    assert "looked for a sample with the name of the FCS file" in str(refusal.value)
+    assert "tube" not in str(refusal.value)  # a name of the laboratory may be a person's
+
+
+@pytest.mark.parametrize(("total", "first"), [(b"200", b"100"), (b"-1", b"103"), (b"200", b"-1")])
+def test_a_workspace_of_another_name_whose_stored_counts_agree_is_used_and_says_so(
+    tmp_path, total, first
+):
+    gates = gate_with_workspace(*other_name(tmp_path, total, first))
+    assert {gate.path[-1]: int(gate.mask.sum()) for gate in gates}["cells"] == 100
+    assert all(gate.other_file for gate in gates)
+
+
+def test_a_workspace_that_names_the_file_is_used_whatever_it_stores(tmp_path):
+    renamed, workspace = other_name(tmp_path, b"999", b"999")
+    gates = gate_with_workspace(renamed.rename(tmp_path / "tube.fcs"), workspace)
+    assert gates
+    assert not any(gate.other_file for gate in gates)
