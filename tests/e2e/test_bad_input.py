@@ -166,3 +166,13 @@ def test_mistakes_in_the_templates_of_all_panels_are_told_before_any_job(workdir
     assert "Please correct config/t_lineage.yaml:\n  line " in said
     assert "Traceback" not in said
     assert not (workdir / "results").exists()
+
+
+def test_a_role_of_workspace_gates_that_does_not_exist_is_refused(workdir):
+    config = workdir / "config/config.yaml"
+    text = config.read_text()
+    assert "workspace_roles: {}" in text
+    config.write_text(text.replace("workspace_roles: {}", 'workspace_roles: {"B": b-cells}'))
+    status, said = snakemake(workdir, "--dry-run")
+    assert status != 0
+    assert "key cytometry/workspace_roles/B: found 'b-cells', expected one of leukocytes" in said

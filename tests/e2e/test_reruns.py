@@ -67,3 +67,22 @@ def test_a_new_specimen_reruns_its_patient_and_the_cohort_only(finished, tmp_pat
     said = snakemake(workdir, "--dry-run")[1]
     assert "wildcards: patient=P10" in said
     assert "wildcards: patient=P01" not in said
+
+
+def test_a_change_of_a_copy_beside_a_template_reruns_its_users(tmp_path):
+    workdir = working_copy(tmp_path / "demo", ["P10"])
+    wanted = "results/cytometry/patients/P10.cuts.tsv"
+    copies = ("markers.yaml", "placement.yaml")
+    for name in ("nk.yaml", *copies):
+        shutil.copy(ROOT / "resources/gating" / name, workdir / "config")
+    config = workdir / "config/config.yaml"
+    config.write_text(config.read_text().replace("nk: resources/gating/", "nk: config/"))
+    edit_sheet(workdir, "samples", lambda sheet: sheet[sheet["control_for"] == ""])
+    status, said = snakemake(workdir, wanted)
+    assert status == 0, said
+    assert "Nothing to be done" in snakemake(workdir, "--dry-run", wanted)[1]
+    for name in copies:
+        before = (workdir / "config" / name).read_text()
+        (workdir / "config" / name).write_text(before + "# a change\n")
+        assert "rule gate_patient:" in snakemake(workdir, "--dry-run", wanted)[1]
+        (workdir / "config" / name).write_text(before)

@@ -23,6 +23,7 @@ if str(HOME / "scripts") not in sys.path:
 
 from aftercar.contracts.cytometry import ROLES
 from aftercar.contracts.settings import settings_problems
+from aftercar.cytometry.manual import role_problems
 from aftercar.cytometry.template_check import template_problems
 from aftercar.io.sheets import problem_text, read_sheets
 from aftercar.io.templates import TemplateError, read_templates
@@ -88,7 +89,7 @@ def cohort_sheets():
     return sheets
 
 
-if told := absent_templates():
+if told := absent_templates() + role_problems(config["cytometry"]["workspace_roles"]):
     raise WorkflowError("\n  ".join(["Please correct config/config.yaml:", *told]))
 GATING_TEMPLATES = gating_templates()
 SHEETS = cohort_sheets()

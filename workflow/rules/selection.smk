@@ -1,13 +1,18 @@
 """Which rows of the sheets and which files each rule takes. No rules in this file."""
 
-# inputs.smk
-HEADER_RESOURCES = (
-    "resources/gating/markers.yaml",
-    "resources/gating/placement.yaml",
-    "resources/genes",
+from aftercar.io.sheets import FILE_COLUMNS
+from aftercar.io.templates import template_files
+
+# inputs.smk and cytometry.smk
+GATING_RESOURCES = (
     "workflow/schemas/gating.schema.yaml",
-    *config["cytometry"]["panels"].values(),
+    *dict.fromkeys(
+        file
+        for path in config["cytometry"]["panels"].values()
+        for file in template_files(resource(path))
+    ),
 )
+HEADER_RESOURCES = ("resources/genes", *GATING_RESOURCES)
 
 
 def check_params():
@@ -23,14 +28,6 @@ def check_params():
 
 
 # cytometry.smk
-GATING_RESOURCES = (
-    "resources/gating/markers.yaml",
-    "resources/gating/placement.yaml",
-    "workflow/schemas/gating.schema.yaml",
-    *config["cytometry"]["panels"].values(),
-)
-
-
 def batch_of(row):
     """The batch that a flow row was acquired in."""
     return row["batch"] or "unbatched"
@@ -168,7 +165,6 @@ RULE_RESOURCES = (
 
 # report.smk
 TEMPLATES = "scripts/aftercar/report/templates"
-FILE_COLUMNS = ("path", "bam", "workspace", "barcodes", "variants", "labels")
 
 
 def without_paths(rows):

@@ -27,6 +27,7 @@ from aftercar.cytometry.manual import (
     manual_rows,
     other_file_named,
     stored_counts_differ,
+    unmatched_roles,
 )
 from aftercar.cytometry.populations import Specimen
 from aftercar.cytometry.setup import Setup, same_detector, setup_after, setup_change, setup_of
@@ -173,6 +174,8 @@ class Course:
         )
 
     def _add_manual(self, specimen: Specimen, manual: list[ManualGate], gating) -> None:
+        if absent := unmatched_roles(manual, self.roles):
+            self.findings.quality.append(quality_row(specimen, absent))
         self.findings.populations += manual_rows(
             manual, specimen, self.roles, self.thresholds.limits, self.thresholds.bead_lot_cv
         )

@@ -128,9 +128,31 @@ def _beads(gates: list[ManualGate], role_of: dict[tuple[str, ...], str]) -> Bead
     return Beads(FOUND, "by the laboratory's gate", mine[0].mask, np.zeros_like(mine[0].mask))
 
 
-def unknown_roles(roles: dict[str, str]) -> list[str]:
-    """Return the roles of the configuration that do not exist."""
-    return sorted({role for role in roles.values() if role not in ROLES})
+def role_problems(roles: dict[str, str]) -> list[str]:
+    """Return a line for each role of `cytometry/workspace_roles` that does not exist."""
+    return [
+        f"key cytometry/workspace_roles/{gate}: found {role!r}, expected one of "
+        f"{', '.join(filter(None, ROLES))}"
+        for gate, role in roles.items()
+        if role not in ROLES
+    ]
+
+
+def unmatched_roles(gates: list[ManualGate], roles: dict[str, str]) -> Check | None:
+    """Say which gates of `cytometry/workspace_roles` a specimen's workspace does not have.
+
+    None if it has all of them.
+    """
+    there = {name for gate in gates for name in (gate.name, "/".join(gate.path))}
+    absent = [name for name in roles if name not in there]
+    if not absent:
+        return None
+    told = ", ".join(f"{name} ({roles[name]})" for name in absent)
+    return Check(
+        "gate_roles", float(len(absent)), "gates", "FLAG",
+        f"no gate of the workspace is named {told}: these roles of cytometry/workspace_roles are "
+        "not counted by it; write the names as the workspace has them",
+    )  # fmt: skip
 
 
 def _row(

@@ -14,8 +14,16 @@ from aftercar.contracts.sheets import (
     row_problems,
 )
 
-# Columns of samples.tsv that name files.
-FILE_COLUMNS = ("path", "workspace", "compensation", "barcodes", "bam", "variants", "labels")
+# Columns of samples.tsv that name files -> what becomes of a specimen whose cell is empty.
+FILE_COLUMNS = {
+    "path": "the specimen is then shown as NOT_ASSESSED",
+    "workspace": "the template of column panel then gates the specimen",
+    "compensation": "the matrix of the FCS file is then used",
+    "barcodes": "the cells of the BAM are then not genotyped (NOT_ASSESSED)",
+    "bam": "the cells of the matrix are then not genotyped",
+    "variants": "only variants of other sources are then looked for",
+    "labels": "cells are then named by what they express",
+}
 
 
 def read_sheets(
@@ -97,10 +105,10 @@ def _missing_files(samples: pd.DataFrame) -> list[Problem]:
         Problem(
             "samples", row, column, f"no file {sample[column]!r}",
             "an existing file, given relative to the working directory",
-            "correct the path, or empty the cell: the specimen is then shown as NOT_ASSESSED",
+            f"correct the path, or empty the cell: {without}",
         )
         for row, sample in enumerate(samples.to_dict("records"), start=1)
-        for column in FILE_COLUMNS
+        for column, without in FILE_COLUMNS.items()
         if sample[column] and not Path(sample[column]).exists()
     ]  # fmt: skip
 

@@ -336,3 +336,24 @@ def test_a_wrong_cell_does_not_hide_what_is_wrong_between_sheets(problems):
 def test_a_negative_amount_is_refused(problems):
     text, _ = problems(**changed("labs", "1200", "-3"))
     assert "row 1, column value: found '-3', expected a number, not negative" in text
+
+
+@pytest.mark.parametrize(
+    ("column", "without"),
+    [
+        ("path", "the specimen is then shown as NOT_ASSESSED"),
+        ("workspace", "the template of column panel then gates the specimen"),
+        ("compensation", "the matrix of the FCS file is then used"),
+        ("labels", "cells are then named by what they express"),
+    ],
+)
+def test_a_missing_file_is_told_with_what_an_empty_cell_means_in_its_column(
+    problems, column, without
+):
+    header = ["sample_id", "patient_id", "day", "specimen", "assay", "panel"]
+    cells = dict.fromkeys([*header, column], "absent")
+    cells |= dict(zip(header, ["A-1", "A", "28", "PB", "flow", "b_cell_recovery"], strict=True))
+    text, _ = problems(samples=f"{chr(9).join(cells)}\n{chr(9).join(cells.values())}\n")
+    (line,) = [line for line in text.splitlines() if "no file 'absent'" in line]
+    assert f"column {column}: " in line
+    assert line.endswith(f"or empty the cell: {without}")

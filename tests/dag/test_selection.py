@@ -1,0 +1,46 @@
+"""What the selection of rows and files hands to the rules, without running one."""
+
+import shutil
+
+import pytest
+
+from aftercar.io.sheets import FILE_COLUMNS
+
+
+@pytest.fixture
+def selection(root, tmp_path):
+    """The names of selection.smk, for one panel whose template lies in a folder of its own."""
+    shutil.copy(root / "resources/gating/nk.yaml", tmp_path)
+    rows = [{"sample_id": "A-1", "day": "1", **dict.fromkeys(FILE_COLUMNS, "a/path")}]
+    names = {
+        "config": {
+            "cytometry": {"panels": {"nk": str(tmp_path / "nk.yaml")}},
+            "evidence": {"rules": "r", "recovery_rules": "s"},
+        },
+        "resource": lambda path: path,
+        "specimens": lambda patient, *assays: rows,
+        "sheet_rows": lambda patient, *sheets: {name: [] for name in sheets},
+    }
+
+    def read():
+        exec((root / "workflow/rules/selection.smk").read_text(), names)
+        return names
+
+    return read
+
+
+def test_a_page_gets_no_path_of_any_file(selection):
+    wildcards = type("Wildcards", (), {"patient": "A"})
+    (row,) = selection()["page_rows"](wildcards)["samples"]
+    assert {row[name] for name in FILE_COLUMNS} == {"yes"}
+    assert "compensation" in FILE_COLUMNS
+
+
+def test_copies_beside_a_template_are_watched_by_the_rules_that_read_them(selection, tmp_path):
+    for name in ("markers.yaml", "placement.yaml"):
+        path = tmp_path / name
+        assert str(path) not in selection()["GATING_RESOURCES"]
+        path.write_text("{}")
+        found = selection()
+        assert str(path) in found["GATING_RESOURCES"]
+        assert str(path) in found["HEADER_RESOURCES"]
