@@ -6,6 +6,7 @@ import pytest
 from aftercar.cytometry.course import Course
 from aftercar.cytometry.manual import ManualGate, role_problems, unmatched_roles
 from aftercar.cytometry.specimen import describe
+from aftercar.io.workspace import WorkspaceGate
 
 GATES = [
     ManualGate(("Lymphocytes",), np.ones(4, dtype=bool), None),
@@ -30,7 +31,7 @@ def test_a_gate_that_the_workspace_does_not_have_is_a_flag_of_the_specimen(draw,
     events, _ = draw({"t4": 50}, ("CD3",))
     row = {"sample_id": "A-1", "patient_id": "A", "day": "1", "specimen": "PB"}
     row |= {"batch": "", "panel": "", "infusion_no": ""}
-    gates = [ManualGate(gate.path, np.ones(len(events), dtype=bool), None) for gate in GATES]
+    gates = [WorkspaceGate(gate.path, np.ones(len(events), dtype=bool), None) for gate in GATES]
     course.add(describe(row, [], []), events, gates)
     (row,) = [row for row in course.findings.quality if row["check"] == "gate_roles"]
     assert row["verdict"] == "FLAG"
