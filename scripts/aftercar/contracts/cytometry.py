@@ -28,6 +28,7 @@ ROLES = (
 # INTERNAL: beside negatives of the specimen itself; REFINED: a control's or internal cut, moved to
 # a valley or with the specimen's negatives; DATA: a valley alone
 CUT_SOURCES = ("WORKSPACE", "CONTROL", "REFERENCE", "INTERNAL", "REFINED", "DATA", "NONE")
+BEAD_GATE = "no_beads"  # what lies below the beads in some detector; its limits are of no marker
 AGREEMENTS = ("AGREES", "DIFFERS", "NOT_STORED")
 # A recomputed count agrees with the one that a workspace stores within the larger of these: what
 # two respected programs may differ by at the border of a polygon.

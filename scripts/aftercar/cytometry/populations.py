@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from aftercar.contracts.cytometry import BEAD_GATE
 from aftercar.contracts.shown_names import shown_channel
 from aftercar.cytometry.beads import Beads
 from aftercar.cytometry.blanks import blank_of
@@ -17,7 +18,7 @@ from aftercar.cytometry.counts import (
     judge,
     upper_count,
 )
-from aftercar.cytometry.gates import Gated, Gating
+from aftercar.cytometry.gates import Gating
 from aftercar.cytometry.products import Product, masking_flags, product_flags
 from aftercar.cytometry.ratios import Quadrants, Ratio, cd7_to_cd5, positive_to_negative
 from aftercar.cytometry.template import ReportRule, Template
@@ -175,7 +176,7 @@ def _population_row(
         "target": target_of(rule, specimen),
         "gate_path": gated.path,
         "denominator": denominator_name(template, rule.of),
-        "cut_source": _weakest(gating, gated),
+        "cut_source": _weakest(gating, rule.gate),
     }
     note = [template.notes[rule.gate]] if rule.gate in template.notes else []
     if gated.mask is None or whole.mask is None:
@@ -250,14 +251,20 @@ def _doubted(gating: Gating, rule: ReportRule, status: str) -> bool:
     return False
 
 
-def _weakest(gating: Gating, gated: Gated) -> str:
-    """Return the weakest source among the cuts of the gate and its ancestors that bear a marker."""
-    sources = [
-        cut.source
-        for name in gated.cuts
-        if (cut := gating.cut(name)) is not None
-        and gating.template.cuts[name].method in ("above_negatives", "above_quantile")
-    ]
+def _weakest(gating: Gating, gate: str) -> str:
+    """Return the weakest source among the cuts that tell positive from negative cells.
+
+    They are those of the gate and its ancestors. Where none does, it is that of the gate's own
+    cuts, or of those of its nearest ancestor that has some: a distant limit such as that of CD45
+    says nothing of them.
+    """
+    used, rules = gating.gate(gate).cuts, gating.template.cuts
+    telling = [n for n in used if rules[n].method in ("above_negatives", "above_quantile")]
+    while not telling and gate in gating.template.gates:
+        parent = gating.template.gates[gate].parent
+        telling = list(gating.gate(gate).cuts[len(gating.gate(parent).cuts) :])
+        gate = parent
+    sources = [cut.source for name in telling if (cut := gating.cut(name)) is not None]
     return max(sources, key=SOURCES.index) if sources else "DATA"
 
 
@@ -275,7 +282,7 @@ def cut_rows(gating: Gating, specimen: Specimen) -> list[dict[str, object]]:
     }
     rows: dict[tuple[str, str], dict[str, object]] = {}
     for gate in gating.ready.gates:
-        if gate.name == "no_beads":
+        if gate.name == BEAD_GATE:
             for (bound,) in gate.alternatives:
                 name = shown_channel(gating.ready.names[bound.channel][0], bound.channel)
                 rows[gate.name, name] = {

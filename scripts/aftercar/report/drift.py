@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pandas as pd
 
-from aftercar.contracts.cytometry import DENSITY_BINS, DENSITY_RANGE
+from aftercar.contracts.cytometry import BEAD_GATE, DENSITY_BINS, DENSITY_RANGE
 from aftercar.report.gate_axes import GateAxis
 from aftercar.report.numbers import number, plain_rows
 from aftercar.report.svg import BLUE, GREY, INK, PALE, VERMILLION, drawing, element, text
@@ -26,9 +26,11 @@ def drift_of_cuts(cuts: pd.DataFrame, densities: pd.DataFrame) -> list[dict]:
     """Return per panel and cut the batches: cuts of all specimens, medians, densities, outliers.
 
     `cuts` is CUTS, `densities` CUT_DENSITIES (may be empty). A cut that several gates of a
-    specimen share counts once.
+    specimen share counts once. Limits around beads are none of a marker: raw values of all
+    detectors, by the lot of the beads.
     """
-    known = cuts[cuts["cut"].notna()].drop_duplicates(["sample_id", "panel", "marker"])
+    marked = cuts["cut"].notna() & (cuts["gate"] != BEAD_GATE)
+    known = cuts[marked].drop_duplicates(["sample_id", "panel", "marker"])
     shown: dict[tuple[str, str, str], list[dict]] = {}
     for row in plain_rows(densities):
         shown.setdefault((row["panel"], row["cut_name"], row["batch"]), []).append(row)

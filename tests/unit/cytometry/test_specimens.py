@@ -237,3 +237,12 @@ def test_a_specimen_without_file_is_not_assessed(templates, settings):
     assert {r["scope"] for r in course.findings.ratios} == {"all_t", "car_negative_t"}
     POPULATIONS.frame(course.findings.populations)
     RATIOS.frame(course.findings.ratios)
+
+
+def test_a_population_says_data_only_where_a_cut_came_from_the_data(draw, templates, settings):
+    events, _ = draw(BLOOD | {"b": 300}, B_PANEL, seed=3)
+    tables = gated(events, "b_cell_recovery", templates, settings)
+    cuts = tables["cuts"].set_index(["gate", "marker"])["source"]
+    assert set(cuts["lymphocytes"]) == {"INTERNAL"}  # CD45_bright and SSC-A, beside T cells
+    assert cuts["leukocytes", "CD45"] == "DATA"
+    assert one(tables["populations"], role="lymphocytes")["cut_source"] == "INTERNAL"

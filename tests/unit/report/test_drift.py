@@ -11,6 +11,7 @@ from tests.unit.report.made_up_rows import MADE_WITH
 
 from aftercar.contracts.cytometry import CUT_DENSITIES, CUTS
 from aftercar.report.drift import drift_figures, drift_of_cuts
+from aftercar.report.numbers import plain_rows
 from aftercar.report.pages import render_quality
 from aftercar.report.quality import quality_content, quality_figures
 
@@ -57,6 +58,13 @@ def figure(specimens, **more):
 def test_a_cut_that_several_gates_share_counts_once():
     _, _, medians = figure(quiet(3, "b1"), gates=("b_lineage", "t_cells", "b_cells"))
     assert [row[2] for row in medians["rows"]] == ["3"]
+
+
+def test_limits_around_beads_are_no_cut_of_a_marker():
+    cuts, densities = made_up(quiet(3, "b1"))
+    beads = cuts.assign(gate="no_beads", marker="FL1-A", cut=90_000.0, source="DATA")
+    drift = drift_of_cuts(CUTS.frame([*plain_rows(cuts), *plain_rows(beads)]), densities)
+    assert [item["marker"] for item in drift] == ["CD19"]
 
 
 def test_each_batch_has_its_lane_and_each_of_few_specimens_its_curve():
