@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from aftercar.contracts.cytometry import BATCH_CUTS
+from aftercar.contracts.sheets import named_file
 from aftercar.cytometry.course import Course
 from aftercar.cytometry.specimen import describe
 from aftercar.cytometry.template import parse_template
@@ -31,7 +32,7 @@ if __name__ == "__main__":
             course.not_measured(specimen)
             continue
         for role in ("data", "workspace", "compensation"):
-            if path := row["path" if role == "data" else role]:
+            if path := named_file(row, "path" if role == "data" else role):
                 course.inputs.append(input_row(row["sample_id"], row["patient_id"], role, path))
         try:
             manual = []

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 from aftercar.contracts.cytometry import BATCH_CUTS
 from aftercar.contracts.events import Check
+from aftercar.contracts.sheets import named_file
 from aftercar.contracts.specimen import INPUT_FILES, QUALITY
 from aftercar.cytometry.specimen import control_specimen, place_batch, quality_row, thresholds
 from aftercar.cytometry.template import parse_template
@@ -26,7 +27,7 @@ if __name__ == "__main__":
         if not row["path"]:
             continue
         for role in ("data", "compensation"):
-            if path := row["path" if role == "data" else role]:
+            if path := named_file(row, "path" if role == "data" else role):
                 inputs.append(input_row(row["sample_id"], row["patient_id"], role, path))
         try:
             readable.append((row, read_specimen(row)))

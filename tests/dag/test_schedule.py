@@ -62,6 +62,12 @@ def test_optional_sheets_may_be_absent(workdir):
     assert scheduled(workdir) >= ALWAYS | PAGES
 
 
+def test_the_word_none_in_column_compensation_is_no_file(workdir):
+    only_assay(workdir, "flow")
+    edit_sheet(workdir, "samples", lambda sheet: sheet.assign(compensation="none"))
+    assert scheduled(workdir) >= {"place_batch_cuts", "gate_patient"}
+
+
 def test_check_starts_nothing_else(workdir):
     assert scheduled(workdir, "check") == {"check"}
 

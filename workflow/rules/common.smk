@@ -23,6 +23,7 @@ if str(HOME / "scripts") not in sys.path:
 
 from aftercar.contracts.cytometry import ROLES
 from aftercar.contracts.settings import settings_problems
+from aftercar.contracts.sheets import named_file
 from aftercar.cytometry.manual import role_problems
 from aftercar.cytometry.template_check import template_problems
 from aftercar.io.sheets import problem_text, read_sheets
@@ -131,9 +132,8 @@ def patients_with(*assays):
 
 def files_of(rows, *columns):
     """Existing paths in the named columns of sheet rows, each once, in order."""
-    return list(
-        dict.fromkeys(row[name] for row in rows for name in columns if row[name])
-    )
+    named = [named_file(row, name) for row in rows for name in columns]
+    return list(dict.fromkeys(path for path in named if path))
 
 
 def digest(script, *resources):

@@ -74,10 +74,19 @@ POPULATIONS = Table(
             "(beads: per tube, counted, lot CV; dual platform: blood count of a day) or empty",
         ),
         "lob_events": Column(
-            "float64", "limit of blank, events expected from background", minimum=0, nullable=True
+            "float64",
+            "limit of blank, the 95 % limit of the events that background alone gives",
+            minimum=0,
+            nullable=True,
         ),
         "lod_fraction": Column(
-            "float64", "limit of detection, fraction", minimum=0, maximum=1, nullable=True
+            "float64",
+            "limit of detection, fraction: lod_events, a convention (a mean of 28 events reaches "
+            "20 in 95 % of tubes), or the mean that exceeds the limit of blank in 95 % of tubes, "
+            "if that is more",
+            minimum=0,
+            maximum=1,
+            nullable=True,
         ),
         "lloq_fraction": Column(
             "float64",

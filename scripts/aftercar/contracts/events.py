@@ -32,12 +32,14 @@ class StatedMatrix:
     """A compensation matrix that the laboratory names in samples.tsv, still as text.
 
     `text` is a table with a header of detectors and a row per dye. `source` says in words what
-    kind of file it came from; `problem` why there is no text.
+    kind of file it came from; `problem` why there is no text. `compensated`: the laboratory states
+    instead that the values were compensated before export, and there is no matrix.
     """
 
     source: str
     text: str = ""
     problem: str = ""
+    compensated: bool = False
 
 
 @dataclass(frozen=True, eq=False)

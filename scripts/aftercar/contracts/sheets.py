@@ -13,6 +13,7 @@ KEYS = {
     "labs": ("patient_id", "day", "specimen", "analyte", "transgene", "unit"),
     "events": (),
 }
+COMPENSATED = "none"  # in column compensation: values were compensated or unmixed before export
 # Zero of these is an answer only together with what the assay could have seen.
 NEEDS_LIMIT = (
     "flow_mrd",
@@ -180,13 +181,19 @@ def _contradictions(row: int, lab: dict) -> Iterator[Problem]:
         )  # fmt: skip
 
 
+def named_file(sample: dict, column: str) -> str:
+    """Return the file that a cell of samples.tsv names, empty where it names none."""
+    cell = sample[column]
+    return "" if column == "compensation" and cell.casefold() == COMPENSATED else cell
+
+
 def _compensation_problems(row: int, sample: dict) -> Iterator[Problem]:
     if sample["compensation"] and sample["assay"] != "flow":
         yield Problem(
             "samples", row, "compensation", repr(sample["compensation"]),
             "empty, because the assay is not flow", "delete the cell",
         )  # fmt: skip
-    elif sample["compensation"] and sample["workspace"] not in ("", sample["compensation"]):
+    elif (named := named_file(sample, "compensation")) and sample["workspace"] not in ("", named):
         yield Problem(
             "samples", row, "compensation", f"{sample['compensation']!r} beside a workspace",
             "the same file as in column workspace, or nothing: gates of a workspace were drawn on "

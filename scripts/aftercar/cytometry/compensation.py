@@ -2,11 +2,13 @@
 
 import csv
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
-from aftercar.contracts.events import Check, StatedMatrix
+from aftercar.contracts.events import Check, FlowEvents, StatedMatrix
 from aftercar.contracts.shown_names import shown_channel
 
 # A matrix whose condition number is above this amplifies rounding and noise beyond use.
@@ -14,10 +16,19 @@ MAX_CONDITION = 1e4
 BLOCK_EVENTS = 1 << 13  # events compensated at a time: they fit the cache
 DIAGONAL_TOLERANCE = 0.1  # FCS 3.1: what a dye sends into its own detector is 1
 MAX_SPILL = 10.0
-TRANSFORMED_MEDIAN = (
-    0.25  # of the 99.9 % quantile: 0.41 to 0.56 in public exports on display scales
-)
+DIGITAL_RANGE = 65_536.0  # 16 bits or more: linear values that software has to compensate
+DECADES_MAXIMUM = 20.0  # decades end near 4.5 in public exports; noise alone has a deviation of 70
 TRANSFORMED_MAXIMUM = 6000.0  # linear 18-bit data reach 262143; transformed ones 4.5 or 4,100
+# of the 99.9 % quantile: 0.41 to 0.56 in public exports on display scales
+TRANSFORMED_MEDIAN = 0.25
+# 0.00 to 0.05 in public linear tubes; 0.14 in simulated unstained ones, which reach 5,000 to 6,000
+LINEAR_MEDIAN = 0.1
+CHANNELS_MAXIMUM = (3000.0, 4300.0)  # where files end that were exported in 4,096 channels
+UNSPILLED = "states no spillover"
+REMEDY = (
+    "give the matrix in column compensation of samples.tsv, or write `none` there if the values "
+    "were compensated or unmixed before export"
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,6 +38,28 @@ class Spill:
     names: tuple[str, ...]
     index: tuple[int, ...]
     matrix: np.ndarray
+
+
+class ValueScale(NamedTuple):
+    """What fluorescence values are: on a display scale, or `doubtful`, or linear (neither)."""
+
+    transformed: bool
+    largest: float
+    doubtful: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class Compensated:
+    """Values (events x channels) with the matrix that was undone, and what is told of it.
+
+    `flag` goes to every population; not `trusted`: no count is firm.
+    """
+
+    values: np.ndarray
+    spill: Spill | None
+    trusted: bool
+    check: Check
+    flag: str = ""
 
 
 class CompensationError(ValueError):
@@ -197,7 +230,7 @@ def stated_compensation(
     if most > 1:
         told += f"; it states a spillover of {most:.0%}: are its values percent?"
     if is_identity(spill):
-        told += "; it states no spillover"
+        told += f"; it {UNSPILLED}"
     loud = percent or most > 1 or is_identity(spill)
     size = float(len(spill.names))
     return spill, Check("compensation", size, "detectors", "FLAG" if loud else "PASS", told)
@@ -250,18 +283,107 @@ def already_compensated(names: list[str]) -> bool:
 
 def looks_transformed(
     values: np.ndarray, fluorescence: list[int], full_scale: list[float]
-) -> tuple[bool, float]:
+) -> ValueScale:
     """Return whether fluorescence is no longer linear, and its largest value.
 
-    Values of a detector with a range of 2^16 or more that all stay under 6,000 and whose median
-    lies well up the scale were put on a display scale before export; a matrix still attached must
-    not be applied again. Linear values of an unstained tube stay as low, but crowd near zero.
+    A detector with a range of 2^16 or more whose values all stay under 20 holds decades. Those
+    that stay under 6,000 and whose median lies well up the scale were put on a display scale
+    before export, too; a matrix still attached must not be applied again. Linear values of an
+    unstained tube stay as low, but crowd near zero. Where display scales of 4,096 channels end, a
+    median between those of linear and of displayed values leaves it open.
     """
     if not fluorescence:
-        return False, 0.0
+        return ValueScale(False, 0.0)
     largest = float(max(values[:, n].max() for n in fluorescence))
-    wide = max(full_scale[n] for n in fluorescence) >= 65_536
+    wide = max(full_scale[n] for n in fluorescence) >= DIGITAL_RANGE
+    if wide and 0 < largest < DECADES_MAXIMUM:
+        return ValueScale(True, largest)
     if not wide or len(values) < 500 or largest >= TRANSFORMED_MAXIMUM:
-        return False, largest
+        return ValueScale(False, largest)
     middle, top = np.quantile(values[:, fluorescence], [0.5, 0.999], axis=0)
-    return bool(np.median(middle / np.maximum(top, 1e-9)) > TRANSFORMED_MEDIAN), largest
+    place = float(np.median(middle / np.maximum(top, 1e-9)))
+    low, high = CHANNELS_MAXIMUM
+    doubtful = low <= largest <= high and LINEAR_MEDIAN <= place <= TRANSFORMED_MEDIAN
+    return ValueScale(place > TRANSFORMED_MEDIAN, largest, doubtful)
+
+
+def compensated(events: FlowEvents, stained: list[int], scale: ValueScale) -> Compensated:
+    """Return the values of `events` without spillover, or as they are and why.
+
+    Counts are trusted where a matrix was undone, or where the values say that it was done before
+    (names, display scale), the laboratory says so, one detector alone is stained, or the range is
+    that of an instrument that compensates its signals before they are stored.
+    """
+    names = [channel.name for channel in events.channels]
+    raw, stated = events.values, events.stated
+
+    def as_they_are(message: str, flag: str = "", *, trusted: bool = True) -> Compensated:
+        verdict = "FLAG" if flag or not trusted else "PASS"
+        check = Check("compensation", None, "", verdict, message)
+        return Compensated(raw, None, trusted, check, flag)
+
+    if scale.doubtful:
+        message = (
+            f"the largest fluorescence value is {scale.largest:.0f}: values may be on a display "
+            "scale, or linear and dim; they are taken as they are and no count of this specimen "
+            "is firm. Export the file with linear values"
+        )
+        return as_they_are(message, "values may be on a display scale", trusted=False)
+    if stated is not None and stated.compensated:
+        flag = "taken as compensated: samples.tsv says so"
+        but = "; the matrix of the FCS file is not applied" if events.spill else ""
+        return as_they_are(f"values are {flag} in column compensation{but}", flag)
+    if stated is not None:
+        spill, check = stated_compensation(
+            stated, names, embedded=bool(events.spill), transformed=scale.transformed
+        )
+        if spill is None:
+            flag = "not compensated: the matrix that samples.tsv names cannot be used"
+            return Compensated(raw, None, False, check, flag)
+        check = _with_outside(check, stained, spill)
+        flag = f"the matrix that samples.tsv names {UNSPILLED}" if is_identity(spill) else ""
+        return Compensated(compensate(raw, spill), spill, True, check, flag)
+    if scale.transformed or already_compensated(names):
+        by_name = "carry names of compensated channels"
+        why = "are on a display scale" if scale.transformed else by_name
+        message = f"fluorescence values {why}: compensated before export, not again"
+        return Compensated(raw, None, True, Check("compensation", None, "", "FLAG", message))
+    if not events.spill:
+        return _without_matrix(events, stained, as_they_are)
+    try:
+        spill = parse_spill(events.spill, names)
+    except CompensationError as error:
+        message = (
+            f"{error}; values are not compensated and no count of this specimen is firm. "
+            f"Export the file with a valid matrix, or {REMEDY}"
+        )
+        flag = "not compensated: the matrix of the file cannot be used"
+        return as_they_are(message, flag, trusted=False)
+    if is_identity(spill):
+        message = f"the matrix of the file {UNSPILLED}: values are taken as they are"
+        return as_they_are(message, f"the file's matrix {UNSPILLED}")
+    message = f"compensated by the matrix of the file ({len(spill.names)} detectors)"
+    check = Check("compensation", float(len(spill.names)), "detectors", "PASS", message)
+    return Compensated(compensate(raw, spill), spill, True, _with_outside(check, stained, spill))
+
+
+def _without_matrix(
+    events: FlowEvents, stained: list[int], as_they_are: Callable[..., Compensated]
+) -> Compensated:
+    message = "the file holds no compensation matrix: values are taken as they are"
+    if len(stained) < 2:
+        return as_they_are(message)
+    # a range that is not stated is as large as the values tell
+    widest = max(events.channels[n].full_scale or events.values[:, n].max() for n in stained)
+    if widest < DIGITAL_RANGE:
+        return as_they_are(message, "no matrix in the file")
+    told = f"{message}, and no count of this specimen is firm. To mend it, {REMEDY}"
+    return as_they_are(told, "not compensated: no matrix in the file", trusted=False)
+
+
+def _with_outside(check: Check, stained: list[int], spill: Spill) -> Check:
+    outside = [n for n in stained if n not in spill.index]
+    if not outside:
+        return check
+    message = f"{check.message}; {len(outside)} stained detectors are not in it"
+    return check._replace(verdict="FLAG", message=message)

@@ -6,16 +6,7 @@ import numpy as np
 
 from aftercar.contracts.events import Check, FlowEvents
 from aftercar.cytometry.beads import Beads, bead_check, beads_nobody_named, search_beads
-from aftercar.cytometry.compensation import (
-    CompensationError,
-    Spill,
-    already_compensated,
-    compensate,
-    is_identity,
-    looks_transformed,
-    parse_spill,
-    stated_compensation,
-)
+from aftercar.cytometry.compensation import Spill, compensated, looks_transformed
 from aftercar.cytometry.density import guarded_valley, lowest_peak
 from aftercar.cytometry.panel import PanelMap, map_panel, markers_of, panel_problems
 from aftercar.cytometry.quality import (
@@ -167,8 +158,10 @@ def prepare(
     markers = markers_of(template, "required", "expected", "optional")
     scatter = template["synonyms"]["scatter"]
     stained = [panel.channel[m] for m in markers if m in panel.channel and m not in scatter]
-    transformed, largest = looks_transformed(events.values, stained, full_scale)
-    values, spill, trusted, checks = _compensated(events, stained, transformed)
+    found = looks_transformed(events.values, stained, full_scale)
+    transformed, largest = found.transformed, found.largest
+    done = compensated(events, stained, found)
+    values = done.values
     share = template["placement"]["cofactor_share"]
     scales = {
         n: scale_of(
@@ -178,14 +171,13 @@ def prepare(
         for n in range(len(full_scale))
     }  # fmt: skip
     ready = Prepared(
-        panel, values, events.names, spill, scales, full_scale, transformed, trusted,
-        checks=[*events.checks, *checks], problems=panel_problems(events.names, template),
+        panel, values, events.names, done.spill, scales, full_scale, transformed, done.trusted,
+        checks=[*events.checks, done.check], problems=panel_problems(events.names, template),
     )  # fmt: skip
     if transformed:
         ready.flags.append("values were on a display scale in the file")
-    if not trusted:
-        whose = "of the file" if events.stated is None else "that samples.tsv names"
-        ready.flags.append(f"not compensated: the matrix {whose} cannot be used")
+    if done.flag:
+        ready.flags.append(done.flag)
     ready.checks += _panel_checks(panel, template)
     if not ready.problems:
         _leave_out_beads(ready, events.values, template, stained, beads_added)
@@ -223,50 +215,6 @@ def _count_beads(ready: Prepared, template: dict) -> None:
         if gate.name == "time":
             ready.beads = ready.beads.within(gate.inside(ready.values))
     ready.checks.append(bead_check(ready.beads, template))
-
-
-def _compensated(
-    events: FlowEvents, stained: list[int], transformed: bool
-) -> tuple[np.ndarray, Spill | None, bool, list[Check]]:
-    names = [channel.name for channel in events.channels]
-    raw = events.values
-    if events.stated is not None:
-        spill, check = stated_compensation(
-            events.stated, names, embedded=bool(events.spill), transformed=transformed
-        )
-        if spill is None:
-            return raw, None, False, [check]
-        return compensate(raw, spill), spill, True, [_with_outside(check, stained, spill)]
-    if transformed or already_compensated(names):
-        why = "are on a display scale" if transformed else "carry names of compensated channels"
-        message = f"fluorescence values {why}: compensated before export, not again"
-        return raw, None, True, [Check("compensation", None, "", "FLAG", message)]
-    if not events.spill:
-        message = "the file holds no compensation matrix: values are taken as they are"
-        verdict = "FLAG" if len(stained) > 1 else "PASS"
-        return raw, None, True, [Check("compensation", None, "", verdict, message)]
-    try:
-        spill = parse_spill(events.spill, names)
-    except CompensationError as error:
-        message = (
-            f"{error}; values are not compensated and no count of this specimen is firm. "
-            "Export the file with a valid matrix"
-        )
-        return raw, None, False, [Check("compensation", None, "", "FLAG", message)]
-    if is_identity(spill):
-        message = "the matrix of the file states no spillover: values are taken as they are"
-        return raw, None, True, [Check("compensation", None, "", "FLAG", message)]
-    message = f"compensated by the matrix of the file ({len(spill.names)} detectors)"
-    check = Check("compensation", float(len(spill.names)), "detectors", "PASS", message)
-    return compensate(raw, spill), spill, True, [_with_outside(check, stained, spill)]
-
-
-def _with_outside(check: Check, stained: list[int], spill: Spill) -> Check:
-    outside = [n for n in stained if n not in spill.index]
-    if not outside:
-        return check
-    message = f"{check.message}; {len(outside)} stained detectors are not in it"
-    return check._replace(verdict="FLAG", message=message)
 
 
 def _panel_checks(panel: PanelMap, template: dict) -> list[Check]:
@@ -363,9 +311,18 @@ def _clean(ready: Prepared, placement: dict, max_time_anomaly: float) -> None:
         ready.flags.append("dead cells not removed")
         return
     before, dye = inside, channel["Viability"]
-    cut, why = viability_cut(ready.ordered_folds(dye, inside), placement)
-    if cut is None:
-        ready.checks.append(Check("viability", 1.0, "fraction", "PASS", f"nothing removed: {why}"))
+    folds, bright = ready.ordered_folds(dye, inside), _bright_dye(ready, placement)
+    cut, why = viability_cut(folds, placement, bright=bright)
+    if cut is None and nearly_all_dead(folds, placement, bright=bright):
+        message = (
+            "nearly all events take up the viability dye: dead or overstained; stain a fresh "
+            "specimen, or titrate the dye"
+        )
+        ready.checks.append(Check("viability", None, "fraction", "FAIL", message))
+        ready.problems.append(message)
+    elif cut is None:
+        message = f"nothing removed: no dead cells were seen or no dye was added ({why})"
+        ready.checks.append(Check("viability", 1.0, "fraction", "PASS", message))
     else:
         add("viable", ((Bound(dye, high=ready.settled(dye, ready.scales[dye].back(cut))),),))
         share = int(np.count_nonzero(inside)) / max(1, int(np.count_nonzero(before)))
@@ -393,13 +350,38 @@ def _time_kept(ready: Prepared, placement: dict, max_share: float) -> Kept | Non
     return time_anomalies(time, levels, placement, max_share=max_share, step=step)
 
 
-def viability_cut(dye: np.ndarray, placement: dict) -> tuple[float | None, str]:
+def _bright_dye(ready: Prepared, placement: dict) -> float:
+    """Return above which place in e-folds the dye is too bright for live cells, if that is known.
+
+    Unknown (infinite) without a stated range, on a display scale, and where the other stains may
+    spill into the dye's detector.
+    """
+    dye = ready.panel.channel["Viability"]
+    full_scale, scale = ready.full_scale[dye], ready.scales[dye]
+    if not ready.trusted or scale.linear or not full_scale:
+        return np.inf
+    return float(scale.forward(placement["compensated_offset_share"] * full_scale))
+
+
+def viability_cut(
+    dye: np.ndarray, placement: dict, *, bright: float = np.inf
+) -> tuple[float | None, str]:
     """Return the cut between viable and dead cells in e-folds, or None and why there is none.
 
-    Dead cells take up the dye: the cut is the valley above the lowest peak. A single population
-    is never cut in two.
+    Dead cells take up the dye: the cut is the valley above the lowest peak. If that peak is
+    above `bright`, most cells are dead, and a much smaller peak below it is that of live cells.
+    A single population is never cut in two.
     """
     if len(dye) < 2 * placement["valley_events"]:
         return None, "too few events"
     live = lowest_peak(dye, peak_height=placement["peak_height"])
+    if live > bright:
+        live = min(live, lowest_peak(dye, peak_height=placement["viability_peak_height"]))
     return guarded_valley(dye, live + 0.3, float(dye.max()), **valley_rules(placement))
+
+
+def nearly_all_dead(dye: np.ndarray, placement: dict, *, bright: float) -> bool:
+    """Whether a dye that `viability_cut` could not divide is taken up by nearly all events."""
+    if len(dye) < 2 * placement["valley_events"]:
+        return False
+    return lowest_peak(dye, peak_height=placement["peak_height"]) > bright

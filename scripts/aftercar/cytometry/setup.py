@@ -45,11 +45,12 @@ def setup_after(earlier: Setup | None, now: Setup) -> Setup:
 def setup_change(earlier: Setup | None, now: Setup) -> Check | None:
     """Compare detectors, voltages, gains, matrix and instrument with earlier tubes of this panel.
 
-    None for the first specimen: there is nothing to compare it with.
+    None for the first specimen: there is nothing to compare it with. NOT_POSSIBLE if names agree
+    and no detector has a voltage or gain in both: then a change would not be seen.
     """
     if earlier is None:
         return None
-    told = []
+    told, compared = [], 0
     for marker in sorted(set(earlier.channels) & now.stained):
         old, new = earlier.channels[marker], now.channels[marker]
         if old.name.casefold() != new.name.casefold():
@@ -58,7 +59,10 @@ def setup_change(earlier: Setup | None, now: Setup) -> Check | None:
         for what, before, after in (
             ("voltage", old.voltage, new.voltage), ("gain", old.gain, new.gain),
         ):  # fmt: skip
-            if before is not None and after is not None and before != after:
+            if before is None or after is None:
+                continue
+            compared += 1
+            if before != after:
                 told.append(f"{what} of {marker} {before:g} -> {after:g}")
     if earlier.instrument and now.instrument and earlier.instrument != now.instrument:
         told.append("another instrument")
@@ -69,6 +73,9 @@ def setup_change(earlier: Setup | None, now: Setup) -> Check | None:
             "the compensation matrix has other detectors "
             f"({len(now.matrix - earlier.matrix)} new, {len(earlier.matrix - now.matrix)} gone)"
         )
+    if not told and not compared:
+        message = "names agree, but the files hold no voltage or gain to compare"
+        return Check("settings", None, "changes", "NOT_POSSIBLE", message)
     if not told:
         return Check("settings", 0.0, "changes", "PASS", "as in the patient's last specimen")
     message = f"changed since the patient's last specimen of this panel: {'; '.join(told)}"

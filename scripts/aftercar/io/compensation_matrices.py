@@ -4,6 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from aftercar.contracts.events import FlowEvents, StatedMatrix
+from aftercar.contracts.sheets import named_file
 from aftercar.io.fcs import read_fcs
 from aftercar.io.workspace import UnusableWorkspace, matrix_of_workspace
 
@@ -13,7 +14,7 @@ MAX_BYTES = 1_000_000  # a matrix of 60 detectors has some 40,000
 
 
 def read_specimen(row: dict[str, str]) -> FlowEvents:
-    """Return the events of a row of samples.tsv with the matrix that the row names, if any.
+    """Return the events of a row of samples.tsv with what the row states of their compensation.
 
     Raises UnreadableFile for the FCS file. What is wrong with the matrix is told by the matrix:
     the specimen then has events, but no compensation.
@@ -21,6 +22,8 @@ def read_specimen(row: dict[str, str]) -> FlowEvents:
     events = read_fcs(row["path"])
     if not row["compensation"]:
         return events
+    if not named_file(row, "compensation"):
+        return replace(events, stated=StatedMatrix("samples.tsv", compensated=True))
     return replace(events, stated=read_matrix(row["compensation"], row["path"]))
 
 

@@ -11,6 +11,7 @@ from aftercar.contracts.sheets import (
     Problem,
     column_problems,
     cross_problems,
+    named_file,
     row_problems,
 )
 
@@ -109,7 +110,7 @@ def _missing_files(samples: pd.DataFrame) -> list[Problem]:
         )
         for row, sample in enumerate(samples.to_dict("records"), start=1)
         for column, without in FILE_COLUMNS.items()
-        if sample[column] and not Path(sample[column]).exists()
+        if (named := named_file(sample, column)) and not Path(named).exists()
     ]  # fmt: skip
 
 

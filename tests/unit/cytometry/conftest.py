@@ -77,8 +77,8 @@ def tube(numbers, markers, *, seed=0, gain=1.0, dead=0.05, doublets=0.04, debris
     text = ",".join(
         [str(len(stains)), *names[4:], *(repr(float(value)) for value in matrix.ravel())]
     )
-    channels = tuple(Channel(n, m, 262_144.0) for n, m in zip(names, labels, strict=True))
-    events = FlowEvents(channels, np.asfortranarray(values), text if spill else "")
+    channels = tuple(Channel(n, m, 262_144.0, 400.0) for n, m in zip(names, labels, strict=True))
+    events = FlowEvents(channels, np.asfortranarray(values), text)
     return events, truth[order].astype(str)
 
 

@@ -1,7 +1,10 @@
 """Spillover is undone by the inverse, or the reason why not is named."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
+from tests.unit.cytometry.test_specimens import gated
 
 from aftercar.contracts.events import Channel, FlowEvents, StatedMatrix
 from aftercar.cytometry.compensation import (
@@ -14,6 +17,7 @@ from aftercar.cytometry.compensation import (
 from aftercar.cytometry.course import Course
 from aftercar.cytometry.prepare import prepare
 from aftercar.cytometry.specimen import describe, place_batch, thresholds
+from aftercar.simulate.cytometer import PANELS, acquire
 
 NAMES = ["Time", "A-A", "B-A", "C-A"]
 ASYMMETRIC = np.array([[1, 0.2, 0.05], [0.01, 1, 0.3], [0.0, 0.02, 1]])
@@ -81,6 +85,45 @@ def test_a_linear_tube_without_stains_is_not_taken_for_one_on_a_display_scale():
     unstained = random.lognormal(5, 0.6, (4000, 2)) + random.normal(0, 60, (4000, 2))
     assert unstained.max() < 6000
     assert not looks_transformed(unstained, [0, 1], [262_144.0] * 2)[0]
+
+
+@pytest.mark.parametrize("positive", [0.0, 0.01, 0.3])
+def test_decades_are_on_a_display_scale_however_few_cells_are_positive(positive):
+    random = np.random.default_rng(7)
+    high = random.random((4000, 2)) < positive
+    decades = np.where(high, random.normal(2.9, 0.1, (4000, 2)), random.normal(0.2, 0.1, (4000, 2)))
+    assert decades.max() < 4
+    found = looks_transformed(decades, [0, 1], [262_144.0] * 2)
+    assert (found.transformed, found.doubtful) == (True, False)
+
+
+def channels_of_a_display(events=4000):
+    """Values of a 4,096-channel display in which 1 % of the cells are positive."""
+    random = np.random.default_rng(8)
+    high = random.random((events, 6)) < 0.01
+    return np.where(
+        high, random.normal(3800, 80, (events, 6)), random.normal(640, 130, (events, 6))
+    )
+
+
+def test_between_linear_and_displayed_values_the_scale_is_left_open():
+    found = looks_transformed(channels_of_a_display(), [0, 1], [262_144.0] * 6)
+    assert (found.transformed, found.doubtful) == (False, True)
+    # brighter than a display of 4,096 channels: linear
+    found = looks_transformed(1.4 * channels_of_a_display(), [0, 1], [262_144.0] * 6)
+    assert (found.transformed, found.doubtful) == (False, False)
+
+
+def test_a_simulated_unstained_tube_is_linear():
+    shares = {"t_cd4": 0.3, "t_cd8": 0.2, "granulocyte": 0.5}
+    stains = [marker for _, marker in PANELS["car_t_persistence"].values()]
+    drawn = acquire(
+        shares, "car_t_persistence", 60_000, np.random.default_rng(3), donor_shift={},
+        batch_shift={}, without=frozenset(stains),
+    )  # fmt: skip
+    light = range(4, drawn.events.shape[1])
+    found = looks_transformed(drawn.events, list(light), [262_144.0] * drawn.events.shape[1])
+    assert (found.transformed, found.doubtful) == (False, False)
 
 
 def table(matrix, columns=NAMES[1:], rows=None, separator=",", corner=""):
@@ -173,6 +216,98 @@ def prepared(events, templates, stated):
 @pytest.fixture
 def tube(draw):
     return draw({"t4": 1500, "t8": 1500, "car8": 200, "myeloid": 2000}, T_PANEL, spill=spilled)[0]
+
+
+CELLS = {"t4": 2500, "t8": 2500, "myeloid": 3000}
+WITHOUT_MATRIX = "not compensated: no matrix in the file"
+
+
+def into_car(size):
+    """The CAR detector (the fifth) gets 30 % of the light of CD3."""
+    matrix = np.eye(size)
+    matrix[1, 4] = 0.3
+    return matrix
+
+
+def car_rows(events, templates, settings):
+    found = gated(events, "car_t_persistence", templates, settings)["populations"]
+    return found[found["role"].str.startswith("car_")]
+
+
+def test_a_digital_tube_without_a_matrix_has_no_firm_count(draw, templates, settings):
+    tube, _ = draw(CELLS, T_PANEL, spill=into_car)
+    rows = car_rows(replace(tube, spill=""), templates, settings)
+    assert (rows["fraction"] > 0.9).any()  # spillover alone
+    assert set(rows["status"]) <= {"INDETERMINATE", "NOT_ASSESSED"}
+    assert rows["flags"].str.contains(WITHOUT_MATRIX).all()
+    _, check = prepared(replace(tube, spill=""), templates, None)
+    assert check.verdict == "FLAG"
+    assert "column compensation of samples.tsv" in check.message
+    assert "write `none`" in check.message
+
+
+def test_values_said_to_be_compensated_are_taken_so_and_every_population_says_it(
+    draw, templates, settings
+):
+    tube, truth = draw(CELLS | {"car8": 200}, T_PANEL)
+    said = StatedMatrix("samples.tsv", compensated=True)
+    rows = car_rows(replace(tube, spill="", stated=said), templates, settings)
+    found = rows[rows["role"] == "car_t"].iloc[0]
+    assert found["count"] == pytest.approx((truth == "car8").sum(), rel=0.05)
+    assert found["status"] == "QUANTIFIED"
+    assert rows["flags"].str.contains("taken as compensated: samples.tsv says so").all()
+    spilling, _ = draw(CELLS, T_PANEL, spill=into_car)
+    ready, check = prepared(spilling, templates, said)
+    assert np.array_equal(ready.values, spilling.values)
+    assert (check.verdict, "is not applied" in check.message) == ("FLAG", True)
+
+
+def test_a_matrix_without_spillover_is_told_at_every_population(draw, templates, settings):
+    tube, _ = draw(CELLS | {"car8": 200}, T_PANEL)
+    rows = car_rows(tube, templates, settings)
+    assert "QUANTIFIED" in set(rows["status"])
+    assert rows["flags"].str.contains("the file's matrix states no spillover").all()
+    stated = StatedMatrix("the table", table(np.eye(6), STAINS))
+    ready, _ = prepared(tube, templates, stated)
+    assert "the matrix that samples.tsv names states no spillover" in ready.flags
+
+
+@pytest.mark.parametrize(
+    ("full_scale", "trusted", "flag"),
+    [
+        (1024.0, True, "no matrix in the file"),  # log-amplified: compensated by the instrument
+        (65_536.0, False, WITHOUT_MATRIX),
+        (0.0, False, WITHOUT_MATRIX),  # not stated: the values themselves reach 65,536
+    ],
+)
+def test_what_is_missing_without_a_matrix_depends_on_the_range(
+    draw, templates, full_scale, trusted, flag
+):
+    tube, _ = draw(CELLS, T_PANEL)
+    channels = tuple(replace(c, full_scale=full_scale) for c in tube.channels)
+    ready, _ = prepared(replace(tube, channels=channels, spill=""), templates, None)
+    assert ready.trusted is trusted
+    assert flag in ready.flags
+
+
+def test_one_stained_detector_needs_no_matrix(draw, templates):
+    tube, _ = draw(CELLS, T_PANEL)
+    labels = (c.label if c.label in ("", "CD3") else "empty" for c in tube.channels)
+    channels = tuple(
+        replace(c, label=label) for c, label in zip(tube.channels, labels, strict=True)
+    )
+    ready, check = prepared(replace(tube, channels=channels, spill=""), templates, None)
+    assert (ready.trusted, check.verdict) == (True, "PASS")
+
+
+def test_values_that_may_be_on_a_display_scale_are_not_trusted(tube, templates):
+    values = tube.values.copy(order="F")
+    values[:, 4:] = channels_of_a_display(len(values))
+    for said in (None, StatedMatrix("samples.tsv", compensated=True)):
+        ready, check = prepared(replace(tube, values=values), templates, said)
+        assert not ready.trusted
+        assert "values may be on a display scale" in ready.flags
+        assert "linear values" in check.message
 
 
 def test_a_stated_matrix_replaces_that_of_the_file_and_says_so(tube, templates):

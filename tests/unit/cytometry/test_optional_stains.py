@@ -4,7 +4,7 @@ import copy
 
 import pytest
 import yaml
-from tests.unit.cytometry.test_specimens import B_PANEL, BLOOD, T_PANEL, gated, one
+from tests.unit.cytometry.test_specimens import B_PANEL, BLOOD, T_PANEL, gated, one, spilled
 
 from aftercar.contracts.cytometry import ROLES
 from aftercar.cytometry.template_check import template_problems
@@ -15,7 +15,7 @@ MEMORY_BLOOD = BLOOD | {"t_naive": 1500, "t_central": 900, "t_temra": 600}
 @pytest.fixture
 def counted(draw, templates, settings):
     def run(cells, markers, panel):
-        events, truth = draw(cells, markers, seed=21)
+        events, truth = draw(cells, markers, seed=21, spill=spilled)
         return truth, gated(events, panel, templates, settings)["populations"]
 
     return run

@@ -7,6 +7,7 @@ from tests.unit.cytometry.test_specimens import (
     T_PANEL,
     gated,
     one,
+    spilled,
 )
 
 BOTH = [
@@ -19,7 +20,7 @@ BOTH = [
 @pytest.fixture
 def flags(draw, templates, settings):
     def run(infusions, role="cd7_negative_t", markers=T_PANEL, panel="t_lineage"):
-        events, _ = draw(BLOOD, markers, seed=4)
+        events, _ = draw(BLOOD, markers, seed=4, spill=spilled)
         tables = gated(events, panel, templates, settings, infusions=infusions)
         return one(tables["populations"], role=role)["flags"], tables["ratios"]
 

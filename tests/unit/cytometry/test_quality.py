@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from tests.unit.cytometry.test_specimens import gated, one
 
 from aftercar.cytometry.prepare import prepare, viability_cut
 from aftercar.cytometry.quality import (
@@ -156,6 +157,49 @@ def test_dead_cells_are_cut_off_even_when_most_cells_are_dead(placement):
     dye = np.concatenate([random.normal(1, 0.4, 4000), random.normal(5, 0.4, 16_000)])
     cut, _ = viability_cut(dye, placement)
     assert 2 < cut < 4
+
+
+@pytest.mark.parametrize("dead", [0.0, 0.5, 0.8, 0.94])
+def test_viable_b_cells_are_counted_however_many_cells_are_dead(draw, templates, settings, dead):
+    cells = {"t8": 9000, "myeloid": 9000, "b": 2000}
+    events, truth = draw(cells, MARKERS, seed=5, dead=dead)
+    tables = gated(events, "b_cell_recovery", templates, settings)
+    found = one(tables["populations"], role="b_cells", denominator="lymphocytes")
+    assert found["count"] == pytest.approx((truth == "b").sum(), rel=0.04)
+    check = one(tables["quality"], check="viability")
+    assert check["value"] == pytest.approx(1 - dead, abs=0.01)
+    assert check["verdict"] == (
+        "PASS" if dead < 0.5 else "FLAG" if dead > 0.5 else check["verdict"]
+    )
+
+
+def test_a_tube_without_dead_cells_says_that_none_were_seen_or_no_dye_was_added(draw, templates):
+    events, _ = draw({"t8": 3000, "myeloid": 3000}, MARKERS, dead=0.0)
+    ready = prepare(
+        events, templates["b_cell_recovery"].source, max_margin=0.05, max_time_anomaly=0.3
+    )
+    check = next(check for check in ready.checks if check.check == "viability")
+    assert check.verdict == "PASS"
+    assert "no dead cells were seen or no dye was added" in check.message
+
+
+@pytest.mark.parametrize("dead", [1.0, 0.9995])
+def test_a_tube_of_dead_cells_fails(draw, templates, settings, dead):
+    events, _ = draw({"t8": 9000, "myeloid": 9000, "b": 2000}, MARKERS, seed=6, dead=dead)
+    tables = gated(events, "b_cell_recovery", templates, settings)
+    assert set(tables["populations"]["status"]) == {"FAILED"}
+    assert tables["populations"]["flags"].str.contains("dead or overstained").all()
+
+
+def test_few_dim_events_below_live_cells_are_not_taken_for_the_live_ones(placement):
+    random = np.random.default_rng(8)
+    dye = np.concatenate(
+        [random.normal(-3, 0.2, 300), random.normal(1, 0.4, 20_000), random.normal(5, 0.4, 2000)]
+    )
+    cut, _ = viability_cut(dye, placement, bright=3.0)
+    assert 2 < cut < 4
+    # nor is anything taken for them where it is not known what is bright
+    assert viability_cut(dye[:20_300], placement)[0] is None
 
 
 def test_doublets_lie_above_median_plus_four_mad(placement):

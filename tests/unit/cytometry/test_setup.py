@@ -100,6 +100,15 @@ def test_another_voltage_or_gain_is_flagged(told, name, values):
     assert f"{name} of CD3 {values[0]:g} -> {values[1]:g}" in check["message"]
 
 
+def test_without_voltage_and_gain_nobody_can_say_that_the_setup_is_the_same(told):
+    check = told(every(voltage=None), every(voltage=None))
+    assert check["verdict"] == "NOT_POSSIBLE"
+    assert "hold no voltage or gain to compare" in check["message"]
+    # of one visit alone there is nothing to compare either; a gain in both is enough
+    assert told(same, every(voltage=None))["verdict"] == "NOT_POSSIBLE"
+    assert told(*[every(voltage=None, gain=1.0)] * 2)["verdict"] == "PASS"
+
+
 def test_another_set_of_colours_in_the_matrix_is_flagged(told):
     def colours(*names):
         size = len(names)

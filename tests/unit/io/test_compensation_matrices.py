@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from aftercar.contracts.events import StatedMatrix
 from aftercar.cytometry.compensation import Spill, compensate, parse_matrix
 from aftercar.cytometry.prepare import Bound, PlacedGate
 from aftercar.io.compensation_matrices import read_matrix, read_specimen
@@ -122,4 +123,8 @@ def test_a_row_names_the_matrix_of_its_events(tmp_path):
     expected = drawn.events[:, 4:].astype(float) @ np.linalg.inv(drawn.spill)
     assert np.allclose(shown, expected, atol=0.01)
     assert read_specimen(row | {"compensation": ""}).stated is None
+    for word in ("none", "None"):
+        assert read_specimen(row | {"compensation": word}).stated == StatedMatrix(
+            "samples.tsv", compensated=True
+        )
     assert np.array_equal(read_fcs(path).values, events.values)

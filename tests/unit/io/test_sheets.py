@@ -297,6 +297,9 @@ def test_beads_that_could_not_be_turned_into_a_count_are_refused(problems, cells
         ({"compensation": "missing.csv"}, "column compensation: found no file 'missing.csv'"),
         ({"compensation": "data/a.fcs", "workspace": "data/a.fcs"}, ""),
         ({"compensation": "data/a.fcs"}, ""),
+        ({"compensation": "none"}, ""),
+        ({"compensation": "none", "workspace": "data/a.fcs"}, ""),
+        ({"compensation": "none", "assay": "dna"}, "column compensation: found 'none', expected"),
         (
             {"compensation": "samples.tsv", "workspace": "data/a.fcs"},
             "column compensation: found 'samples.tsv' beside a workspace",
@@ -306,7 +309,16 @@ def test_beads_that_could_not_be_turned_into_a_count_are_refused(problems, cells
             "column compensation: found 'data/a.fcs', expected empty",
         ),
     ],
-    ids=["no file", "with its workspace", "alone", "another workspace", "not flow"],
+    ids=[
+        "no file",
+        "with its workspace",
+        "alone",
+        "none",
+        "none beside a workspace",
+        "none, not flow",
+        "another workspace",
+        "not flow",
+    ],
 )
 def test_a_stated_matrix_is_for_flow_and_agrees_with_the_workspace(problems, cells, message):
     text, _ = problems(**tube(**cells))
