@@ -36,7 +36,8 @@ if __name__ == "__main__":
             log.warning("%s: %s", row["sample_id"], error)
             check = Check("readable", None, "", "FAIL", str(error))
             failed.append(quality_row(control_specimen(row, batch), check))
-    cuts, quality = place_batch(batch, readable, panels, thresholds(settings))
+    served = snakemake.params.served
+    cuts, quality = place_batch(batch, readable, panels, thresholds(settings), served=served)
     log.info("%d cuts, %d by a control", len(cuts), sum(c["source"] == "CONTROL" for c in cuts))
     write_table(BATCH_CUTS, BATCH_CUTS.frame(cuts), snakemake.output.cuts)
     write_table(QUALITY, QUALITY.frame(quality + failed), snakemake.output.quality)

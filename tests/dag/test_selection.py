@@ -44,3 +44,13 @@ def test_copies_beside_a_template_are_watched_by_the_rules_that_read_them(select
         found = selection()
         assert str(path) in found["GATING_RESOURCES"]
         assert str(path) in found["HEADER_RESOURCES"]
+
+
+def test_a_batch_serves_the_panels_of_its_flow_specimens(selection):
+    names = selection()
+    names["PATIENTS"] = ["A"]
+    names["specimens"] = lambda patient, *assays: [
+        {"batch": "X", "panel": "nk"}, {"batch": "Y", "panel": "aml"}, {"batch": "", "panel": "t"}
+    ]  # fmt: skip
+    assert names["panels_of_batch"]("X") == ["nk"]
+    assert names["panels_of_batch"]("unbatched") == ["t"]

@@ -25,7 +25,7 @@ from aftercar.contracts.cytometry import ROLES
 from aftercar.contracts.settings import settings_problems
 from aftercar.contracts.sheets import named_file
 from aftercar.cytometry.manual import role_problems
-from aftercar.cytometry.template_check import template_problems
+from aftercar.cytometry.template_check import controlled_markers, template_problems
 from aftercar.io.sheets import problem_text, read_sheets
 from aftercar.io.templates import TemplateError, read_templates
 
@@ -81,7 +81,14 @@ def cohort_sheets():
             name: HOME / f"workflow/schemas/{name}.schema.yaml"
             for name in ("patients", "infusions", "samples", "labs", "events")
         },
-        panels=set(config["cytometry"]["panels"]),
+        panels={
+            name: (
+                controlled_markers(GATING_TEMPLATES[name])
+                if name in GATING_TEMPLATES
+                else ()
+            )
+            for name in config["cytometry"]["panels"]
+        },
         references=set(config["sequencing"]["references"]),
         look_for_files=workflow.exec_mode == ExecMode.DEFAULT,
     )

@@ -39,6 +39,7 @@ rule place_batch_cuts:
     params:
         code=digest("place_batch_cuts", *GATING_RESOURCES),
         controls=lambda wildcards: control_rows(wildcards.batch),
+        served=lambda wildcards: panels_of_batch(wildcards.batch),
         panels={
             name: resource(path)
             for name, path in config["cytometry"]["panels"].items()

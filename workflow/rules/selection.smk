@@ -42,6 +42,12 @@ def control_rows(batch):
     ]
 
 
+def panels_of_batch(batch):
+    """Panels of the batch's flow specimens, controls apart."""
+    rows = [row for patient in PATIENTS for row in specimens(patient, "flow")]
+    return sorted({row["panel"] for row in rows if batch_of(row) == batch})
+
+
 def cuts_of_batches(wildcards):
     """Cuts of the batches that the patient's flow specimens were acquired in."""
     mine = {batch_of(row) for row in specimens(wildcards.patient, "flow")}

@@ -1,6 +1,6 @@
 """What is wrong with the sheets that users write, in words that tell how to mend it."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
 import pandas as pd
@@ -112,9 +112,13 @@ def _numbered(frame: pd.DataFrame) -> Iterator[tuple[int, dict]]:
 
 
 def cross_problems(
-    sheets: dict[str, pd.DataFrame], panels: set[str], references: set[str]
+    sheets: dict[str, pd.DataFrame], panels: Mapping[str, Collection[str]], references: set[str]
 ) -> Iterator[Problem]:
-    """Yield what is only wrong between sheets: unknown patients, infusions out of order, panels."""
+    """Yield what is only wrong between sheets: unknown patients, infusions out of order, panels.
+
+    `panels` holds the markers of each panel whose cuts a control may place; none where they are
+    not known.
+    """
     patients = set(sheets["patients"]["patient_id"])
     for name in ("infusions", "samples", "labs", "events"):
         for row, record in _numbered(sheets[name]):
@@ -268,8 +272,23 @@ def _infusion_problems(sheets: dict[str, pd.DataFrame]) -> Iterator[Problem]:
         first_row[patient, number] = infusion
 
 
+def _control_problems(
+    row: int, sample: dict, panels: Mapping[str, Collection[str]]
+) -> Iterator[Problem]:
+    """Yield where a fluorescence-minus-one tube lacks a marker that no cut of its panel is of."""
+    kind, _, marker = sample["control_for"].partition(":")
+    markers = panels.get(sample["panel"], ())
+    if kind == "fmo" and markers and marker.casefold() not in map(str.casefold, markers):
+        yield Problem(
+            "samples", row, "control_for", repr(sample["control_for"]),
+            f"fmo: with a marker whose cut a control of panel {sample['panel']} may place: "
+            f"{', '.join(sorted(markers))}",
+            "write the marker as the template names it, or delete the row",
+        )  # fmt: skip
+
+
 def _sample_problems(
-    sheets: dict[str, pd.DataFrame], panels: set[str], references: set[str]
+    sheets: dict[str, pd.DataFrame], panels: Mapping[str, Collection[str]], references: set[str]
 ) -> Iterator[Problem]:
     infusions = {
         (row["patient_id"], row["infusion_no"]): row["day"]
@@ -298,6 +317,7 @@ def _sample_problems(
                 f"one of {', '.join(sorted(panels))}, or a workspace",
                 "name a panel of cytometry/panels in config.yaml",
             )  # fmt: skip
+        yield from _control_problems(row, sample, panels)
         yield from _compensation_problems(row, sample)
         yield from _bead_problems(row, sample)
         if sample["reference"] and sample["reference"] not in references:

@@ -1,9 +1,11 @@
 """Cuts that the controls of a batch place for its specimens."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import numpy as np
 
+from aftercar.contracts.events import Check
 from aftercar.cytometry.cuts import (
     ControlCut,
     choose_reference,
@@ -60,6 +62,37 @@ def batch_cut_rows(
         row["flags"] = "; ".join([str(row.get("flags", "")), *told]).strip("; ")
         rows.append(row)
     return rows
+
+
+def control_use(
+    control: str, rows: list[dict[str, object]], panel: str, served: Collection[str] | None
+) -> Check:
+    """Say which cuts a control placed, by its name in the rows of BATCH_CUTS of its batch.
+
+    FLAG for one that was asked and placed none, with the reasons, and for one without a flow
+    specimen of its batch and panel (`served` are the panels of those; None: not known).
+    """
+    mine = [str(row["marker"]) for row in rows if row.get("control_sample_id") == control]
+    refused = [
+        f"{row['marker']}: {part.removeprefix(f'{control}: ')}"
+        for row in rows
+        for part in str(row["flags"]).split("; ")
+        if part.startswith(f"{control}: ")
+    ]
+    number = float(len(mine))
+    if served is not None and panel not in served:
+        message = (
+            f"no flow specimen of this batch has panel {panel}: the control serves nothing; "
+            "correct column batch or panel of the control or of its specimens"
+        )
+        return Check("control_use", number, "cuts", "FLAG", message)
+    if mine:
+        return Check("control_use", number, "cuts", "PASS", f"places {', '.join(mine)}")
+    if refused:
+        message = f"asked, but placed no cut ({'; '.join(refused)})"
+        return Check("control_use", number, "cuts", "FLAG", message)
+    message = "not asked: other controls of the batch place all cuts that it could"
+    return Check("control_use", number, "cuts", "PASS", message)
 
 
 def _in_order(controls: list[Control], marker: str) -> list[Control]:

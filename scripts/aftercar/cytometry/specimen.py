@@ -1,10 +1,11 @@
 """One flow specimen from its events to rows of every table of the stream."""
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 
 from aftercar.contracts.events import Check, FlowEvents
 from aftercar.cytometry.compensation import Spill
-from aftercar.cytometry.controls import Control, batch_cut_rows
+from aftercar.cytometry.controls import Control, batch_cut_rows, control_use
 from aftercar.cytometry.counts import Limits, bead_tube
 from aftercar.cytometry.cuts import ControlCut
 from aftercar.cytometry.drift import density_rows
@@ -227,8 +228,13 @@ def place_batch(
     controls: list[tuple[dict[str, str], FlowEvents]],
     templates: dict[str, Template],
     settings: Thresholds,
+    *,
+    served: Collection[str] | None = None,
 ) -> tuple[list[dict], list[dict]]:
-    """Return rows of BATCH_CUTS and QUALITY for the readable controls of a batch."""
+    """Return rows of BATCH_CUTS and QUALITY for the readable controls of a batch.
+
+    `served` are the panels of the batch's flow specimens, None if they are not known.
+    """
     cuts: list[dict] = []
     quality: list[dict] = []
     ready: dict[str, list[Control]] = {}
@@ -247,6 +253,12 @@ def place_batch(
         cuts += batch_cut_rows(
             batch, templates[panel], ready[panel], control_quantile=settings.control_quantile
         )
+    used = {control.sample_id for controls in ready.values() for control in controls}
+    for row, _ in controls:
+        if row["sample_id"] in used:
+            of_panel = [cut for cut in cuts if cut["panel"] == row["panel"]]
+            check = control_use(row["sample_id"], of_panel, row["panel"], served)
+            quality.append(quality_row(control_specimen(row, batch), check))
     return cuts, quality
 
 

@@ -1,6 +1,7 @@
 """Read the five sheets as text and list all that is wrong with them at once."""
 
 import io
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 import pandas as pd
@@ -30,15 +31,16 @@ FILE_COLUMNS = {
 def read_sheets(
     paths: dict[str, str],
     schemas: dict[str, Path],
-    panels: set[str],
+    panels: Mapping[str, Collection[str]],
     references: set[str],
     *,
     look_for_files: bool = True,
 ) -> tuple[dict[str, pd.DataFrame], list[Problem]]:
     """Return each sheet with all columns of its schema as text, and every problem found.
 
-    An optional sheet that is absent has no rows. Where there are problems, the sheets must not be
-    used. `look_for_files` also checks that the files which samples.tsv names exist.
+    `panels` holds the markers of each panel whose cuts a control may place; none where they are
+    not known. An optional sheet that is absent has no rows. Where there are problems, the sheets
+    must not be used. `look_for_files` also checks that the files which samples.tsv names exist.
     """
     sheets, problems = {}, []
     for name in SHEETS:

@@ -31,7 +31,7 @@ def problems(root, tmp_path, monkeypatch):
         for name, text in (GOOD | changed).items():
             (tmp_path / paths[name]).write_text(text)
         schemas = {name: root / f"workflow/schemas/{name}.schema.yaml" for name in SHEETS}
-        sheets, found = read_sheets(paths, schemas, {"b_cell_recovery"}, {"demo"})
+        sheets, found = read_sheets(paths, schemas, {"b_cell_recovery": ["CD19", "CD3"]}, {"demo"})
         return problem_text(found, paths), sheets
 
     return run
@@ -58,7 +58,7 @@ def test_an_optional_sheet_may_be_absent(root, tmp_path, monkeypatch):
     )
     schemas = {name: root / f"workflow/schemas/{name}.schema.yaml" for name in SHEETS}
     paths = {"patients": "patients.tsv", "samples": "samples.tsv"}
-    sheets, found = read_sheets(paths, schemas, set(), {"demo"})
+    sheets, found = read_sheets(paths, schemas, {}, {"demo"})
     assert found == []
     assert sheets["labs"].empty
 
@@ -330,7 +330,7 @@ def test_a_sheet_that_is_not_text_is_refused(problems, tmp_path, root):
     (tmp_path / "patients.tsv").write_bytes(b"patient_id\tdisease\nA\xff\tB-ALL\n")
     schemas = {name: root / f"workflow/schemas/{name}.schema.yaml" for name in SHEETS}
     paths = {name: f"{name}.tsv" for name in SHEETS}
-    _, found = read_sheets(paths, schemas, set(), set())
+    _, found = read_sheets(paths, schemas, {}, set())
     assert "not UTF-8" in problem_text(found, paths)
 
 
@@ -369,3 +369,16 @@ def test_a_missing_file_is_told_with_what_an_empty_cell_means_in_its_column(
     (line,) = [line for line in text.splitlines() if "no file 'absent'" in line]
     assert f"column {column}: " in line
     assert line.endswith(f"or empty the cell: {without}")
+
+
+@pytest.mark.parametrize("marker", ["CD19", "cd19"])
+def test_a_control_of_a_marker_with_a_cut_has_no_problem(problems, marker):
+    assert problems(**changed("samples", "unstained", f"fmo:{marker}"))[0] == ""
+
+
+def test_a_control_of_a_marker_without_a_cut_is_refused_with_those_that_have_one(problems):
+    text, _ = problems(**changed("samples", "unstained", "fmo:CD45"))
+    assert (
+        "row 2, column control_for: found 'fmo:CD45', expected fmo: with a marker whose cut a "
+        "control of panel b_cell_recovery may place: CD19, CD3. To mend it: "
+    ) in text

@@ -39,7 +39,7 @@ def test_the_sheets_are_accepted_without_a_problem(sheets, root, tmp_path):
     _, problems = read_sheets(
         {name: str(tmp_path / f"{name}.tsv") for name in sheets},
         {name: root / f"workflow/schemas/{name}.schema.yaml" for name in sheets},
-        PANELS, {"demo"}, look_for_files=False,
+        dict.fromkeys(PANELS, ()), {"demo"}, look_for_files=False,
     )  # fmt: skip
     assert problems == []
 
