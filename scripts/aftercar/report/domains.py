@@ -41,14 +41,11 @@ def ratio_table(ratios: list[dict]) -> dict:
                 specimen_title(r),
                 r["ratio_name"],
                 SCOPE_WORDS[r["scope"]],
-                f"{count_text(r['numerator_count'])} / {count_text(r['denominator_count'])}",
+                _counts(r, "numerator_count", "denominator_count"),
                 "no value"
                 if r["ratio"] is None
                 else with_interval(r["ratio"], r["ratio_low"], r["ratio_high"], "ratio"),
-                " / ".join(
-                    count_text(r[k])
-                    for k in ("cd7pos_cd5pos", "cd7pos_cd5neg", "cd7neg_cd5pos", "cd7neg_cd5neg")
-                ),
+                _counts(r, "cd7pos_cd5pos", "cd7pos_cd5neg", "cd7neg_cd5pos", "cd7neg_cd5neg"),
                 chip("measurement", r["status"]),
                 dash(r["flags"]),
             )
@@ -58,6 +55,14 @@ def ratio_table(ratios: list[dict]) -> dict:
         ],
         empty="CD7 and CD5 ratios: not tested",
     )
+
+
+def _counts(row: dict, *columns: str) -> str:
+    """Return counts side by side; where none was counted, that is said once."""
+    counts = [row[column] for column in columns]
+    if all(count is None for count in counts):
+        return "not counted"
+    return " / ".join(count_text(count) for count in counts)
 
 
 def variant_table(variants: list[dict], *, tested: bool) -> dict:

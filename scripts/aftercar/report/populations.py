@@ -173,7 +173,7 @@ def _population_limits(row: dict) -> str:
     if limits == [None, None]:
         return "not stated"
     said = ("not stated" if limit is None else percent(limit) for limit in limits)
-    return " / ".join(text.replace(" ", NO_BREAK) for text in said)
+    return f"{NO_BREAK}/ ".join(text.replace(" ", NO_BREAK) for text in said)
 
 
 def _gate_names(populations: list[dict]) -> list[str]:
@@ -199,26 +199,36 @@ def _moved_cuts(cuts: Iterable[dict]) -> dict[tuple[str, str, str], list[dict]]:
     return found
 
 
-def _cut_from(row: dict, moved: dict) -> str:
-    """Return where the weakest cut came from; of a moved one also what was moved, and how."""
+def _cut_from(row: dict, moved: dict) -> Cell:
+    """Return where the weakest cut came from; of moved ones also what was moved, by marker.
+
+    They are those of the gate, else of its nearest ancestor. How they moved stands with the cuts.
+    """
+    mine: list[dict] = []
     if row["cut_source"] == "REFINED":
-        for gate in reversed(row["gate_path"].split("/")):
-            mine = moved.get((row["sample_id"], row["panel"], gate), [])
-            if mine:
-                return "; ".join(f"{r['marker'].replace('_', ' ')}: {moved_cut(r)}" for r in mine)
-    return CUT_WORDS[row["cut_source"]]
+        path = reversed(row["gate_path"].split("/"))
+        keys = ((row["sample_id"], row["panel"], gate) for gate in path)
+        mine = next((moved[key] for key in keys if key in moved), [])
+    by_base: dict[str, list[str]] = {}
+    for r in mine:
+        by_base.setdefault(_base(r), []).append(r["marker"].replace("_", " "))
+    lines = [f"{base}, moved: {', '.join(names)}" for base, names in by_base.items() if base]
+    return lines or CUT_WORDS[row["cut_source"]]
+
+
+def _base(cut: dict) -> str:
+    """Return what a REFINED cut was before it was moved on the data, empty if that is not known."""
+    if "of the specimen itself" in cut["flags"]:
+        return CUT_WORDS["INTERNAL"]
+    if re.search("the patient's (specimen|own cells) of day", cut["flags"]):
+        return CUT_WORDS["REFERENCE"]
+    return CUT_WORDS["CONTROL"] if cut["control_sample_id"] else ""
 
 
 def moved_cut(cut: dict) -> str:
     """Return what a REFINED cut was before it was moved on the data, and how it was moved."""
-    flags, how = cut["flags"], []
-    if "of the specimen itself" in flags:
-        base = CUT_WORDS["INTERNAL"]
-    elif "the patient's specimen of day" in flags or "the patient's own cells of day" in flags:
-        base = CUT_WORDS["REFERENCE"]
-    elif cut["control_sample_id"]:
-        base = CUT_WORDS["CONTROL"]
-    else:
+    base, flags, how = _base(cut), cut["flags"], []
+    if not base:
         return CUT_WORDS["REFINED"]
     if "control moved by" in flags and base != CUT_WORDS["INTERNAL"]:
         how.append("with the negatives of this tube")

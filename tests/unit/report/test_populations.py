@@ -5,7 +5,8 @@ from tests.unit.report.made_up import page_of, typical
 from tests.unit.report.made_up_rows import population
 from tests.unit.report.test_patient_page import text_of
 
-from aftercar.contracts.cytometry import POPULATIONS
+from aftercar.contracts.cytometry import POPULATIONS, RATIOS
+from aftercar.report.domains import ratio_table
 from aftercar.report.numbers import plain_rows
 from aftercar.report.populations import (
     FURTHER_ROWS,
@@ -91,9 +92,23 @@ def test_a_population_that_needs_a_missing_stain_keeps_its_own_line_beside_count
     assert second["Remarks"] == "needs CD3: not in the file"
 
 
+def test_a_ratio_without_counts_says_so_once():
+    counts = ("numerator_count", "denominator_count", "cd7pos_cd5pos", "cd7pos_cd5neg",
+              "cd7neg_cd5pos", "cd7neg_cd5neg")  # fmt: skip
+    blank = {
+        "sample_id": "S1", "patient_id": "P", "day": 28, "specimen": "PB",
+        "ratio_name": "CD7+/CD5+", "scope": "all_t", "status": "NOT_ASSESSED", "flags": "no file",
+    }  # fmt: skip
+    counted = blank | {"sample_id": "S2", "status": "QUANTIFIED"} | dict.fromkeys(counts, 60)
+    first, second = cells(ratio_table(plain_rows(RATIOS.frame([blank, counted]))))
+    assert list(first.values()).count("not counted") == 2
+    assert "not counted /" not in str(first)
+    assert second["Counts"] == "60 / 60"
+
+
 def test_a_limit_is_never_torn_from_its_sign():
     (line,) = cells(population_table(rows(row("b_cells", role="b_cells")), []))
-    assert line["LOD / LLOQ"] == "0.22\u00a0% / 0.56\u00a0%"
+    assert line["LOD / LLOQ"] == "0.22\u00a0%\u00a0/ 0.56\u00a0%"
 
 
 def test_remarks_name_populations_in_words_and_leave_settings_alone():
@@ -155,8 +170,9 @@ def test_a_moved_cut_says_what_was_moved(flags, control, words):
     assert moved_cut(cut) == words
     assert cells(cut_table([cut]))[0]["From"] == words
     made = rows(row("b_cells", role="b_cells", cut_source="REFINED"))
-    found = cells(population_table(made, [cut]))[0]["Cut from"]
-    assert found == f"CD45: {words}"
+    found = cells(population_table(made, [cut, cut | {"marker": "CD3"}]))[0]["Cut from"]
+    base = words.split(", moved")[0]
+    assert found == ([f"{base}, moved: CD45, CD3"] if flags else words)
 
 
 def test_a_cut_of_an_earlier_specimen_is_called_so():
