@@ -181,4 +181,4 @@ def test_every_patient_has_a_page(real_run):
     for patient in {row[1] for row in SPECIMENS}:
         page = (real_run / f"reports/patients/{patient}.html").read_text()
         assert len(page) < 1_000_000
-        assert str(ROOT.parent) not in page
+        assert f"{ROOT.parent}/" not in page  # a folder of one short word is part of other words
