@@ -4,6 +4,7 @@ import shutil
 
 import pytest
 
+from aftercar.contracts.sheets import named_file
 from aftercar.io.sheets import FILE_COLUMNS
 
 
@@ -18,6 +19,7 @@ def selection(root, tmp_path):
             "evidence": {"rules": "r", "recovery_rules": "s"},
         },
         "resource": lambda path: path,
+        "named_file": named_file,
         "specimens": lambda patient, *assays: rows,
         "sheet_rows": lambda patient, *sheets: {name: [] for name in sheets},
     }

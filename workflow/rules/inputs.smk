@@ -1,17 +1,19 @@
 """
 Open the header of every input file, without analysing anything, and say what is wrong.
 
-REQUIRED INPUTS:  the files named in samples.tsv
+REQUIRED INPUTS:  columns `path`, `bam`, `workspace` and `compensation`   samples.tsv
 OUTPUTS:          <results>/quality/input_checks.tsv         contract: INPUT_CHECKS
 CONFIG:           cytometry/panels, sequencing/references, sequencing/genes
 
 The problems are told before the first job starts. A specimen with a problem becomes FAILED in its
-stream; the batch goes on. `snakemake check` lists the same problems and stops with an error.
+stream; without a usable matrix none of its counts is firm. The batch goes on. `snakemake check`
+lists the same problems and stops with an error. Templates are checked whenever this is parsed.
 
 Stream rules do not take the table as input: Snakemake 9.27 skips the other reasons to run a job
 again when a job behind an ancient() input is pending, so that edits would be missed in silence.
 """
 
+from aftercar.cytometry.compensation import matrix_problem
 from aftercar.cytometry.panel import panel_problems
 from aftercar.io.preflight import header_problems, problem_lines
 
@@ -26,18 +28,29 @@ onstart:
         str, workflow.dag_settings.targets
     ):
         told = problem_lines(
-            header_problems(**check_params(), panel_problems=panel_problems)
+            header_problems(
+                **check_params(),
+                panel_problems=panel_problems,
+                matrix_problem=matrix_problem,
+            )
         )
         if told:
             print(
-                f"{told}\nThese specimens become FAILED; all others are analysed.",
+                f"{told}\nThese specimens become FAILED; with a matrix that cannot be used, "
+                "none of their counts is firm. All others are analysed.",
                 file=sys.stderr,
             )
 
 
 rule check_inputs:
     input:
-        files=files_of(SHEETS["samples"].to_dict("records"), "path", "bam"),
+        files=files_of(
+            SHEETS["samples"].to_dict("records"),
+            "path",
+            "bam",
+            "workspace",
+            "compensation",
+        ),
     output:
         checks="<results>/quality/input_checks.tsv",
     log:

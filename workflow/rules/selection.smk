@@ -176,7 +176,8 @@ TEMPLATES = "scripts/aftercar/report/templates"
 def without_paths(rows):
     """Sheet rows for a page: a file column says only whether there is a file."""
     return [
-        row | {name: "yes" for name in FILE_COLUMNS if row.get(name)} for row in rows
+        row | {name: "yes" for name in FILE_COLUMNS if named_file(row, name)}
+        for row in rows
     ]
 
 

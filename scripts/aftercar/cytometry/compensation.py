@@ -192,6 +192,29 @@ def _same_order(rows: list[str], columns: list[str]) -> None:
     )
 
 
+def _refuse_compensated(names: list[str]) -> None:
+    if already_compensated(names):
+        place = [already_compensated([name]) for name in names].index(True)
+        raise CompensationError(
+            f"channel {shown_channel(names[place], place)!r} is compensated already by its name, "
+            "and would be again"
+        )
+
+
+def matrix_problem(stated: StatedMatrix, names: list[str]) -> str:
+    """Say why the matrix that the laboratory states does not fit the channels of a file.
+
+    Empty if it does, as far as that can be told without events.
+    """
+    try:
+        _refuse_compensated(names)
+        if not stated.problem:
+            parse_matrix(stated.text, names)
+    except CompensationError as error:
+        return str(error)
+    return stated.problem
+
+
 def stated_compensation(
     stated: StatedMatrix, names: list[str], *, embedded: bool, transformed: bool
 ) -> tuple[Spill | None, Check]:
@@ -203,12 +226,7 @@ def stated_compensation(
     try:
         if stated.problem:
             raise CompensationError(stated.problem)
-        if already_compensated(names):
-            place = [already_compensated([name]) for name in names].index(True)
-            raise CompensationError(
-                f"channel {shown_channel(names[place], place)!r} is compensated already by its "
-                "name, and would be again"
-            )
+        _refuse_compensated(names)
         if transformed:
             raise CompensationError(
                 "fluorescence values are on a display scale, compensated before export"

@@ -3,14 +3,19 @@
 from collections.abc import Callable
 from pathlib import Path
 
+from aftercar.contracts.events import StatedMatrix
+from aftercar.contracts.sheets import named_file
 from aftercar.io.alignments import alignment_problems
+from aftercar.io.compensation_matrices import WORKSPACES, read_matrix
 from aftercar.io.fcs import UnreadableFile, read_fcs_header
 from aftercar.io.matrices import matrix_problems
 from aftercar.io.templates import read_template
+from aftercar.io.workspace import workspace_problem
 
 # Names and remedies of problems that several readers share.
 Finding = tuple[str, str, str]
 PanelProblems = Callable[[list[tuple[str, str]], dict], list[str]]
+MatrixProblem = Callable[[StatedMatrix, list[str]], str]
 
 
 def header_problems(
@@ -20,12 +25,14 @@ def header_problems(
     references: dict[str, str],
     genes: list[str],
     panel_problems: PanelProblems,
+    matrix_problem: MatrixProblem,
 ) -> list[dict[str, object]]:
     """Return a row of INPUT_CHECKS for each problem in each file that samples.tsv names.
 
     `samples` are all rows in the order of the sheet; `panels` are the paths of the gating templates
     by name; `panel_problems` tells for the channels of a file and a template which markers the
-    file lacks.
+    file lacks, `matrix_problem` for a stated matrix and the names of a file's channels why the
+    two do not fit. Of a workspace the XML and the name of the sample are checked, no gate.
     """
     templates = {name: read_template(path) for name, path in panels.items()}
     rows: list[dict[str, object]] = []
@@ -33,7 +40,9 @@ def header_problems(
         if not sample["path"] or not Path(sample["path"]).exists():
             continue
         if sample["assay"] == "flow":
-            found = _flow_problems(sample, templates.get(sample["panel"]), panel_problems)
+            found = _flow_problems(
+                sample, templates.get(sample["panel"]), panel_problems, matrix_problem
+            )
         elif sample["assay"] in ("dna", "rna"):
             found = _read_problems(sample["path"], sample, references, genes)
         elif sample["assay"] == "scrna":
@@ -54,21 +63,64 @@ def header_problems(
 
 
 def _flow_problems(
-    sample: dict[str, str], template: dict | None, panel_problems: PanelProblems
+    sample: dict[str, str],
+    template: dict | None,
+    panel_problems: PanelProblems,
+    matrix_problem: MatrixProblem,
 ) -> list[Finding]:
     try:
         header = read_fcs_header(sample["path"])
     except UnreadableFile as error:
         return [(str(error), "a complete FCS file", "export the file again from the instrument")]
-    if template is None or sample["workspace"]:
-        return []
-    return [
+    names = [name for name, _ in header.channels]
+    found = _matrix_problems(sample, names, matrix_problem)
+    if sample["workspace"]:
+        return found + _workspace_problems(sample)
+    if template is None:
+        return found
+    return found + [
         (
             problem,
             f"the markers of panel {sample['panel']}",
             "correct column panel, or add the marker's name to resources/gating/markers.yaml",
         )
         for problem in panel_problems(header.channels, template)
+    ]
+
+
+def _matrix_problems(
+    sample: dict[str, str], names: list[str], matrix_problem: MatrixProblem
+) -> list[Finding]:
+    path = named_file(sample, "compensation")
+    if not path or not Path(path).exists():
+        return []
+    if Path(path).suffix.lower() in WORKSPACES:
+        told = workspace_problem(sample["path"], path)
+    else:
+        told = matrix_problem(read_matrix(path, sample["path"]), names)
+    return [
+        (
+            f"in column compensation: {problem}",
+            "a matrix of detectors that the FCS file has",
+            "correct the file, or empty the cell to use the matrix of the FCS file; otherwise no "
+            "count of this specimen is firm",
+        )
+        for problem in [told]
+        if problem
+    ]
+
+
+def _workspace_problems(sample: dict[str, str]) -> list[Finding]:
+    path = sample["workspace"]
+    told = workspace_problem(sample["path"], path) if Path(path).exists() else ""
+    return [
+        (
+            f"in column workspace: {problem}",
+            "a FlowJo workspace or GatingML file for this specimen",
+            "save it again, or empty the cell to use the template of column panel",
+        )
+        for problem in [told]
+        if problem
     ]
 
 

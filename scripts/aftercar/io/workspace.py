@@ -4,6 +4,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -69,6 +70,35 @@ def _named_reasons() -> Iterator[None]:
             f"the gates cannot be applied ({type(error).__name__}); export them again from the "
             "program that drew them"
         ) from None
+
+
+def workspace_problem(fcs_path: str | Path, workspace: str | Path) -> str:
+    """Say why a workspace or gate file does not fit an FCS file; empty if its names fit.
+
+    The XML is checked and the sample looked up; no gate is read or applied.
+    """
+    try:
+        with _named_reasons():
+            path = Path(workspace)
+            kind, names = _kind_and_samples(str(path), path.stat().st_mtime_ns)
+            if path.suffix.lower() == ".wsp":
+                _sample_of(Path(fcs_path).name, list(names))
+            elif not kind.endswith("Gating-ML"):
+                raise UnusableWorkspace(
+                    "the gate file is not valid GatingML 2.0 (it is another kind of XML); export "
+                    "it again from the program that drew the gates"
+                )
+    except UnusableWorkspace as error:
+        return str(error)
+    return ""
+
+
+@lru_cache(maxsize=8)
+def _kind_and_samples(path: str, _changed: int) -> tuple[str, tuple[str, ...]]:
+    """Return the tag of an XML file's root and the names of its samples: one file has many."""
+    check_xml(path)
+    root = ElementTree.parse(path).getroot()
+    return root.tag, tuple(dict.fromkeys(n.get("name", "") for n in root.iter("SampleNode")))
 
 
 def matrix_of_workspace(fcs_path: str | Path, workspace: str | Path) -> str:

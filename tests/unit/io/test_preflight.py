@@ -1,0 +1,99 @@
+"""What `check` says of matrices and workspaces, before anything is gated."""
+
+import numpy as np
+import pytest
+from tests.unit.io.test_damaged_workspaces import WORKSPACE
+from tests.unit.io.test_fcs import fcs
+
+from aftercar.cytometry.compensation import matrix_problem
+from aftercar.cytometry.panel import panel_problems
+from aftercar.io.preflight import header_problems
+
+NAMES = ["FSC-A", "A-A", "B-A"]
+MATRIX = "A-A,B-A\n1,0.1\n0.2,1\n"
+GATING_ML = '<gating:Gating-ML xmlns:gating="http://www.isac-net.org/std/Gating-ML/v2.0/gating"/>'
+
+
+@pytest.fixture
+def told(tmp_path):
+    """What is told of a tube with a file of this name and content in a column."""
+    (tmp_path / "tube.fcs").write_bytes(fcs(np.ones((9, 3)), NAMES))
+
+    def problems(column, name, content, names=None, path=None):
+        (tmp_path / name).write_bytes(content if isinstance(content, bytes) else content.encode())
+        if names:
+            (tmp_path / "tube.fcs").write_bytes(fcs(np.ones((9, 3)), names))
+        row = dict.fromkeys(("workspace", "compensation", "panel", "bam"), "")
+        row |= {"sample_id": "A-1", "assay": "flow", "path": str(tmp_path / "tube.fcs")}
+        return header_problems(
+            [row | {column: path or str(tmp_path / name)}],
+            panels={}, references={}, genes=[],
+            panel_problems=panel_problems, matrix_problem=matrix_problem,
+        )  # fmt: skip
+
+    return problems
+
+
+@pytest.mark.parametrize(
+    ("column", "name", "content"),
+    [
+        ("compensation", "m.csv", MATRIX),
+        ("compensation", "m.wsp", WORKSPACE),
+        ("workspace", "w.wsp", WORKSPACE),
+        ("workspace", "w.wsp", WORKSPACE.replace(b"tube.fcs", b"TUBE.FCS")),
+        ("workspace", "w.xml", GATING_ML),
+    ],
+)
+def test_what_fits_the_file_has_no_problem(told, column, name, content):
+    assert told(column, name, content) == []
+
+
+def test_values_that_need_no_matrix_name_no_file(told, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "none").write_text("a file of this name is not meant")
+    assert told("compensation", "none", "not a matrix", path="none") == []
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "found"),
+    [
+        ("m.csv", MATRIX.replace("B-A", "X-A"), "names a detector that the file does not have"),
+        ("m.csv", "A-A,B-A\n1,1\n1,1\n", "the matrix is singular"),
+        ("m.csv", "A-A,B-A\n1,0.1\n", "the matrix is not square"),
+        ("m.pdf", MATRIX, "its name ends in none of"),
+        ("m.wsp", "no XML", "not well-formed XML"),
+    ],
+)
+def test_a_matrix_that_does_not_fit_the_channels_is_told(told, name, content, found):
+    (row,) = told("compensation", name, content)
+    assert row["problem"].startswith("in column compensation: ")
+    assert found in row["problem"]
+    assert "otherwise no count of this specimen is firm" in row["remedy"]
+
+
+def test_a_matrix_for_values_that_are_compensated_already_is_told(told):
+    (row,) = told("compensation", "m.csv", MATRIX, names=["FSC-A", "Comp-A-A", "B-A"])
+    assert "compensated already by its name" in row["problem"]
+
+
+TWO = WORKSPACE.replace(
+    b"</SampleList>", b'<Sample><SampleNode name="two.fcs"/></Sample></SampleList>'
+).replace(b"tube.fcs", b"one.fcs")
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "found"),
+    [
+        ("w.wsp", WORKSPACE[:900], "not well-formed XML"),
+        ("w.wsp", b"<!DOCTYPE x [<!ENTITY a 'b'>]>" + WORKSPACE[39:], "document type definition"),
+        ("w.wsp", TWO, "holds 2 samples and none has the name of the FCS file"),
+        ("w.wsp", GATING_ML, "holds 0 samples"),
+        ("w.xml", WORKSPACE, "not valid GatingML 2.0"),
+    ],
+    ids=["cut short", "unsafe", "another sample", "another kind", "no gate file"],
+)
+def test_a_workspace_that_does_not_fit_the_file_is_told(told, name, content, found):
+    (row,) = told("workspace", name, content)
+    assert row["problem"].startswith("in column workspace: ")
+    assert found in row["problem"]
+    assert "one.fcs" not in str(row)  # names inside a workspace may be those of persons
