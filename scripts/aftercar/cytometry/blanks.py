@@ -100,8 +100,11 @@ def neighbour_leaks(gating: Gating, rule: ReportRule) -> tuple[list[tuple[float,
         if own < placement["minimum_neighbour_events"]:
             continue
         shape = population(events, peak_height=placement["peak_height"], highest=highest)
-        if (shape.centre < place) == highest:  # its peak is no peak beside the larger population
-            if own > inside:
+        if (shape.centre < place) == highest:
+            # no peak of its own: small beside ours, or both are one that straddles the cut
+            spread = max(shape.right if highest else shape.left, 1e-9)
+            near = abs(place - shape.centre) < placement["straddling_spreads"] * spread
+            if near or own > inside:
                 unclear.append(name)
                 continue
             kept = events[beyond:] if highest else events[:beyond]
