@@ -3,6 +3,7 @@
 import sys
 from typing import TYPE_CHECKING
 
+from aftercar.cytometry.beads import detector_problems
 from aftercar.cytometry.compensation import matrix_problem
 from aftercar.cytometry.panel import panel_problems
 from aftercar.io.joblog import start_log
@@ -14,8 +15,12 @@ if TYPE_CHECKING:
 if __name__ == "__main__":
     terminal = sys.stderr
     start_log(snakemake.log[0])
-    judges = {"panel_problems": panel_problems, "matrix_problem": matrix_problem}
-    found = header_problems(**snakemake.params.settings, **judges)
+    found = header_problems(
+        **snakemake.params.settings,
+        panel_problems=panel_problems,
+        matrix_problem=matrix_problem,
+        detector_problems=detector_problems,
+    )
     if found:
         print(problem_lines(found), file=terminal)
         sys.exit(1)

@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 from aftercar.contracts.specimen import INPUT_CHECKS
+from aftercar.cytometry.beads import detector_problems
 from aftercar.cytometry.compensation import matrix_problem
 from aftercar.cytometry.panel import panel_problems
 from aftercar.io.joblog import start_log
@@ -14,6 +15,10 @@ if TYPE_CHECKING:
 
 if __name__ == "__main__":
     start_log(snakemake.log[0])
-    judges = {"panel_problems": panel_problems, "matrix_problem": matrix_problem}
-    found = header_problems(**snakemake.params.settings, **judges)
+    found = header_problems(
+        **snakemake.params.settings,
+        panel_problems=panel_problems,
+        matrix_problem=matrix_problem,
+        detector_problems=detector_problems,
+    )
     write_table(INPUT_CHECKS, INPUT_CHECKS.frame(found), snakemake.output.checks)

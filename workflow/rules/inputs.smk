@@ -13,6 +13,7 @@ Stream rules do not take the table as input: Snakemake 9.27 skips the other reas
 again when a job behind an ancient() input is pending, so that edits would be missed in silence.
 """
 
+from aftercar.cytometry.beads import detector_problems
 from aftercar.cytometry.compensation import matrix_problem
 from aftercar.cytometry.panel import panel_problems
 from aftercar.io.preflight import header_problems, problem_lines
@@ -32,12 +33,14 @@ onstart:
                 **check_params(),
                 panel_problems=panel_problems,
                 matrix_problem=matrix_problem,
+                detector_problems=detector_problems,
             )
         )
         if told:
             print(
-                f"{told}\nThese specimens become FAILED; with a matrix that cannot be used, "
-                "none of their counts is firm. All others are analysed.",
+                f"{told}\nThese specimens become FAILED; with a matrix that cannot be used "
+                "no count is firm, without a detector for beads there is no count by beads. "
+                "All others are analysed.",
                 file=sys.stderr,
             )
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from aftercar.contracts.events import Check
+from aftercar.cytometry.panel import map_panel
 
 FOUND, NONE, UNCLEAR = "FOUND", "NONE", "UNCLEAR"
 MAD_TO_SD = 1.4826
@@ -62,6 +63,17 @@ def bead_rules(template: dict) -> dict | None:
     """
     shared = template["placement"].get("beads")
     return None if shared is None else shared | template.get("beads", {})
+
+
+def detector_problems(channels: list[tuple[str, str]], template: dict) -> list[str]:
+    """Say which detectors that a template names for its beads a file lacks.
+
+    `channels` are the (name, label) pairs of the file, `template` is as `map_panel` takes it.
+    """
+    known = {name for name, _ in channels} | set(map_panel(channels, template).channel)
+    named = (bead_rules(template) or {}).get("detectors", ())
+    return [f"{name}, a detector for beads, is in none of the channels" for name in named
+            if name not in known]  # fmt: skip
 
 
 def search_beads(

@@ -26,13 +26,15 @@ def header_problems(
     genes: list[str],
     panel_problems: PanelProblems,
     matrix_problem: MatrixProblem,
+    detector_problems: PanelProblems,
 ) -> list[dict[str, object]]:
     """Return a row of INPUT_CHECKS for each problem in each file that samples.tsv names.
 
     `samples` are all rows in the order of the sheet; `panels` are the paths of the gating templates
     by name; `panel_problems` tells for the channels of a file and a template which markers the
     file lacks, `matrix_problem` for a stated matrix and the names of a file's channels why the
-    two do not fit. Of a workspace the XML and the name of the sample are checked, no gate.
+    two do not fit, `detector_problems` which detectors for beads a file lacks. Of a workspace the
+    XML and the name of the sample are checked, no gate.
     """
     templates = {name: read_template(path) for name, path in panels.items()}
     rows: list[dict[str, object]] = []
@@ -40,8 +42,9 @@ def header_problems(
         if not sample["path"] or not Path(sample["path"]).exists():
             continue
         if sample["assay"] == "flow":
+            template = templates.get(sample["panel"])
             found = _flow_problems(
-                sample, templates.get(sample["panel"]), panel_problems, matrix_problem
+                sample, template, panel_problems, matrix_problem, detector_problems
             )
         elif sample["assay"] in ("dna", "rna"):
             found = _read_problems(sample["path"], sample, references, genes)
@@ -67,6 +70,7 @@ def _flow_problems(
     template: dict | None,
     panel_problems: PanelProblems,
     matrix_problem: MatrixProblem,
+    detector_problems: PanelProblems,
 ) -> list[Finding]:
     try:
         header = read_fcs_header(sample["path"])
@@ -78,6 +82,15 @@ def _flow_problems(
         return found + _workspace_problems(sample)
     if template is None:
         return found
+    if sample["sample_volume_ul"]:  # beads were added
+        found += [
+            (
+                problem,
+                f"the beads/detectors of panel {sample['panel']}",
+                "correct detectors under beads in the template; else there is no count by beads",
+            )
+            for problem in detector_problems(header.channels, template)
+        ]
     return found + [
         (
             problem,

@@ -5,9 +5,11 @@ import pytest
 from tests.unit.io.test_damaged_workspaces import WORKSPACE
 from tests.unit.io.test_fcs import fcs
 
+from aftercar.cytometry.beads import detector_problems
 from aftercar.cytometry.compensation import matrix_problem
 from aftercar.cytometry.panel import panel_problems
 from aftercar.io.preflight import header_problems
+from aftercar.io.templates import SHARED
 
 NAMES = ["FSC-A", "A-A", "B-A"]
 MATRIX = "A-A,B-A\n1,0.1\n0.2,1\n"
@@ -29,6 +31,7 @@ def told(tmp_path):
             [row | {column: path or str(tmp_path / name)}],
             panels={}, references={}, genes=[],
             panel_problems=panel_problems, matrix_problem=matrix_problem,
+            detector_problems=detector_problems,
         )  # fmt: skip
 
     return problems
@@ -97,3 +100,24 @@ def test_a_workspace_that_does_not_fit_the_file_is_told(told, name, content, fou
     assert row["problem"].startswith("in column workspace: ")
     assert found in row["problem"]
     assert "one.fcs" not in str(row)  # names inside a workspace may be those of persons
+
+
+@pytest.mark.parametrize(("volume", "lines"), [("50", 1), ("", 0)], ids=["beads", "no beads"])
+def test_a_detector_for_beads_that_the_file_lacks_is_told_where_beads_were_added(
+    tmp_path, volume, lines
+):
+    template = (SHARED / "nk.yaml").read_text() + "beads: {detectors: [X1-A, CD3]}\n"
+    (tmp_path / "nk.yaml").write_text(template)
+    names = ["FSC-A", "SSC-A", "CD45", "CD3"]
+    (tmp_path / "tube.fcs").write_bytes(fcs(np.ones((9, 4)), names))
+    row = dict.fromkeys(("workspace", "compensation", "bam"), "") | {"panel": "nk"}
+    row |= {"sample_id": "A-1", "assay": "flow", "path": str(tmp_path / "tube.fcs")}
+    found = header_problems(
+        [row | {"sample_volume_ul": volume}],
+        panels={"nk": str(tmp_path / "nk.yaml")}, references={}, genes=[],
+        panel_problems=panel_problems, matrix_problem=matrix_problem,
+        detector_problems=detector_problems,
+    )  # fmt: skip
+    assert len(found) == lines
+    told = "X1-A, a detector for beads, is in none of the channels"
+    assert all(row["problem"] == told for row in found)
