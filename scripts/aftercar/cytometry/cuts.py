@@ -255,6 +255,33 @@ def refined(place: float, rule: CutRule, within: np.ndarray, placement: dict) ->
     return valley, True
 
 
+def nearer_cut(
+    place: float,
+    reference: Reference,
+    within: np.ndarray,
+    near_quantile: float,
+    far_quantile: float,
+    placement: dict,
+) -> float | None:
+    """Return the cut at the nearer quantile if dim positives lie between it and `place`, else None.
+
+    Only where positives are there for certain: enough events beyond the far cut, and more between
+    the cuts than the negatives explain by three standard errors. So nothing is gained from noise
+    where nothing is positive.
+    """
+    ordered, shape = ascending(within), reference.shape
+    steps = normal_spreads(far_quantile) - normal_spreads(near_quantile)
+    near = place - steps * spread_upwards(shape)
+    far_count = len(ordered) - int(np.searchsorted(ordered, place))
+    between = len(ordered) - int(np.searchsorted(ordered, near)) - far_count
+    share = max(background_above(reference, near).share, 1 - near_quantile)
+    noise = share * len(ordered)
+    far_noise = background_above(reference, place).share * len(ordered)
+    if far_count < max(placement["valley_events"], 5 * far_noise):
+        return None
+    return near if between - noise > 3 * np.sqrt(between + noise) else None
+
+
 def place_cut(
     rule: CutRule,
     channel: int,
@@ -323,6 +350,16 @@ def place_cut(
             backgrounds = [Background(earlier.background, earlier.background_seen)]
     if place is None:
         return _from_data(rule, unplaced, within, scale, placement, skipped)
+    nearer = None
+    if rule.endpoint and reference is not None and alike:
+        nearer = nearer_cut(place, reference, within, control_quantile, below, placement)
+    if nearer is not None:
+        flags.append(
+            f"dim positives: the cut stands {(place - nearer) / np.log(10):.2f} decades nearer to "
+            "the negatives"
+        )
+        place, below = nearer, control_quantile
+        backgrounds = [background_above(reference, place)] if reference else []
     moved, was_moved = refined(place, rule, within, placement)
     if was_moved:
         flags.append(

@@ -175,7 +175,7 @@ class Gating:
         absent = [self.template.cuts[n].marker for n in rule.if_present if n not in present]
         more, _, not_placed, also = self._bounds(present)
         shared, unplaced, used = shared + more, unplaced + not_placed, used + also
-        if rule.needs_one_of and not present:
+        if rule.needs_one_of and not set(rule.needs_one_of) & set(present):
             missing += list(rule.needs_one_of)
         elif absent and not rule.helper:
             flags.append(f"{rule.name} without {', '.join(absent)}, not stained")
