@@ -30,8 +30,8 @@ target that is not reached is written here as missed.
   borders in linear units. The targets stand for such gates. The same gates with linear borders,
   which no tool needs to transform, are shown beside them. (Gates of a laboratory's own workspace
   are applied through FlowKit, at its speed; that is not measured here.)
-- **Given gates** are counted by `cytometry/fixed_gates.py`. The pipeline places its cuts anew for every
-  file: what its users wait for is `gating.placing` and `batch`.
+- **Given gates** are counted by `cytometry/fixed_gates.py`. The pipeline places its cuts anew for
+  every file: what its users wait for is `gating.placing` and `batch`.
 - FlowKit runs with its defaults (`Sample`, `gate_sample`, `report`) and, as a second column, with
   `cache_events=True`. OpenFlo runs `FlowSample`, `auto_compensate`, `apply_transform` (logicle axes
   only) and `population_stats`; a gate of more than two dimensions is a chain of its rectangles.

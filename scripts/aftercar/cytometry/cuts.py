@@ -351,7 +351,7 @@ def place_cut(
     if place is None:
         return _from_data(rule, unplaced, within, scale, placement, skipped)
     nearer = None
-    if rule.endpoint and reference is not None and alike:
+    if rule.dim_positives and reference is not None and alike and place is not None:
         nearer = nearer_cut(place, reference, within, control_quantile, below, placement)
     if nearer is not None:
         flags.append(

@@ -35,6 +35,7 @@ class CutRule:
     highest: bool = False
     max_move: float | None = None
     negative_in: tuple[str, ...] = ()  # controls (healthy, pre_infusion) without the marker
+    dim_positives: bool = False  # whether positives may crowd just above the negatives
     endpoint: bool = False  # limits a reported population that can be absent altogether
 
 
@@ -111,6 +112,7 @@ def parse_template(source: dict) -> Template:
                 key: rule[key]
                 for key in (
                     "spreads", "quantile", "decades", "controls", "refine", "highest", "max_move",
+                    "dim_positives",
                 )
                 if key in rule
             },
