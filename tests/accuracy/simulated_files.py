@@ -56,8 +56,8 @@ def compared(tube: Tube, kind: type[Gating]) -> Iterator[dict]:
             error = 1.0
         yield {
             "panel": tube.panel, "population": f"{role} {truth['target']}".strip(),
-            "parent": denominator, "common": common, "true": true, "count": count,
-            "error": error, "inside": bool(inside), "status": row["status"],
+            "parent": denominator, "parent_events": parent, "common": common, "true": true,
+            "count": count, "error": error, "inside": bool(inside), "status": row["status"],
         }  # fmt: skip
 
 

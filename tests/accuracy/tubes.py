@@ -1,7 +1,7 @@
 """Simulated tubes with known truth, from 0 to many cells of each population."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
@@ -76,12 +76,16 @@ def control(panel: str, control_for: str, events: FlowEvents) -> tuple[dict[str,
     return row | {"panel": panel, "control_for": control_for}, events
 
 
-def analysed(tube: Tube) -> Findings:
-    """Return what the analysis says of a tube and its controls."""
-    cuts, _ = place_batch("B", tube.controls, {tube.panel: template(tube.panel)}, SETTINGS)
+def analysed(tube: Tube, *, with_matrix: bool = True) -> Findings:
+    """Return what the analysis says of a tube and its controls, with or without their matrices."""
+    events, controls = events_of(tube.acquired), tube.controls
+    if not with_matrix:
+        events = replace(events, spill="")
+        controls = [(row, replace(others, spill="")) for row, others in controls]
+    cuts, _ = place_batch("B", controls, {tube.panel: template(tube.panel)}, SETTINGS)
     findings = Findings()
     analyse(
-        events_of(tube.acquired), Specimen("S", "P", 28, tube.specimen, "B", tube.panel),
+        events, Specimen("S", "P", 28, tube.specimen, "B", tube.panel),
         template(tube.panel), control_cuts(cuts, "B", tube.panel), SETTINGS, findings,
     )  # fmt: skip
     return findings

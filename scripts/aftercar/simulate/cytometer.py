@@ -310,16 +310,18 @@ def acquire(
     without: frozenset[str] = frozenset(),
     clog: bool = False,
     beads: int = 0,
+    looks: Mapping[str, Looks] = LOOKS,
+    dead_share: float = DEAD,
 ) -> Acquisition:
     """Run a tube: `shares` of leukocytes, shifts in decades by marker and detector.
 
     `without` names markers left out (a fluorescence-minus-one tube, or all of them: unstained).
     A clog loses most events of some seconds and dims what still comes through. Counting beads are
     drawn after all else, so that the cells of a tube are the same with and without them; an event
-    of two is a bead_pair.
+    of two is a bead_pair. `dead_share` is of all events; debris and doublets keep their shares.
     """
     names = list(shares)
-    number_debris, number_dead = round(events * DEBRIS), round(events * DEAD)
+    number_debris, number_dead = round(events * DEBRIS), round(events * dead_share)
     number_doublets = round(events * DOUBLETS)
     living = events - number_debris - number_dead - number_doublets
     share = np.array([shares[name] for name in names])
@@ -335,9 +337,10 @@ def acquire(
     alive[len(drawn) - number_debris :] = random.random(number_debris) < 0.5
 
     detectors = [d for d in DETECTORS if d in PANELS[panel]]
-    scatter = _scatter(drawn, alive, all_names, random)
+    known = [looks[name] for name in all_names]
+    scatter = _scatter(drawn, alive, known, random)
     signal = _signal(
-        drawn, alive, all_names, panel, detectors, random, donor_shift, batch_shift, without
+        drawn, alive, known, panel, detectors, random, donor_shift, batch_shift, without
     )
     first, second = living + number_dead, living + number_dead + number_doublets
     end = second + number_doublets
@@ -407,19 +410,19 @@ def _with_beads(events, identity, number, detectors, random, clog):
     return events[order], identity[order]
 
 
-def _scatter(drawn, alive, names, random):
-    fsc = np.array([LOOKS[name].fsc for name in names], dtype=float)[drawn]
-    ssc = np.array([LOOKS[name].ssc for name in names], dtype=float)[drawn]
-    debris = drawn == len(names) - 1
+def _scatter(drawn, alive, looks, random):
+    fsc = np.array([look.fsc for look in looks], dtype=float)[drawn]
+    ssc = np.array([look.ssc for look in looks], dtype=float)[drawn]
+    debris = drawn == len(looks) - 1
     fsc = fsc * np.exp(random.normal(0, np.where(debris, 0.35, 0.10))) * np.where(alive, 1.0, 0.72)
     ssc = ssc * np.exp(random.normal(0, np.where(debris, 0.5, 0.22))) * np.where(alive, 1.0, 1.25)
     height = fsc / 1.18 * np.exp(random.normal(0, 0.025, len(fsc)))
     return np.column_stack([fsc, height, ssc])
 
 
-def _signal(drawn, alive, names, panel, detectors, random, donor_shift, batch_shift, without):
+def _signal(drawn, alive, looks, panel, detectors, random, donor_shift, batch_shift, without):
     """Return the true signal of each cell in each detector, before spillover and noise."""
-    own = np.array([LOOKS[name].autofluorescence for name in names])[drawn]
+    own = np.array([look.autofluorescence for look in looks])[drawn]
     own = own * np.exp(random.normal(0, 0.3, len(drawn))) * np.where(alive, 1.0, 2.5)
     signal = np.empty((len(drawn), len(detectors)))
     for column, detector in enumerate(detectors):
@@ -432,7 +435,7 @@ def _signal(drawn, alive, names, panel, detectors, random, donor_shift, batch_sh
         if marker == "Viability":
             bright = np.where(alive, 120.0, 20_000.0)
         else:
-            bright = np.array([LOOKS[name].markers.get(marker, 0.0) for name in names])[drawn]
+            bright = np.array([look.markers.get(marker, 0.0) for look in looks])[drawn]
             bright = bright * np.where(alive, 1.0, 0.7)
         spread = SPREAD.get(marker, DEFAULT_SPREAD)
         shift = donor_shift.get(marker, 0.0)

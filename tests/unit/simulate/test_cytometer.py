@@ -1,11 +1,12 @@
 """The FCS files say what was planted, to a reader that is not ours."""
 
 import io
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from aftercar.simulate.cytometer import PANELS, SPILL, acquire, fcs_bytes
+from aftercar.simulate.cytometer import LOOKS, PANELS, SPILL, acquire, fcs_bytes
 from aftercar.simulate.tubes import control_tube, specimen_tube
 
 SHARES = {
@@ -148,3 +149,25 @@ def test_the_same_tube_twice_is_the_same_bytes(patient):
     assert control_tube("b2", "t_lineage", "fmo:CAR7") == control_tube(
         "b2", "t_lineage", "fmo:CAR7"
     )
+
+
+def test_one_population_can_look_otherwise_and_the_others_stay_as_they_are(acquired):
+    dim = replace(LOOKS["car_cd8"], markers={**LOOKS["car_cd8"].markers, "CAR": 900})
+    changed = tube(looks={**LOOKS, "car_cd8": dim})
+    cars = acquired.identity == "car_cd8"
+    others = ~cars & np.isin(acquired.identity, list(SHARES))
+    np.testing.assert_array_equal(changed.identity, acquired.identity)
+    np.testing.assert_array_equal(changed.events[others], acquired.events[others])
+    pe = acquired.names.index("PE-A")
+    ratio = np.median(changed.events[cars, pe]) / np.median(acquired.events[cars, pe])
+    assert 0.15 < ratio < 0.35  # 900 of 4500, on top of spillover and autofluorescence
+
+
+def test_the_dead_are_as_many_as_asked_for():
+    mostly_dead = tube(events=10_000, dead_share=0.8)
+    assert mostly_dead.counts()["dead"] == 8000
+    viability = mostly_dead.names.index("APC-Cy7-A")
+    dead = mostly_dead.identity == "dead"
+    living = np.isin(mostly_dead.identity, list(SHARES))
+    bright = mostly_dead.events[:, viability]
+    assert np.median(bright[dead]) > 20 * np.median(bright[living])

@@ -1,0 +1,69 @@
+"""Where a gate can be firmly wrong, it is right or says its doubt; silence is told from absence."""
+
+from functools import cache
+
+import pytest
+from tests.accuracy.hard_cases import EASY, VERDICTS, cases, experiment, verdict
+
+STRATA = list(dict.fromkeys(case.stratum for case in cases()))
+HARD = [stratum for stratum in STRATA if stratum != EASY]
+KEPT = "10 activated CAR-T"
+
+
+@cache
+def drawn(stratum):
+    return experiment(stratum)
+
+
+@pytest.mark.parametrize("stratum", [stratum for stratum in HARD if stratum != KEPT])
+def test_a_hard_case_is_right_or_says_its_doubt(stratum):
+    draws = drawn(stratum)
+    found = draws["verdict"].value_counts(normalize=True).reindex(VERDICTS, fill_value=0.0)
+    told = draws.loc[
+        ~draws["verdict"].isin(["RIGHT", "HONEST"]),
+        ["case", "population", "true", "count", "lob", "lod", "status", "verdict"],
+    ].to_string()
+    assert len(draws) >= 16
+    assert found[["BLIND", "FALSE_NEGATIVE", "FALSE_POSITIVE"]].sum() <= 0.05, told
+    assert found[["RIGHT", "HONEST"]].sum() >= 0.9, told
+
+
+def test_doubt_is_no_habit_easy_tubes_are_counted_right():
+    draws = drawn(EASY)
+    assert (draws["verdict"] == "RIGHT").mean() >= 0.9
+    present = draws[draws["true"] >= 100]
+    assert len(present) >= 30
+    assert (present["status"] == "QUANTIFIED").all()
+
+
+def test_activated_car_cells_with_nearly_twice_the_side_scatter_are_not_lost():
+    draws = drawn(KEPT)
+    assert (draws["count"] / draws["true"]).min() >= 0.85
+
+
+@pytest.mark.parametrize(
+    ("row", "expected"),
+    [
+        # status, count, LOB, LOD in events, flags, true cells
+        (("NOT_DETECTED", 3, 2, 20, "", 12), "RIGHT"),
+        (("NOT_DETECTED", 3, 2, 20, "", 20), "FALSE_NEGATIVE"),
+        (("NOT_DETECTED", 0, 2, 20, "LARGE SHIFT between", 20), "FALSE_NEGATIVE"),
+        (("NOT_DETECTED", 239, 304, 334, "", 240), "BLIND"),
+        (("NOT_DETECTED", 239, 304, 334, "LARGE SHIFT between", 240), "HONEST"),
+        (("NOT_DETECTED", 239, 304, 334, "", 0), "RIGHT"),
+        (("INDETERMINATE", 239, 304, 334, "", 240), "HONEST"),
+        (("FAILED", None, 0, 0, "nothing readable", 240), "HONEST"),
+        # 100 cells: Poisson 81.4 to 121.6, with losses 74.9 to 131.3
+        (("QUANTIFIED", 100, 0, 20, "", 76), "RIGHT"),
+        (("QUANTIFIED", 100, 0, 20, "", 131), "RIGHT"),
+        (("QUANTIFIED", 100, 0, 20, "", 74), "FALSE_POSITIVE"),
+        (("QUANTIFIED", 100, 5, 20, "", 70), "MISCOUNTED"),
+        (("QUANTIFIED", 100, 90, 120, "", 0), "MISCOUNTED"),
+        (("QUANTIFIED", 100, 0, 20, "", 132), "MISCOUNTED"),
+        (("QUANTIFIED", 100, 0, 20, "control stands 0.5 decades", 300), "HONEST"),
+        (("QUANTIFIED", 100, 0, 20, "control stands 0.5 decades", 0), "FALSE_POSITIVE"),
+        (("DETECTED_BELOW_LLOQ", 25, 2, 20, "", 0), "FALSE_POSITIVE"),
+    ],
+)
+def test_a_row_is_worth_what_its_words_say_of_the_truth(row, expected):
+    assert verdict(*row) == expected
