@@ -182,8 +182,8 @@ def _small_parents(ours: pd.DataFrame) -> str:
         "The large errors of antigen_negative_blasts are those of small parents: where the error "
         f"is above 10 % ({len(parents)} files) the tube holds {parents.min()} to {parents.max()} "
         f"blasts, median {parents.median():g}; in the other {len(others)} the median is "
-        f"{others.median():,.0f}. A few cells of another kind among some tens of blasts are a "
-        "large share."
+        f"{others.median():,.0f}. A few cells of another kind among some tens of blasts change "
+        "the share much."
     )
 
 
