@@ -198,10 +198,10 @@ def hard_section() -> Iterator[str]:
             "- RIGHT: the truth lies in the Poisson 95 % interval of the count (not widened by "
             "LOB; 8 % of the cells may be lost at earlier gates), or NOT_DETECTED of fewer than "
             "50 cells.",
-            "- HONEST: INDETERMINATE or FAILED; or a loud flag on the row beside a status that the "
-            "truth does not contradict.",
-            "- BLIND: NOT_DETECTED without a loud flag, of 50 cells or more but fewer than the "
-            "printed limit of detection.",
+            "- HONEST: INDETERMINATE or FAILED; or a loud flag on a row that would else be BLIND "
+            "or MISCOUNTED.",
+            "- BLIND: NOT_DETECTED of 50 cells or more but fewer than the printed limit of "
+            "detection.",
             "- MISCOUNTED: detected, but the interval misses the truth.",
             "- FALSE_NEGATIVE: NOT_DETECTED of at least as many cells as the printed limit of "
             "detection.",
