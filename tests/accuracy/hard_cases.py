@@ -26,23 +26,22 @@ from aftercar.simulate.cytometer import DEAD, DETECTORS, LOOKS, Looks, acquire, 
 from aftercar.stats.intervals import poisson_interval
 
 EVENTS, DRAWS = 45_000, 8
-EASY = "0 easy tubes"
+EASY, ACTIVATED = "0 easy tubes", "10 activated CAR-T"
 UNDECIDED = ("INDETERMINATE", "FAILED", "NOT_ASSESSED")
 VERDICTS = ("RIGHT", "HONEST", "BLIND", "MISCOUNTED", "FALSE_NEGATIVE", "FALSE_POSITIVE")
 LOST = 0.08  # of a population, at the gates before it: what the 200 simulated files allow
-# flags of a row that name a doubt about its number
-LOUD = (
-    "LARGE SHIFT",
-    "control is off",
-    "control stands",
-    "a population beyond a valley",
-    "may be background",
-    "not told apart",
-)
+# flags of a row that name a doubt about its number; those of a control only where it is the fault
+OF_THE_COUNT = ("may be background", "not told apart")
+OF_THE_CONTROL = ("LARGE SHIFT", "control is off", "control stands", "a population beyond a valley")
 
 
-def verdict(status: str, count: int | None, lob: float, lod: float, flags: str, true: int) -> str:
+def verdict(
+    status: str, count: int | None, lob: float, lod: float, flags: str, true: int,
+    doubts: tuple[str, ...] = (),
+) -> str:  # fmt: skip
     """Return what a row is worth whose population has `true` cells; `lod` is in events.
+
+    `doubts` are words of loud flags beside those about the count itself.
 
     RIGHT: the truth lies in the Poisson 95 % interval of the count, cells lost at earlier gates
     allowed, or nothing is detected where there are fewer cells than a clean tube quantifies.
@@ -53,7 +52,7 @@ def verdict(status: str, count: int | None, lob: float, lod: float, flags: str, 
     """
     if status in UNDECIDED or count is None:
         return "HONEST"
-    doubted = any(word in flags for word in LOUD)
+    doubted = any(word in flags for word in (*OF_THE_COUNT, *doubts))
     if status == "NOT_DETECTED":
         if true >= lod:
             return "FALSE_NEGATIVE"
@@ -74,7 +73,7 @@ class Case:
     """A tube to draw: `counted` names populations of the template and the cells they should hold.
 
     `moved` are decades of the specimen's detectors against its control, `dimmed` decades of a
-    marker on all cells of the specimen.
+    marker on all cells of the specimen, `doubts` words of the flags that name what is wrong.
     """
 
     stratum: str
@@ -90,6 +89,7 @@ class Case:
     looks: Mapping[str, Looks] = field(default_factory=lambda: LOOKS)
     dead_share: float = DEAD
     compensated: bool = True
+    doubts: tuple[str, ...] = ()
 
 
 T_RICH = {"t_cd4": 0.25, "t_cd8": 0.35, "b": 0.02, "nk": 0.08, "monocyte": 0.08}
@@ -146,17 +146,19 @@ def cases() -> Iterator[Case]:
         yield Case(
             "2 mislabelled FMO", f"it is stained, {other:.0%} CAR+; 3% in the specimen", car,
             with_car(0.03), car_t, control_for="fmo:CAR", control_shares=with_car(other),
+            doubts=OF_THE_CONTROL,
         )  # fmt: skip
     for kind in ("fmo:CAR", "pre_infusion"):
         for other in (0.005, 0.05):
             yield Case(
                 "3 contaminated control", f"{kind} with {other:.1%} CAR+; 3% in the specimen", car,
                 with_car(0.03), car_t, control_for=kind, control_shares=with_car(other),
+                doubts=OF_THE_CONTROL,
             )  # fmt: skip
     for share in (0.0, 0.01, 0.02, 0.05):
         yield Case(
             "4 no CD3- lymphocytes", f"detector +0.3 decades, {share:.0%} CAR+", car,
-            with_car(share, T_ONLY), car_t, moved={"PE-A": 0.3}, **clean,
+            with_car(share, T_ONLY), car_t, moved={"PE-A": 0.3}, doubts=OF_THE_CONTROL, **clean,
         )  # fmt: skip
     for dead in (0.50, 0.80, 0.94):
         share = 0.9 * dead  # of all events; debris and doublets are the other tenth
@@ -195,11 +197,10 @@ def cases() -> Iterator[Case]:
             "9 dim CD7, no B cells", f"{dimmer:g} decades dimmer", "t_lineage", T_AND_NK,
             {"cd7_positive_t": T_CELLS, "cd7_negative_t": ()}, dimmed={"CD7": -dimmer},
         )  # fmt: skip
-    for kind in ("", "fmo:CAR"):
+    for fsc, ssc in ((1.3, 1.8), (1.4, 2.2)):
         yield Case(
-            "10 activated CAR-T", f"SSC x 1.8, FSC x 1.3, {kind or 'no control'}, 25% CAR+", car,
-            with_car(0.25), car_t, looks=activated("car_cd8", 1.3, 1.8),
-            control_for=kind, control_shares=T_RICH,
+            ACTIVATED, f"SSC x {ssc:g}, FSC x {fsc:g}, 25% CAR+", car, with_car(0.25), car_t,
+            looks=activated("car_cd8", fsc, ssc), **clean,
         )  # fmt: skip
 
 
@@ -246,7 +247,7 @@ def case_draws(case: Case, draws: int = DRAWS) -> pd.DataFrame:
                     "stratum": case.stratum, "case": case.name, "population": row["population"],
                     "of": row["denominator"], "draw": draw, "true": true, "count": count,
                     "lob": lob, "lod": lod, "status": status, "flags": flags,
-                    "verdict": verdict(status, count, lob, lod, flags, true),
+                    "verdict": verdict(status, count, lob, lod, flags, true, case.doubts),
                 }
             )  # fmt: skip
     return pd.DataFrame(found)

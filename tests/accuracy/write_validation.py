@@ -13,9 +13,9 @@ from tests.accuracy.dilution import (
     b_cell_draws,
     car_draws,
 )
+from tests.accuracy.hard_cases import ACTIVATED, VERDICTS
 from tests.accuracy.hard_cases import DRAWS as HARD_DRAWS
 from tests.accuracy.hard_cases import EVENTS as HARD_EVENTS
-from tests.accuracy.hard_cases import VERDICTS
 from tests.accuracy.hard_cases import experiment as hard_experiment
 from tests.accuracy.simulated_files import EVENTS, experiment, summary
 from tests.accuracy.tubes import ROOT
@@ -232,10 +232,25 @@ def hard_section() -> Iterator[str]:
         ),
         rows,
     )  # fmt: skip
-    kept = draws[draws["stratum"].str.startswith("10 ")]
+    good = draws["verdict"].isin(["RIGHT", "HONEST"])
+    shares = good.groupby([draws["stratum"], draws["population"]], sort=False).mean()
     yield (
-        "Of activated CAR-T cells with 1.8 times the side scatter "
-        f"{_percent((kept['count'] / kept['true']).mean())} are kept."
+        "Fewer than 90 % of the draws are RIGHT or HONEST in: "
+        + (
+            "; ".join(
+                f"{stratum}, {population} ({_percent(share, 0)})"
+                for (stratum, population), share in shares[shares < 0.9].items()
+            )
+            or "none"
+        )
+        + "."
+    )
+    activated = draws[draws["stratum"] == ACTIVATED]
+    kept = (activated["count"] / activated["true"]).groupby(activated["case"], sort=False).mean()
+    yield (
+        "Activated CAR-T cells that are kept: "
+        + "; ".join(f"{case}: {_percent(share, 0)}" for case, share in kept.items())
+        + ". Those with more side scatter leave the gate of lymphocytes, and no flag says so."
     )
     yield "\n".join(
         (
