@@ -250,7 +250,7 @@ def hard_section() -> Iterator[str]:
     yield (
         "Activated CAR-T cells that are kept: "
         + "; ".join(f"{case}: {_percent(share, 0)}" for case, share in kept.items())
-        + ". Those with more side scatter leave the gate of lymphocytes, and no flag says so."
+        + ". Those with more side scatter leave the gate of lymphocytes."
     )
     yield "\n".join(
         (
