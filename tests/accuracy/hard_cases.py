@@ -134,6 +134,10 @@ def cases() -> Iterator[Case]:
     )  # fmt: skip
     yield Case(EASY, "no hematogone, no blast", "b_all_mrd", MARROW, {"blasts": ()}, specimen="BM")
     yield Case(
+        EASY, "1% blasts beside 5% hematogones", "b_all_mrd",
+        MARROW | {"blast": 0.01, "hematogone": 0.05}, {"blasts": ("blast",)}, specimen="BM",
+    )  # fmt: skip
+    yield Case(
         EASY, "CD7 as usual", "t_lineage", T_RICH,
         {"cd7_positive_t": T_CELLS, "cd7_negative_t": ()},
     )  # fmt: skip

@@ -16,7 +16,7 @@ from tests.accuracy.hard_cases import (
 STRATA = list(dict.fromkeys(case.stratum for case in cases()))
 HARD = [stratum for stratum in STRATA if stratum != EASY]
 # what is not held stands in the table of docs/validation.md
-INVENTED = ("8 hematogones, no blast", "9 dim CD7, no B cells")
+INVENTED = ("9 dim CD7, no B cells",)
 UNTOLD = (*INVENTED, ACTIVATED, "1 dim CAR", "7 blasts of one dim peak")
 
 
