@@ -26,7 +26,7 @@ from aftercar.simulate.cytometer import DEAD, DETECTORS, LOOKS, Looks, acquire, 
 from aftercar.stats.intervals import poisson_interval
 
 EVENTS, DRAWS = 45_000, 8
-EASY, ACTIVATED = "0 easy tubes", "10 activated CAR-T"
+EASY, ACTIVATED, FEW_DIM = "0 easy tubes", "10 activated CAR-T", "11 few dim CAR"
 UNDECIDED = ("INDETERMINATE", "FAILED", "NOT_ASSESSED")
 VERDICTS = ("RIGHT", "HONEST", "BLIND", "MISCOUNTED", "FALSE_NEGATIVE", "FALSE_POSITIVE")
 LOST = 0.08  # of a population, at the gates before it: what the 200 simulated files allow
@@ -141,10 +141,11 @@ def cases() -> Iterator[Case]:
         EASY, "CD7 as usual", "t_lineage", T_RICH,
         {"cd7_positive_t": T_CELLS, "cd7_negative_t": ()},
     )  # fmt: skip
+    dim = clean | {"looks": looking("car_cd8", CAR=900)}
     for share in (0.01, 0.05):
         yield Case(
             "1 dim CAR", f"brightness 900, {share:.0%} of T cells", car, with_car(share), car_t,
-            looks=looking("car_cd8", CAR=900), **clean,
+            **dim,
         )  # fmt: skip
     for other in (0.88, 0.30):
         yield Case(
@@ -206,6 +207,10 @@ def cases() -> Iterator[Case]:
             ACTIVATED, f"SSC x {ssc:g}, FSC x {fsc:g}, 25% CAR+", car, with_car(0.25), car_t,
             looks=activated("car_cd8", fsc, ssc), **clean,
         )  # fmt: skip
+    for share in (0.001, 0.005):
+        yield Case(
+            FEW_DIM, f"brightness 900, {share:.1%} of T cells", car, with_car(share), car_t, **dim
+        )
 
 
 def drawn(case: Case, random: np.random.Generator) -> Tube:
