@@ -103,7 +103,7 @@ def _marks(infusions: list[dict], events: list[dict], axis: DayAxis) -> tuple[li
     ]
     marks.sort(key=lambda mark: (mark["day"], mark["words"]))
     for mark in marks:
-        width = text_width(mark["words"], LABEL)
+        width = BOLD * text_width(mark["words"], LABEL)
         mark["x"] = axis(mark["day"])
         mark["left"] = min(max(mark["x"] - width / 2, GUTTER - 60), WIDTH - 4 - width)
         mark["right"] = mark["left"] + width
