@@ -1,6 +1,8 @@
 """The workflow on a real SLURM that runs on this machine alone."""
 
 import sys
+import tempfile
+from pathlib import Path
 
 import pytest
 from tests.cluster.private_slurm import PrivateSlurm, absent_programs
@@ -11,13 +13,15 @@ pytestmark = pytest.mark.cluster
 
 
 @pytest.fixture
-def slurm(tmp_path):
+def slurm():
     if absent := absent_programs():
         skip_or_fail(f"no SLURM here: {', '.join(absent)} not found")
-    cluster = PrivateSlurm(tmp_path / "slurm")
-    cluster.start()
-    yield cluster
-    cluster.stop()
+    # the socket of a job step takes 108 characters at most: pytest's own folders are too deep
+    with tempfile.TemporaryDirectory(prefix="slurm_") as folder:
+        cluster = PrivateSlurm(Path(folder) / "slurm")
+        cluster.start()
+        yield cluster
+        cluster.stop()
 
 
 def test_one_patient_runs_through_the_slurm_profile(slurm, tmp_path):
