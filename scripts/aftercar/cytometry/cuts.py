@@ -204,8 +204,10 @@ def control_cut(
         normal_spreads(supported) * spread, 1e-9
     )
     stretch = float(np.clip(stretch, 1.0, placement["maximum_tail_stretch"]))
-    # not beyond that stretch: a tail of positives would carry the cut into them
     cut = shape.centre + normal_spreads(quantile_below) * spread * stretch
+    if quantile_below <= tail_quantile:  # the control has the events to tell this quantile itself
+        cut = max(cut, quantile(clean, quantile_below))
+    # a farther one is not carried beyond that stretch, where a few positives would take it
     seen = len(ordered) - int(np.searchsorted(ordered, cut))
     return cut, expected_background(seen, len(ordered), shape, cut), valley is not None
 
