@@ -64,9 +64,12 @@ class Hotspot:
     source: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Gene:
-    """A MANE transcript on GRCh38 with what is known about its protein."""
+    """A MANE transcript on GRCh38 with what is known about its protein.
+
+    Two models are equal only if they are the same object, so that tables can be kept per gene.
+    """
 
     symbol: str
     transcript: str
