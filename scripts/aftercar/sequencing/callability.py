@@ -2,8 +2,9 @@
 
 import numpy as np
 
+from aftercar.sequencing.alleles import Allele
 from aftercar.sequencing.errors import ErrorModel, contexts
-from aftercar.sequencing.fragments import CODE, Pileup
+from aftercar.sequencing.fragments import BASES, CODE, Pileup
 from aftercar.sequencing.genes import Gene, ReferenceWindow
 from aftercar.sequencing.variants import CallSettings, detectable_fraction
 
@@ -34,13 +35,10 @@ def measure_callability(
     limits = np.full(len(window.sequence), np.nan)
     index = parts["all"] - window.start
     index = index[(index >= 0) & (index < len(depth)) & known[np.clip(index, 0, len(depth) - 1)]]
-    limits[index] = detectable_fraction(
-        depth[index],
-        base_error_rates(window, pileup, errors, index),
-        errors.dispersion,
-        settings.false_calls_per_base,
-        settings.min_alt_fragments,
-    )
+    rates = base_error_rates(window, pileup, errors, index)
+    limits[index] = _limits(depth[index], rates, errors.dispersion, settings)
+    for at, rate, dispersion in _noisy_sites(window, errors, index, rates):
+        limits[at] = _limits(depth[[at]], np.array([rate]), dispersion, settings)[0]
     rows = [
         {"exon": name, **_summary(positions - window.start, depth, limits, settings.target_vaf)}
         for name, positions in parts.items()
@@ -49,6 +47,28 @@ def measure_callability(
     shown = [float(str(limit)) for limit in of_exons if limit is not None]
     rows[-1]["detectable_vaf"] = max(shown) if len(shown) == len(of_exons) else None
     return rows
+
+
+def _limits(
+    depth: np.ndarray, rates: np.ndarray, dispersion: float, settings: CallSettings
+) -> np.ndarray:
+    return detectable_fraction(
+        depth, rates, dispersion, settings.false_calls_per_base, settings.min_alt_fragments
+    )
+
+
+def _noisy_sites(
+    window: ReferenceWindow, errors: ErrorModel, index: np.ndarray, rates: np.ndarray
+) -> list[tuple[int, float, float]]:
+    """Return window index, rate and correlation where controls show errors: of the worst base."""
+    noisy = errors.background.substitution_positions() if errors.background else set()
+    found = []
+    for row in np.flatnonzero(np.isin(index + window.start, sorted(noisy))):
+        at, rate = int(index[row]), np.full(3, rates[row])
+        alleles = [Allele(window.start + at, window.sequence[at], base) for base in BASES]
+        sites = [errors.at_site(allele, rate, errors.dispersion) for allele in alleles]
+        found.append((at, *max((float(r.mean()), dispersion) for r, dispersion in sites)))
+    return found
 
 
 def shallow_exons(rows: list[dict[str, object]], target_vaf: float) -> list[str]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from aftercar.sequencing.alleles import Allele, homopolymer_length, placements, trimmed
+from aftercar.sequencing.background import SiteBackground
 from aftercar.sequencing.fragments import CODE, Pileup
 from aftercar.sequencing.genes import ReferenceWindow
 
@@ -33,7 +34,8 @@ class ErrorModel:
 
     substitution_errors[s, context, alt] and substitution_total[s, context]; the context is the
     triplet around the base (64, and 64 for unknown neighbours). indel_* map the length class of the
-    homopolymer to counts. `dispersion` is the beta-binomial correlation between sites.
+    homopolymer to counts. `dispersion` is the beta-binomial correlation between sites. `background`
+    is what controls show at single sites.
     """
 
     substitution_errors: np.ndarray
@@ -42,6 +44,15 @@ class ErrorModel:
     indel_total: dict[int, int]
     run_changes: dict[int, dict[Allele, int]]
     dispersion: float
+    background: SiteBackground | None = None
+
+    def at_site(
+        self, allele: Allele, rate: np.ndarray, dispersion: float
+    ) -> tuple[np.ndarray, float]:
+        """Return rate and correlation of an allele after controls were heard about its site."""
+        if self.background is None:
+            return rate, dispersion
+        return self.background.rates(allele, rate, dispersion)
 
     def substitution_rate(
         self, context: int, alt: int, own_errors: np.ndarray, own_total: np.ndarray

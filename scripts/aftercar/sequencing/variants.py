@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from aftercar.sequencing.alleles import Allele, placements
+from aftercar.sequencing.background import SiteBackground
 from aftercar.sequencing.candidates import propose
 from aftercar.sequencing.errors import ErrorModel, contexts, fit_errors
 from aftercar.sequencing.fragments import BASES, CODE, Pileup, Segments, pile_up
@@ -117,6 +118,7 @@ class Calls:
     found: list[Evidence]
     pileup: Pileup
     errors: ErrorModel
+    proposed: dict[Allele, int] = field(default_factory=dict)  # fragments that reads propose
 
 
 def detectable_fraction(
@@ -139,7 +141,11 @@ def detectable_fraction(
 
 
 def call_variants(
-    segments: Segments, window: ReferenceWindow, wanted: np.ndarray, settings: CallSettings
+    segments: Segments,
+    window: ReferenceWindow,
+    wanted: np.ndarray,
+    settings: CallSettings,
+    background: SiteBackground | None = None,
 ) -> Calls:
     """Return every allele at the `wanted` positions that errors do not explain.
 
@@ -149,13 +155,14 @@ def call_variants(
     quality = settings.min_base_quality
     pileup = pile_up(segments, window, wanted, min_base_quality=quality)
     proposals = propose(segments, window, wanted, min_base_quality=quality)
-    errors = fit_errors(pileup, window, wanted, proposals)
+    errors = replace(fit_errors(pileup, window, wanted, proposals), background=background)
     complex_calls = _call_complex(segments, window, pileup, errors, proposals, settings)
     return Calls(
         complex_calls
         + _call_substitutions(window, wanted, pileup, errors, complex_calls, settings),
         pileup,
         errors,
+        {allele: len(fragments) for allele, fragments in proposals.items()},
     )
 
 
@@ -231,13 +238,9 @@ def _substitution(
     total = pileup.counts[:, :, index].sum(axis=1)
     context = int(contexts(window)[index])
     own = alternative if alternative.sum() <= 0.05 * total.sum() else np.zeros(3)
-    return Evidence(
-        Allele(window.start + index, window.sequence[index], BASES[alt]),
-        alternative,
-        total,
-        errors.substitution_rate(context, int(alt), own, total),
-        errors.dispersion,
-    )
+    allele = Allele(window.start + index, window.sequence[index], BASES[alt])
+    rate = errors.substitution_rate(context, int(alt), own, total)
+    return Evidence(allele, alternative, total, *errors.at_site(allele, rate, errors.dispersion))
 
 
 def _call_substitutions(
@@ -381,11 +384,7 @@ def _evidence(
 ) -> Evidence:
     depth = int(support.total.sum())
     rate, dispersion = errors.indel_rate(allele, window, proposed, depth)
+    rates, dispersion = errors.at_site(allele, np.full(3, rate), dispersion)
     return Evidence(
-        allele,
-        support.alternative,
-        support.total,
-        np.full(3, rate),
-        dispersion,
-        support.fragments,
+        allele, support.alternative, support.total, rates, dispersion, support.fragments
     )

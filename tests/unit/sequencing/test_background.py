@@ -1,0 +1,125 @@
+"""Controls tell the errors of a site from variants; one that carries the variant is none."""
+
+import numpy as np
+import pytest
+
+from aftercar.io.alignments import read_alignments
+from aftercar.sequencing.alleles import Allele
+from aftercar.sequencing.background import SiteBackground, SiteCounts, site_counts, site_rates
+from aftercar.sequencing.callability import measure_callability
+from aftercar.sequencing.fragments import split_segments
+from aftercar.sequencing.specimens import wanted_positions
+from aftercar.sequencing.variants import CallSettings, call_variants
+from aftercar.stats.beta_binomial import smallest_significant
+
+CONTEXT = np.full(3, 3e-4)
+DISPERSION = 2e-5
+
+
+def drawn(rng, rate, variation, depth):
+    """Error counts of one library per depth: its own rate is gamma about `rate`."""
+    own = rng.gamma(1 / variation, rate * variation, len(depth))
+    return rng.binomial(depth, np.minimum(own, 1))
+
+
+def needed(errors, total, depth):
+    """Fragments that make a call at a site of `depth`, with these controls."""
+    rate, dispersion = site_rates(site_counts(errors, total, 3e-4), CONTEXT, DISPERSION)
+    return int(smallest_significant(np.array([depth]), rate[:1], dispersion, 1e-6, 4)[0])
+
+
+@pytest.mark.parametrize("rate", [0.01, 0.03])
+def test_an_error_of_all_controls_is_no_call_in_the_next_library_but_ten_times_as_much_is(rate):
+    rng = np.random.default_rng(5)
+    false, found, without = 0, 0, 0
+    alone = int(smallest_significant(np.array([1500]), CONTEXT[:1], DISPERSION, 1e-6, 4)[0])
+    for _ in range(300):
+        depth = rng.integers(500, 3000, 6)
+        threshold = needed(drawn(rng, rate, 0.15, depth), depth, 1500)
+        (seen,) = drawn(rng, rate, 0.15, np.array([1500]))
+        false += seen >= threshold
+        without += seen >= alone
+        found += rng.binomial(1500, 10 * rate) >= threshold
+    assert without > 250  # the context alone calls it nearly always
+    assert false == 0
+    assert found >= 285
+
+
+def test_controls_without_errors_of_their_own_do_not_cost_sensitivity():
+    rng = np.random.default_rng(6)
+    alone = int(smallest_significant(np.array([1500]), CONTEXT[:1], DISPERSION, 1e-6, 4)[0])
+    raised = 0
+    for _ in range(500):
+        depth = rng.integers(500, 3000, 6)
+        raised += needed(rng.binomial(depth, 3e-4), depth, 1500) > alone + 1
+    assert raised <= 5
+
+
+@pytest.mark.parametrize("fraction", [0.02, 0.1, 0.5, 1.0])
+def test_one_control_that_carries_the_variant_does_not_blind_the_site(fraction):
+    rng = np.random.default_rng(7)
+    blinded = 0
+    for _ in range(200):
+        depth = rng.integers(1000, 3000, 5)
+        errors = rng.binomial(depth, [3e-4, 3e-4, 3e-4, 3e-4, fraction])
+        blinded += needed(errors, depth, 1500) > 12
+    assert blinded <= 4
+
+
+def test_two_carriers_of_six_controls_do_not_blind_the_site():
+    counts = site_counts([0, 1, 0, 1, 60, 45], [2000] * 6, 3e-4)
+    assert (counts.errors, counts.controls, counts.left_out) == (2, 4, 2)
+
+
+def test_an_error_that_most_controls_show_is_never_taken_for_a_variant_of_theirs():
+    counts = site_counts([20, 42, 25, 61, 33], [2000] * 5, 3e-4)
+    assert (counts.errors, counts.controls, counts.showing, counts.left_out) == (181, 5, 5, 0)
+
+
+def test_sites_without_a_control_keep_the_rate_of_their_context():
+    assert site_counts([], [], 3e-4) is None
+    assert site_counts([0, 900], [0, 1000], 3e-4) is None  # not covered, and a carrier
+    allele = Allele(5, "A", "C")
+    rate, dispersion = SiteBackground(({},)).rates(allele, CONTEXT, DISPERSION)
+    assert rate is CONTEXT
+    assert dispersion == DISPERSION
+
+
+def test_of_the_run_and_the_panel_the_one_that_shows_more_errors_counts():
+    allele = Allele(5, "A", "C")
+    quiet = SiteCounts(1, 20_000, 10, 1, 0, 0.25)
+    loud = SiteCounts(120, 6000, 3, 3, 0, 0.25)
+    for sources in (({allele: quiet}, {allele: loud}), ({allele: loud}, {allele: quiet})):
+        rate, _ = SiteBackground(sources).rates(allele, CONTEXT, DISPERSION)
+        assert rate == pytest.approx(np.full(3, 0.0185), rel=0.05)
+
+
+def test_fewer_controls_demand_more_of_a_variant():
+    assert needed([40], [2000], 1500) > needed([40] * 2, [2000] * 2, 1500)
+    assert needed([40] * 2, [2000] * 2, 1500) > needed([40] * 8, [2000] * 8, 1500)
+
+
+def test_the_limit_of_detection_grows_where_controls_show_an_error(toy, specimen_bam):
+    gene, window = toy
+    bam = specimen_bam(window.sequence, window.start, [], depth=700,
+                       span=(window.start + 300, window.start + 960))  # fmt: skip
+    segments = split_segments(
+        read_alignments(bam, "chr16", [(window.start, window.end)], min_mapping_quality=20)
+    )
+    settings = CallSettings(20, 4, 1e-6, 0.02)
+    noisy = {}
+    for pos in range(gene.exons[0].start, gene.exons[0].start + 30):
+        base = window.bases(pos, pos)
+        allele = Allele(pos, base, "ACGT"[("ACGT".index(base) + 1) % 4])
+        noisy[allele] = SiteCounts(200, 10_000, 5, 5, 0, 0.2)
+    limits = []
+    for background in (None, SiteBackground((noisy,))):
+        calls = call_variants(
+            segments, window, wanted_positions(gene, window), settings, background
+        )
+        rows = measure_callability(gene, window, calls.pileup, calls.errors, settings)
+        limits.append([row["detectable_vaf"] for row in rows])
+    assert limits[0][0] < 0.03
+    assert 0.05 < limits[1][0] < 0.2
+    assert limits[1][1] == limits[0][1]  # exon 2 has no such site
+    assert limits[1][2] == limits[1][0]  # the gene is as blind as its worst exon
