@@ -80,6 +80,8 @@ class ErrorModel:
         run, unless so frequent that they are variants, are part of it.
         """
         kind = length_class(allele, window)
+        if own_errors > MAX_BACKGROUND_FRACTION * depth:
+            own_errors = 0  # so frequent that it was not counted among the errors
         errors = max(self.indel_errors.get(kind, 0) - own_errors, 0)
         total = max(self.indel_total.get(kind, 0) - depth, 0)
         rate = float(

@@ -177,16 +177,21 @@ class Support:
     fragments: np.ndarray
 
 
-def by_fragment(
-    segments: Segments, overlap: np.ndarray, verdict: np.ndarray, event_start: int
-) -> Support:
-    """Join the verdicts of the segments of each fragment: for, against, or neither on conflict.
+def crossing(
+    segments: Segments, overlap: np.ndarray, region: Region, size: int, event_start: int
+) -> np.ndarray:
+    """Say which segments reach to the left of `event_start` (0-based) on a haplotype of `size` nt.
 
-    A read that begins inside a deletion speaks for the reference, but no read of the deleted
-    allele can begin there: against the allele count only reads that cross `event_start` (0-based).
+    A read may begin inside a deleted stretch only on the reference, and inside an inserted one only
+    on the variant: fractions are fair between reads that cross the same point.
     """
-    one_sided = (verdict < 0) & (segments.ref_start[overlap] >= event_start)
-    verdict = np.where(one_sided, 0, verdict)
+    left, _, right, right_query = _anchors(segments, overlap, region)
+    first = segments.query_start[overlap] - right_query + size - (region.window_end - right)
+    return (left >= 0) | ((right >= 0) & (first < event_start - region.window_start))
+
+
+def by_fragment(segments: Segments, overlap: np.ndarray, verdict: np.ndarray) -> Support:
+    """Join the verdicts of the segments of each fragment: for, against, or neither on conflict."""
     informative = verdict != 0
     fragment = segments.fragment[overlap][informative]
     says = verdict[informative]

@@ -6,15 +6,18 @@ import numpy as np
 
 from aftercar.sequencing.alleles import Allele, placements
 from aftercar.sequencing.background import SiteBackground
+from aftercar.sequencing.breakpoints import propose_from_clips
 from aftercar.sequencing.candidates import propose
 from aftercar.sequencing.errors import ErrorModel, contexts, fit_errors
 from aftercar.sequencing.fragments import BASES, CODE, Pileup, Segments, pile_up
 from aftercar.sequencing.genes import ReferenceWindow
 from aftercar.sequencing.realign import (
     FLANK_NT,
+    Region,
     Support,
     by_fragment,
     choose,
+    crossing,
     haplotypes,
     likelihoods,
     region_of,
@@ -25,6 +28,7 @@ from aftercar.stats.intervals import wilson_interval
 # Proposed alleles must be this unlikely as errors before reads are realigned to them.
 PROPOSAL_ALPHA = 1e-2
 MAX_HAPLOTYPES = 12
+LONG_ALLELE_NT = 100  # deletions that span so much are realigned by themselves
 # Strands are compared only where both should show this many fragments (likelihood ratio, 1 df).
 STRAND_MIN_EXPECTED = 4
 STRAND_ALPHA = 1e-4
@@ -146,16 +150,23 @@ def call_variants(
     wanted: np.ndarray,
     settings: CallSettings,
     background: SiteBackground | None = None,
+    *,
+    spliced: bool = False,
 ) -> Calls:
     """Return every allele at the `wanted` positions that errors do not explain.
 
     Alleles that change more than one base are realigned first; a substitution that only their
-    fragments show is a trace of how the aligner wrote them and is not called.
+    fragments show is a trace of how the aligner wrote them and is not called. Clipped ends propose
+    long alleles, but not in `spliced` reads, where they are mostly unaligned exons.
     """
     quality = settings.min_base_quality
     pileup = pile_up(segments, window, wanted, min_base_quality=quality)
     proposals = propose(segments, window, wanted, min_base_quality=quality)
     errors = replace(fit_errors(pileup, window, wanted, proposals), background=background)
+    if not spliced:
+        clipped = propose_from_clips(segments, window, wanted, min_base_quality=quality)
+        for allele, fragments in clipped.items():
+            proposals.setdefault(allele, set()).update(fragments)
     complex_calls = _call_complex(segments, window, pileup, errors, proposals, settings)
     return Calls(
         complex_calls
@@ -189,10 +200,29 @@ def count_known(
     rivals = [a for a in own if a != allele and not a.is_snv and _near(a, allele)]
     alleles = [allele, *rivals[: MAX_HAPLOTYPES - 1]]
     region = region_of(alleles, window)
-    overlap, scores, fits = likelihoods(segments, region, haplotypes(alleles, region, window))
+    sequences = haplotypes(alleles, region, window)
+    overlap, scores, fits = likelihoods(segments, region, sequences)
     verdict = choose(scores, fits, list(range(len(alleles) + 1)))[:, 1]
-    support = by_fragment(segments, overlap, verdict, _first_change(allele, window))
-    return _evidence(allele, support, calls.errors, window, proposed=0)
+    support = _support(segments, overlap, verdict, region, sequences, allele, 1, window)
+    return _evidence(allele, support, calls.errors, window)
+
+
+def _support(
+    segments: Segments,
+    overlap: np.ndarray,
+    verdict: np.ndarray,
+    region: Region,
+    sequences: list[str],
+    allele: Allele,
+    number: int,
+    window: ReferenceWindow,
+) -> Support:
+    """Fragments for and against the allele of haplotype `number`, of reads that cross its start."""
+    start = _first_change(allele, window)
+    with_it = crossing(segments, overlap, region, len(sequences[number]), start)
+    without = crossing(segments, overlap, region, len(sequences[0]), start)
+    counted = np.where(verdict > 0, with_it, without)
+    return by_fragment(segments, overlap, np.where(counted, verdict, 0))
 
 
 def _first_change(allele: Allele, window: ReferenceWindow) -> int:
@@ -330,15 +360,32 @@ def _without_chance_joins(
 
 
 def _clusters(alleles: list[Allele]) -> list[list[Allele]]:
+    """Alleles that compete for the same reads.
+
+    A long one competes with those of nearly the same ends only: it spans what others change.
+    """
     groups: list[list[Allele]] = []
+    long: list[list[Allele]] = []
     reach = -1
     for allele in alleles:
+        if len(allele.ref) > LONG_ALLELE_NT:
+            rivals = (g for g in long if _same_ends(g[0], allele))
+            group = next(rivals, None)
+            if group is None:
+                long.append([allele])
+            else:
+                group.append(allele)
+            continue
         if groups and allele.pos <= reach + FLANK_NT:
             groups[-1].append(allele)
         else:
             groups.append([allele])
         reach = max(reach, allele.end) if len(groups[-1]) > 1 else allele.end
-    return groups
+    return groups + long
+
+
+def _same_ends(a: Allele, b: Allele) -> bool:
+    return abs(a.pos - b.pos) <= FLANK_NT and abs(a.end - b.end) <= FLANK_NT
 
 
 def _call_cluster(
@@ -351,26 +398,18 @@ def _call_cluster(
 ) -> list[Evidence]:
     """Realign to all alleles at once; drop the one that fewest fragments need until all stand."""
     region = region_of(alleles, window)
-    overlap, scores, fits = likelihoods(segments, region, haplotypes(alleles, region, window))
+    sequences = haplotypes(alleles, region, window)
+    overlap, scores, fits = likelihoods(segments, region, sequences)
     kept = list(range(len(alleles) + 1))
     while len(kept) > 1:
         verdict = choose(scores, fits, kept)
-        found = [
-            _evidence(
-                alleles[number - 1],
-                by_fragment(
-                    segments,
-                    overlap,
-                    verdict[:, column],
-                    _first_change(alleles[number - 1], window),
-                ),
-                errors,
-                window,
-                proposed=len(proposals[alleles[number - 1]]),
+        found = []
+        for column, number in enumerate(kept[1:], start=1):
+            allele = alleles[number - 1]
+            support = _support(
+                segments, overlap, verdict[:, column], region, sequences, allele, number, window
             )
-            for column, number in enumerate(kept)
-            if number > 0
-        ]
+            found.append(_evidence(allele, support, errors, window))
         if all(_is_call(evidence, settings) for evidence in found):
             return found
         failing = [i for i in range(len(found)) if not _is_call(found[i], settings)]
@@ -380,10 +419,10 @@ def _call_cluster(
 
 
 def _evidence(
-    allele: Allele, support: Support, errors: ErrorModel, window: ReferenceWindow, *, proposed: int
+    allele: Allele, support: Support, errors: ErrorModel, window: ReferenceWindow
 ) -> Evidence:
-    depth = int(support.total.sum())
-    rate, dispersion = errors.indel_rate(allele, window, proposed, depth)
+    depth, own = int(support.total.sum()), int(support.alternative.sum())
+    rate, dispersion = errors.indel_rate(allele, window, own, depth)
     rates, dispersion = errors.at_site(allele, np.full(3, rate), dispersion)
     return Evidence(
         allele, support.alternative, support.total, rates, dispersion, support.fragments
