@@ -32,12 +32,21 @@ def propose_from_clips(
     right = _consensus_ends(segments, min_base_quality, at_right=True)
     left = _consensus_ends(segments, min_base_quality, at_right=False)
     found: dict[Allele, set[int]] = {}
-    proposals = [(_continued(window, at, bases), names) for at, bases, names in right]
-    proposals += [(_continued_before(window, at, bases), names) for at, bases, names in left]
-    proposals += _insertions(window, right, left)
+    proposals: list[tuple[Allele, set[int]]] = []
+    new_right: list[Clip] = []  # ends whose bases the window does not hold
+    new_left: list[Clip] = []
+    for clips, place, unplaced in (
+        (right, _continued, new_right),
+        (left, _continued_before, new_left),
+    ):
+        for clip in clips:
+            allele = place(window, clip[0], clip[1])
+            if allele is None:
+                unplaced.append(clip)
+            else:
+                proposals.append((allele, clip[2]))
+    proposals += _insertions(window, new_right, new_left)
     for allele, names in proposals:
-        if allele is None:
-            continue
         allele = left_align(allele, window)
         first = max(allele.pos - window.start, 0)
         touches = wanted[first : allele.end - window.start + 2].any()
@@ -135,16 +144,17 @@ def _joined(window: ReferenceWindow, left: int, between: str, right: int) -> All
 
 def _insertions(
     window: ReferenceWindow, right: list[Clip], left: list[Clip]
-) -> list[tuple[Allele | None, set[int]]]:
+) -> list[tuple[Allele, set[int]]]:
     """Alleles of facing clipped ends that overlap within an insertion."""
-    found: list[tuple[Allele | None, set[int]]] = []
+    found: list[tuple[Allele, set[int]]] = []
     for leaves, head, names in right:
         for returns, tail, others in left:
             if abs(returns - leaves) > MAX_BETWEEN_NT:
                 continue
             inserted = _overlapped(head, tail)
-            if inserted:
-                found.append((_joined(window, leaves, inserted, returns), names | others))
+            allele = _joined(window, leaves, inserted, returns) if inserted else None
+            if allele is not None:
+                found.append((allele, names | others))
     return found
 
 

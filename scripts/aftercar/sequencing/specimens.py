@@ -218,7 +218,7 @@ def _call_gene(
     reads = fetch(gene.chrom, intervals)
     _reads_quality(findings, gene, reads)
     segments = split_segments(reads, gene if rna else None)
-    calls = call_variants(segments, window, wanted_positions(gene, window), settings)
+    calls = call_variants(segments, window, wanted_positions(gene, window), settings, spliced=rna)
     rate = mismatch_rate(calls.pileup, window)
     if rate is not None and rate > MAX_MISMATCH_RATE:
         reason = (
