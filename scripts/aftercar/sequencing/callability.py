@@ -1,28 +1,28 @@
 """What could have been seen: the smallest variant fraction that each coding base would show."""
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from aftercar.sequencing.alleles import Allele
 from aftercar.sequencing.errors import ErrorModel, contexts
 from aftercar.sequencing.fragments import BASES, CODE, Pileup
 from aftercar.sequencing.genes import Gene, ReferenceWindow
-from aftercar.sequencing.variants import CallSettings, detectable_fraction
+from aftercar.sequencing.length_changes import length_change_errors
+from aftercar.sequencing.variants import Calls, CallSettings, detectable_fraction
 
 # The stated limit holds on this share of the coding bases (contract CALLABILITY).
 COVERED_SHARE = 0.95
 
 
 def measure_callability(
-    gene: Gene,
-    window: ReferenceWindow,
-    pileup: Pileup,
-    errors: ErrorModel,
-    settings: CallSettings,
+    gene: Gene, window: ReferenceWindow, calls: Calls, settings: CallSettings
 ) -> list[dict[str, object]]:
     """Return depth and limits by exon and for the gene ("all"): rows without names and status.
 
-    The limit of the gene is that of its worst exon: a short exon without reads is few bases, but a
-    variant in it loses the antigen all the same.
+    The limit of a base holds for an exchange and for a loss or gain of a base: most losses of an
+    antigen are changes of length, and runs of equal bases show them later. The limit of the gene
+    is that of its worst exon: a short exon without reads is few bases, but a variant in it loses
+    the antigen all the same.
     """
     parts = {
         str(exon.number): np.arange(exon.cds_start, exon.cds_end + 1)
@@ -30,6 +30,7 @@ def measure_callability(
         if exon.cds_start is not None and exon.cds_end is not None
     }
     parts["all"] = np.concatenate(list(parts.values()))
+    pileup, errors = calls.pileup, calls.errors
     depth = pileup.depth()
     known = CODE[np.frombuffer(window.sequence.encode(), dtype=np.uint8)] < 4
     limits = np.full(len(window.sequence), np.nan)
@@ -39,6 +40,9 @@ def measure_callability(
     limits[index] = _limits(depth[index], rates, errors.dispersion, settings)
     for at, rate, dispersion in _noisy_sites(window, errors, index, rates):
         limits[at] = _limits(depth[[at]], np.array([rate]), dispersion, settings)[0]
+    rates, correlations = length_change_errors(window, errors, depth, index)
+    by_length = _limits(calls.spanning[index], rates, correlations, settings)
+    limits[index] = np.maximum(limits[index], by_length)  # NaN, no limit at all, stays
     rows = [
         {"exon": name, **_summary(positions - window.start, depth, limits, settings.target_vaf)}
         for name, positions in parts.items()
@@ -50,7 +54,7 @@ def measure_callability(
 
 
 def _limits(
-    depth: np.ndarray, rates: np.ndarray, dispersion: float, settings: CallSettings
+    depth: np.ndarray, rates: np.ndarray, dispersion: ArrayLike, settings: CallSettings
 ) -> np.ndarray:
     return detectable_fraction(
         depth, rates, dispersion, settings.false_calls_per_base, settings.min_alt_fragments

@@ -374,7 +374,7 @@ def _callability(
     rna = findings.sample["assay"] == "rna"
     lost = {str(row["exon"]) for row in rows if is_loss_of_function(row)}
     made = []
-    parts = measure_callability(gene, window, calls.pileup, calls.errors, settings)
+    parts = measure_callability(gene, window, calls, settings)
     shallow = shallow_exons(parts, settings.target_vaf)
     where = "" if len(shallow) == len(parts) - 1 else f" in exon {', '.join(shallow)}"
     too_shallow = f"too shallow for a variant fraction of {settings.target_vaf:g}"

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field, replace
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from aftercar.sequencing.alleles import Allele, placements
 from aftercar.sequencing.background import SiteBackground
@@ -11,6 +12,7 @@ from aftercar.sequencing.candidates import propose
 from aftercar.sequencing.errors import ErrorModel, contexts, fit_errors
 from aftercar.sequencing.fragments import BASES, CODE, Pileup, Segments, pile_up
 from aftercar.sequencing.genes import ReferenceWindow
+from aftercar.sequencing.length_changes import spanning_depth
 from aftercar.sequencing.realign import (
     FLANK_NT,
     Region,
@@ -122,11 +124,12 @@ class Calls:
     found: list[Evidence]
     pileup: Pileup
     errors: ErrorModel
+    spanning: np.ndarray  # fragments that would show a change of length at each position
     proposed: dict[Allele, int] = field(default_factory=dict)  # fragments that reads propose
 
 
 def detectable_fraction(
-    depth: np.ndarray, error: np.ndarray, dispersion: float, alpha: float, floor: int
+    depth: np.ndarray, error: np.ndarray, dispersion: ArrayLike, alpha: float, floor: int
 ) -> np.ndarray:
     """Return the smallest variant fraction that would be called with 95 % probability, by depth.
 
@@ -173,6 +176,7 @@ def call_variants(
         + _call_substitutions(window, wanted, pileup, errors, complex_calls, settings),
         pileup,
         errors,
+        spanning_depth(segments, window, pileup.depth()),
         {allele: len(fragments) for allele, fragments in proposals.items()},
     )
 

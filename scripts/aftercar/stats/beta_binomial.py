@@ -7,7 +7,7 @@ _NO_DISPERSION = 1e-7
 
 
 def log_probability(
-    count: ArrayLike, total: ArrayLike, mean: ArrayLike, dispersion: float
+    count: ArrayLike, total: ArrayLike, mean: ArrayLike, dispersion: ArrayLike
 ) -> np.ndarray:
     """Return ln P(count) of a beta-binomial with `mean` and intra-class correlation `dispersion`.
 
@@ -16,16 +16,18 @@ def log_probability(
     """
     from scipy.special import betaln, xlog1py, xlogy
 
-    k, n, p = np.broadcast_arrays(
+    k, n, p, rho = np.broadcast_arrays(
         np.asarray(count, dtype=float),
         np.asarray(total, dtype=float),
         np.asarray(mean, dtype=float),
+        np.asarray(dispersion, dtype=float),
     )
     p = np.clip(p, 1e-12, 1 - 1e-12)
     ways = -np.log1p(n) - betaln(n - k + 1, k + 1)
-    if dispersion < _NO_DISPERSION:
+    if (rho < _NO_DISPERSION).all():
         return ways + xlogy(k, p) + xlog1py(n - k, -p)
-    a, b = p * (1 / dispersion - 1), (1 - p) * (1 / dispersion - 1)
+    precision = 1 / np.maximum(rho, _NO_DISPERSION) - 1
+    a, b = p * precision, (1 - p) * precision
     return ways + betaln(k + a, n - k + b) - betaln(a, b)
 
 
@@ -41,7 +43,7 @@ def upper_tail(count: int, total: int, mean: float, dispersion: float) -> float:
 
 
 def smallest_significant(
-    total: np.ndarray, mean: np.ndarray, dispersion: float, alpha: float, floor: int
+    total: np.ndarray, mean: np.ndarray, dispersion: ArrayLike, alpha: float, floor: int
 ) -> np.ndarray:
     """Return for each total the smallest count >= `floor` with P(X >= count) <= alpha.
 

@@ -117,7 +117,7 @@ def test_the_limit_of_detection_grows_where_controls_show_an_error(toy, specimen
         calls = call_variants(
             segments, window, wanted_positions(gene, window), settings, background
         )
-        rows = measure_callability(gene, window, calls.pileup, calls.errors, settings)
+        rows = measure_callability(gene, window, calls, settings)
         limits.append([row["detectable_vaf"] for row in rows])
     assert limits[0][0] < 0.03
     assert 0.05 < limits[1][0] < 0.2
