@@ -26,8 +26,8 @@ from aftercar.sequencing.cell_tables import Candidate, CellSettings, genotype_sp
 from aftercar.sequencing.consequence import predict
 from aftercar.sequencing.fragments import pile_up, split_segments
 from aftercar.sequencing.genes import ReferenceWindow, build_genes
+from aftercar.sequencing.junctions import introns_of, junction_reads
 from aftercar.sequencing.specimens import call_specimen, stretches
-from aftercar.sequencing.splicing import introns_of, junction_reads
 from aftercar.sequencing.variants import CallSettings
 
 pytestmark = pytest.mark.real

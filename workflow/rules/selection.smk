@@ -80,6 +80,12 @@ def reference_files():
     return [path for path in references if Path(path).exists()]
 
 
+def isoform_catalogue():
+    """The catalogue of isoforms of the configuration, if one is named."""
+    path = config["sequencing"]["isoform_catalogue"]
+    return [path] if path else []
+
+
 # singlecell.smk
 def matrix_rows(patient):
     """Rows of samples.tsv that stand for a count matrix, also those not yet measured."""

@@ -20,6 +20,7 @@ rule call_variants:
             specimens(wildcards.patient, "dna", "rna"), "path", "variants"
         ),
         references=reference_files(),
+        isoforms=isoform_catalogue(),
     output:
         variants="<results>/sequencing/patients/{patient}.variants.tsv",
         callability="<results>/sequencing/patients/{patient}.callability.tsv",
@@ -43,6 +44,7 @@ rule call_variants:
         references=lookup("sequencing/references", within=config),
         default=next(iter(config["sequencing"]["references"]), ""),
         models=resource("resources/genes"),
+        isoforms=next(iter(isoform_catalogue()), ""),
         settings=lookup("sequencing", within=config),
     script:
         "../../scripts/call_variants.py"

@@ -23,6 +23,8 @@ CONSEQUENCES = (
 )
 LOH_STATES = ("LOH", "NO_LOH", "NOT_INFORMATIVE")
 SPLICE_EVENTS = ("exon2_skipping", "exon5_6_skipping", "intron2_retention")
+ARTEFACT_EVENT = "gap_within_exon"
+OTHER_JUNCTION = "other_junction"
 CELL_STATES = ("MUTANT", "REFERENCE_ONLY", "AMBIGUOUS", "NO_COVERAGE", "ABSENT_FROM_FILE")
 
 _VAF = Column("float64", "variant allele fraction, 0 to 1", minimum=0, maximum=1, nullable=True)
@@ -118,13 +120,45 @@ CALLABILITY = Table(
     },
 )
 
+
+def _difference(name: str, compared_with: str) -> dict[str, Column]:
+    """Return the columns that compare a fraction with that of other specimens."""
+
+    def signed(about: str) -> Column:
+        return Column("float64", about, minimum=-1, maximum=1, nullable=True)
+
+    return {
+        f"{name}_difference": signed(f"event_fraction minus that of {compared_with}"),
+        f"{name}_difference_low": signed("lower 95 % limit"),
+        f"{name}_difference_high": signed("upper 95 % limit"),
+        f"{name}_p": Column(
+            "float64",
+            "p that both have one fraction (beta-binomial likelihood ratio; from the interval "
+            "where a background was subtracted)",
+            minimum=0,
+            maximum=1,
+            nullable=True,
+        ),
+    }
+
+
 SPLICING = Table(
     name="splicing",
-    key=("sample_id", "gene", "event"),
+    key=("sample_id", "gene", "event", "junction"),
     columns=WHO_WHEN
     | {
         "gene": _GENE,
-        "event": Column("string", "what was counted", allowed=SPLICE_EVENTS),
+        "event": Column(
+            "string",
+            f"named event; {ARTEFACT_EVENT}: artefact of reverse transcription, not a finding; "
+            f"{OTHER_JUNCTION}: neither annotated nor named",
+            allowed=(*SPLICE_EVENTS, ARTEFACT_EVENT, OTHER_JUNCTION),
+        ),
+        "junction": Column(
+            "string", "first and last position that is spliced out, or of the intron retained"
+        ),
+        "structure": Column("string", "what becomes of the exons"),
+        "consequence": Column("string", "what the gene model predicts for the protein"),
         "event_fragments": _COUNT,
         "canonical_fragments": Column(
             "float64", "fragments (mean over junctions)", minimum=0, nullable=True
@@ -132,9 +166,19 @@ SPLICING = Table(
         "event_fraction": _FRACTION,
         "event_fraction_low": _FRACTION,
         "event_fraction_high": _FRACTION,
-        "status": _STATUS,
-        "flags": _FLAGS,
-    },
+        "overdispersion": Column(
+            "float64",
+            "intra-class correlation of fragments that the limits take into account",
+            minimum=0,
+            maximum=1,
+            nullable=True,
+        ),
+        "earlier_sample": Column("string", "earlier RNA of the patient, or empty: no comparison"),
+    }
+    | _difference("earlier", "the earlier specimen")
+    | {"control_samples": Column("string", "healthy RNA, separated by ;, or empty: no comparison")}
+    | _difference("control", "the healthy RNA")
+    | {"status": _STATUS, "flags": _FLAGS},
 )
 
 LOH = Table(

@@ -89,9 +89,14 @@ def callability_evidence(callability: pd.DataFrame) -> list[dict[str, object]]:
 
 
 def splicing_evidence(splicing: pd.DataFrame) -> list[dict[str, object]]:
-    """Return the fraction of transcripts with each splice event, with the interval."""
+    """Return the fraction of transcripts with each named splice event, with the interval.
+
+    Artefacts of reverse transcription and junctions without a name are no evidence.
+    """
     rows = []
     for record in splicing.to_dict("records"):
+        if record["event"] not in SPLICE_MEASURES:
+            continue
         events, canonical = (
             number_or_none(record["event_fragments"]),
             number_or_none(record["canonical_fragments"]),

@@ -166,21 +166,47 @@ def callability_table(callability: list[dict]) -> dict:
 def splicing_table(splicing: list[dict]) -> dict:
     """Return splicing events; DNA reads cannot show them, so no rows means not tested."""
     return table(
-        "Splicing from RNA reads",
-        ("Specimen", "Gene", "Event", "#Fragments", "Share of transcripts", "Status", "Remarks"),
+        "Splicing from RNA reads. A share alone is no finding: these events occur in healthy "
+        "marrow too.",
+        (
+            "Specimen",
+            "Gene",
+            "Event",
+            "Predicted protein",
+            "#Fragments",
+            "Share of transcripts",
+            "Change from earlier specimen",
+            "Difference from healthy",
+            "Status",
+            "Remarks",
+        ),
         [
             (
                 specimen_title(r),
                 r["gene"],
-                r["event"].replace("_", " "),
+                f"{r['event'].replace('_', ' ')}: {r['structure']}",
+                dash(r["consequence"]),
                 f"{count_text(r['event_fragments'])} against {_number(r['canonical_fragments'])}",
                 fraction_text(r, "event_fraction"),
+                _difference(r, "earlier", r["earlier_sample"]),
+                _difference(r, "control", r["control_samples"].replace(";", ", ")),
                 chip("measurement", r["status"]),
                 dash(r["flags"]),
             )
             for r in splicing
         ],
         empty="splicing: not tested (it needs RNA reads)",
+    )
+
+
+def _difference(row: dict, name: str, samples: str) -> str:
+    """Return a difference of fractions in percentage points, with interval, p and reference."""
+    if row[f"{name}_difference"] is None:
+        return "not compared"
+    value, low, high = (100 * row[f"{name}_difference{end}"] for end in ("", "_low", "_high"))
+    return (
+        f"{value:+.3g} ({low:+.3g} to {high:+.3g}) percentage points, p {row[f'{name}_p']:.2g}; "
+        f"against {samples}"
     )
 
 

@@ -5,7 +5,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from aftercar.contracts.isoforms import Isoform
 from aftercar.contracts.reads import AlignedReads
+from aftercar.contracts.sequencing import CALLABILITY, LOH, SPLICING, VARIANTS
+from aftercar.contracts.specimen import QUALITY
 from aftercar.sequencing.alleles import Allele
 from aftercar.sequencing.callability import measure_callability, shallow_exons
 from aftercar.sequencing.consequence import Consequence, predict
@@ -36,7 +39,13 @@ CDNA_ARTEFACT_NT = 50
 RNA_LIMIT = "RNA: limited by expression; an allele that is not transcribed or decays is not seen"
 
 Fetch = Callable[[str, list[tuple[int, int]]], AlignedReads]
-TABLES = ("variants", "callability", "splicing", "loh", "quality")
+TABLES = {
+    "variants": VARIANTS,
+    "callability": CALLABILITY,
+    "splicing": SPLICING,
+    "loh": LOH,
+    "quality": QUALITY,
+}
 
 
 @dataclass(eq=False)
@@ -161,10 +170,12 @@ def call_specimen(
     windows: dict[str, ReferenceWindow],
     fetch: Fetch,
     settings: CallSettings,
+    isoforms: list[Isoform] | None = None,
 ) -> Findings:
     """Return the tables of one specimen; a gene without window is NOT_ASSESSED.
 
-    `fetch` returns the usable reads of a contig over 1-based intervals.
+    `fetch` returns the usable reads of a contig over 1-based intervals; `isoforms` is a catalogue
+    that names junctions.
     """
     findings = Findings(sample, fetch)
     findings.quality("readable", None, "", "PASS")
@@ -191,7 +202,7 @@ def call_specimen(
             continue
         verdict = "FLAG" if faults or known < 1 else "PASS"
         findings.quality(f"reference:{symbol}", known, "fraction", verdict, "; ".join(faults))
-        _call_gene(findings, gene, window, fetch, settings)
+        _call_gene(findings, gene, window, fetch, settings, isoforms or [])
     return findings
 
 
@@ -211,7 +222,12 @@ def _wanted_intervals(gene: Gene) -> list[tuple[int, int]]:
 
 
 def _call_gene(
-    findings: Findings, gene: Gene, window: ReferenceWindow, fetch: Fetch, settings: CallSettings
+    findings: Findings,
+    gene: Gene,
+    window: ReferenceWindow,
+    fetch: Fetch,
+    settings: CallSettings,
+    isoforms: list[Isoform],
 ) -> None:
     rna = findings.sample["assay"] == "rna"
     intervals = [(gene.start, gene.end)] if rna else _merged(_wanted_intervals(gene))
@@ -239,7 +255,7 @@ def _call_gene(
     findings.rows["variants"] += rows
     findings.rows["callability"] += _callability(findings, gene, window, calls, rows, settings)
     if rna:
-        findings.rows["splicing"] += _splicing(findings, gene, reads)
+        findings.rows["splicing"] += _splicing(findings, gene, reads, window, isoforms)
     else:
         findings.rows["loh"].append(findings.who | measure_loh(gene, window, calls.pileup))
 
@@ -404,12 +420,26 @@ def _callability(
     return made
 
 
-def _splicing(findings: Findings, gene: Gene, reads: AlignedReads) -> list[dict[str, object]]:
+def _splicing(
+    findings: Findings,
+    gene: Gene,
+    reads: AlignedReads,
+    window: ReferenceWindow,
+    isoforms: list[Isoform],
+) -> list[dict[str, object]]:
+    rows, reach = measure_splicing(gene, reads, window, isoforms)
+    if gene.splice_events:
+        verdict = "NOT_POSSIBLE" if reach.ratio is None else "PASS"
+        findings.quality(
+            f"five_prime_coverage:{gene.symbol}",
+            reach.ratio,
+            "ratio",
+            "FLAG" if reach.three_prime_only else verdict,
+            reach.message,
+        )
     if findings.sample["chemistry"] == "3prime":
-        reason = "3' chemistry does not reach these exons"
+        reason = f"not evaluable: 3' chemistry does not reach these exons; {reach.message}"
         rows = unassessed_splicing(gene, "NOT_ASSESSED", reason)
-    else:
-        rows = measure_splicing(gene, reads)
     return [findings.who | row for row in rows]
 
 
