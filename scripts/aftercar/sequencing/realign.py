@@ -16,6 +16,10 @@ DECISIVE = 9.2
 MAX_QUALITY = 30
 # A read that differs more than this from the best haplotype belongs to none.
 MAX_MISMATCH_SHARE = 0.15
+# Share of reads that end in letters of an adapter or of another place: a clipped end speaks for a
+# haplotype only as far as that explains it better than random letters do (a convention).
+FOREIGN_END_SHARE = 0.01
+RANDOM_LETTER = float(np.log(0.25))
 _CHUNK_READS = 10_000
 
 
@@ -134,6 +138,7 @@ def _score(
     quality = np.minimum(segments.reads.quality[query], MAX_QUALITY).astype(np.float32)
     error = np.power(np.float32(10), -np.maximum(quality, 2) / 10)
     matched, missed = np.log1p(-error), np.log(error / 3)
+    ends = _clipped_ends(segments, part, query)
     scores = np.full((len(part), len(sequences)), -np.inf)
     mismatches = np.full((len(part), len(sequences)), np.inf)
     for number, sequence in enumerate(sequences):
@@ -146,15 +151,41 @@ def _score(
             letter = letters[np.clip(index, 0, len(letters) - 1)]
             on &= (letter != ord("N")) & (base != ord("N"))
             same = letter == base
-            score = np.where(on, np.where(same, matched, missed), 0).sum(axis=1)
-            wrong = (on & ~same).sum(axis=1) / np.maximum(on.sum(axis=1), 1)
+            gain = np.where(on, np.where(same, matched, missed), 0)
+            score, compared = gain.sum(axis=1), on.sum(axis=1)
+            wrong = (on & ~same).sum(axis=1)
+            for rows, clipped in ends:
+                there = on[rows] & clipped
+                own, size = np.where(clipped, gain[rows], 0).sum(axis=1), there.sum(axis=1)
+                foreign = size * RANDOM_LETTER + np.log(FOREIGN_END_SHARE)
+                is_foreign = (size > 0) & (foreign > own)
+                score[rows] += np.where(is_foreign, foreign - own, 0)
+                compared[rows] -= np.where(is_foreign, size, 0)
+                wrong[rows] -= np.where(is_foreign, (there & ~same[rows]).sum(axis=1), 0)
             better = has & (score > scores[:, number])
             scores[better, number] = score[better]
-            mismatches[better, number] = wrong[better]
+            mismatches[better, number] = (wrong / np.maximum(compared, 1))[better]
     anchored = (left >= 0) | (right >= 0)
     scores[~anchored] = 0
     best = mismatches[np.arange(len(part)), scores.argmax(axis=1)]
     return scores, anchored & (best <= MAX_MISMATCH_SHARE)
+
+
+def _clipped_ends(
+    segments: Segments, part: np.ndarray, query: np.ndarray
+) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Rows with a clipped end and which of their `query` bases are clipped, left and right end."""
+    ops, rows = _aligned_ops(segments, part)
+    start, stop = segments.query_start[part].copy(), segments.query_end[part].copy()
+    aligned = segments.op_query[ops]
+    start[rows[::-1]] = aligned[::-1]  # the first operation of a row is written last
+    stop[rows] = aligned + segments.reads.op_length[ops]
+    left = np.flatnonzero(start > segments.query_start[part])
+    right = np.flatnonzero(stop < segments.query_end[part])
+    return [
+        (left, query[left] < start[left][:, None]),
+        (right, query[right] >= stop[right][:, None]),
+    ]
 
 
 def choose(scores: np.ndarray, fits: np.ndarray, kept: list[int]) -> np.ndarray:

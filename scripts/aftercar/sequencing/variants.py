@@ -30,6 +30,7 @@ from aftercar.stats.intervals import wilson_interval
 # Proposed alleles must be this unlikely as errors before reads are realigned to them.
 PROPOSAL_ALPHA = 1e-2
 MAX_HAPLOTYPES = 12
+KNOWN_FLANK_NT = 4  # reference bases beside an allele that must be known
 LONG_ALLELE_NT = 100  # deletions that span so much are realigned by themselves
 # Strands are compared only where both should show this many fragments (likelihood ratio, 1 df).
 STRAND_MIN_EXPECTED = 4
@@ -328,6 +329,7 @@ def _call_complex(
         if len(fragments) * 2 >= settings.min_alt_fragments and likely <= PROPOSAL_ALPHA:
             promising.append(allele)
     promising = _without_chance_joins(promising, proposals, pileup, window)
+    promising = [allele for allele in promising if _flanks_known(allele, window)]
     calls: list[Evidence] = []
     for cluster in _clusters(sorted(promising)):
         ranked = sorted(cluster, key=lambda a: (-len(proposals[a]), a))[:MAX_HAPLOTYPES]
@@ -361,6 +363,14 @@ def _without_chance_joins(
         if alone <= together:
             kept.append(allele)
     return kept
+
+
+def _flanks_known(allele: Allele, window: ReferenceWindow) -> bool:
+    """Whether the reference is known on both sides: else only reads with the allele are told."""
+    places = placements(allele, window)
+    before = window.bases(places[0].start - KNOWN_FLANK_NT, places[0].start - 1)
+    last = places[-1].end
+    return "N" not in before + window.bases(last + 1, last + KNOWN_FLANK_NT)
 
 
 def _clusters(alleles: list[Allele]) -> list[list[Allele]]:
