@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from aftercar.contracts.reads import EQUAL, MATCH, MISMATCH
+from aftercar.contracts.reads import DELETION, EQUAL, INSERTION, MATCH, MISMATCH
 from aftercar.sequencing.alleles import Allele, placements
 from aftercar.sequencing.fragments import BOTH_STRANDS, Segments
 from aftercar.sequencing.genes import ReferenceWindow
@@ -20,6 +20,7 @@ MAX_MISMATCH_SHARE = 0.15
 # haplotype only as far as that explains it better than random letters do (a convention).
 FOREIGN_END_SHARE = 0.01
 RANDOM_LETTER = float(np.log(0.25))
+OTHER_GAP = float(np.log(1e-4))  # a gap that no haplotype has: an error of the polymerase
 _CHUNK_READS = 10_000
 
 
@@ -106,13 +107,18 @@ def _anchors(
     return left, left_query, right, right_query
 
 
+def _ops(segments: Segments, part: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """CIGAR operations of the segments `part`, left to right, and the row of each."""
+    first = np.searchsorted(segments.op_segment, part)
+    count = np.searchsorted(segments.op_segment, part, side="right") - first
+    rows = np.repeat(np.arange(len(part)), count)
+    return np.repeat(first - (np.cumsum(count) - count), count) + np.arange(len(rows)), rows
+
+
 def _aligned_ops(segments: Segments, part: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    row_of = np.full(len(segments.read), -1, dtype=np.int64)
-    row_of[part] = np.arange(len(part))
-    ops = np.flatnonzero(
-        np.isin(segments.reads.op, (MATCH, EQUAL, MISMATCH)) & (row_of[segments.op_segment] >= 0)
-    )
-    return ops, row_of[segments.op_segment[ops]]
+    ops, rows = _ops(segments, part)
+    aligned = np.isin(segments.reads.op[ops], (MATCH, EQUAL, MISMATCH))
+    return ops[aligned], rows[aligned]
 
 
 def _score(
@@ -168,7 +174,47 @@ def _score(
     anchored = (left >= 0) | (right >= 0)
     scores[~anchored] = 0
     best = mismatches[np.arange(len(part)), scores.argmax(axis=1)]
-    return scores, anchored & (best <= MAX_MISMATCH_SHARE)
+    elsewhere = _explained_elsewhere(segments, part, region, scores.max(axis=1), sequences[0])
+    return scores, anchored & (best <= MAX_MISMATCH_SHARE) & ~elsewhere
+
+
+def _explained_elsewhere(
+    segments: Segments, part: np.ndarray, region: Region, best: np.ndarray, reference: str
+) -> np.ndarray:
+    """Say which segments carry another gap, which explains them better than any haplotype does.
+
+    A read that lost a base beside an event is shifted from there on: laid on a haplotype with the
+    event it may differ less than on the reference, and yet it is no proof of the event.
+    """
+    ops, rows = _ops(segments, part)
+    reads = segments.reads
+    code, length = reads.op[ops], reads.op_length[ops]
+    start = segments.op_ref[ops]
+    gap = np.isin(code, (INSERTION, DELETION))
+    gap &= (start >= region.window_start) & (start <= region.window_end)
+    gapped = np.unique(rows[gap])
+    found = np.zeros(len(part), dtype=bool)
+    if not len(gapped):
+        return found
+    score = np.full(len(part), 0.0)
+    np.add.at(score, rows[gap], OTHER_GAP)
+    inserted = gap & (code == INSERTION)
+    np.add.at(score, rows[inserted], length[inserted] * RANDOM_LETTER)
+    letters = np.frombuffer(reference.encode(), dtype=np.uint8)
+    chosen = np.isin(rows, gapped) & np.isin(code, (MATCH, EQUAL, MISMATCH))
+    for op, row in zip(ops[chosen], rows[chosen], strict=True):
+        low = max(int(segments.op_ref[op]), region.window_start)
+        high = min(int(segments.op_ref[op] + reads.op_length[op]), region.window_end)
+        if high <= low:
+            continue
+        at = int(segments.op_query[op]) + low - int(segments.op_ref[op])
+        base, quality = reads.base[at : at + high - low], reads.quality[at : at + high - low]
+        expected = letters[low - region.window_start : high - region.window_start]
+        wrong = (base != expected) & (base != ord("N")) & (expected != ord("N"))
+        error = np.power(10.0, -np.clip(quality[wrong], 2, MAX_QUALITY).astype(float) / 10)
+        score[row] += float(np.log(error / 3).sum())
+    found[gapped] = score[gapped] > best[gapped] + DECISIVE
+    return found
 
 
 def _clipped_ends(
