@@ -1,26 +1,30 @@
 """Read BAM, FASTA and gene models; check their headers; hand reads over as plain arrays."""
 
 import csv
-import itertools
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import numpy as np
 import yaml
 
-from aftercar.contracts.reads import AlignedReads
+from aftercar.contracts.reads import AlignedReads, letters_and_qualities
+from aftercar.io.bam_records import (
+    BrokenRecordsError,
+    Records,
+    raw_record,
+    record_batches,
+    text_hashes,
+)
 
 GENE_MODELS = Path(__file__).resolve().parents[3] / "resources" / "genes"
 # Not aligned, secondary, failed by the vendor, supplementary; duplicate (SAM specification, 1.4).
 _UNUSED = 0x4 | 0x100 | 0x200 | 0x800
 _DUPLICATE = 0x400
 _NOT_ALIGNED = 0x4
-_NO_QUALITY = 255
-_ASSUMED_QUALITY = 30  # for files without base qualities
 # Reads looked at to tell which barcodes a file has at all; about half a minute.
 MAX_READS_SEARCHED = 20_000_000
-_READS_PER_PACK = 50_000
+_SWEEP_NT = 50_000  # reading on over a smaller gap is faster than looking the next place up
 
 
 class AlignmentFileError(ValueError):
@@ -66,8 +70,11 @@ def _opened_bam(path: str | Path) -> Iterator:
                 "a complete, coordinate-sorted BAM file",
                 "copy the file again, or align again",
             ) from None
-        with bam:
+        try:
             yield bam
+        finally:
+            with suppress(OSError):  # htslib repeats an error of reading when it closes the file
+                bam.close()
     finally:
         pysam.set_verbosity(before)
 
@@ -242,121 +249,159 @@ def read_alignments(
                 f"no contig {chrom}", f"a BAM file with contig {chrom}", "align to GRCh38"
             )
         limit = bam.get_reference_length(contig)
-        collected = _Collector(barcodes)
-        taken_up_to = -1
+        collected = _Collector(bam.get_tid(contig), min_mapping_quality, unused, barcodes)
         try:
-            for first, last in intervals:
-                if first > limit:
-                    continue
-                for read in bam.fetch(contig, max(first - 1, 0), min(last, limit)):
-                    if read.reference_start < taken_up_to:
-                        continue  # an earlier interval brought it
-                    flag = read.flag
-                    if flag & unused:
-                        reason = "duplicate" if not flag & _UNUSED else "not primary"
-                    elif read.mapping_quality < min_mapping_quality:
-                        reason = "low mapping quality"
-                    else:
-                        reason = collected.add(read)
-                    if reason:
-                        collected.dropped[reason] = collected.dropped.get(reason, 0) + 1
-                taken_up_to = max(taken_up_to, min(last, limit))
+            for group in _neighbours([(a, min(b, limit)) for a, b in intervals if a <= limit]):
+                collected.add_intervals(path, bam, group)
         except (OSError, ValueError):
             raise AlignmentFileError(
-                f"a BAM file that breaks off on {contig}",
-                "a complete BAM file with its own index",
-                "copy the file again and run samtools index",
+                f"a BAM file that breaks off or is not sorted on {contig}, or the index of another",
+                "a complete BAM file, sorted by coordinate, with its own index",
+                "copy the file again, run samtools sort if need be, then samtools index",
             ) from None
     return collected.arrays()
 
 
-class _Collector:
-    """Gathers reads in lists, then joins them to arrays."""
+def _neighbours(intervals: list[tuple[int, int]]) -> list[np.ndarray]:
+    """Return the intervals, 0-based half-open and merged, in groups that are read in one sweep."""
+    merged: list[list[int]] = []
+    for first, last in sorted(intervals):
+        if merged and first - 1 <= merged[-1][1]:
+            merged[-1][1] = max(merged[-1][1], last)
+        else:
+            merged.append([max(first - 1, 0), last])
+    table = np.array(merged, dtype=np.int64).reshape(-1, 2)
+    far = np.flatnonzero(table[1:, 0] - table[:-1, 1] > _SWEEP_NT) + 1
+    return [part for part in np.split(table, far) if len(part)]
 
-    def __init__(self, barcodes: dict[str, int] | None) -> None:
+
+class _Collector:
+    """Gathers the usable records of one contig in arrays."""
+
+    def __init__(
+        self, contig: int, min_mapping_quality: int, unused: int, barcodes: dict[str, int] | None
+    ) -> None:
+        self.contig, self.min_mapping_quality, self.unused = contig, min_mapping_quality, unused
         self.barcodes = barcodes
-        self.fragments: dict[str, int] = {}
-        self.molecules: dict[tuple[int, str], int] = {}
-        self.rows: list[tuple[int, int, int, int, int]] = []
-        self.sequences: list[str] = []
-        self.qualities: list = []
-        self.operations: list[list[tuple[int, int]]] = []
-        self.packed: list[tuple[np.ndarray, ...]] = []
+        self.tags = () if barcodes is None else ("CB", "UB")
+        self.taken_up_to = -1
+        self.parts: list[tuple[np.ndarray, ...]] = []
+        self.letters: list[np.ndarray] = []
         self.dropped: dict[str, int] = {}
 
-    def add(self, read) -> str:  # type: ignore[no-untyped-def]
-        """Take a read; return why it was left out, or nothing."""
-        sequence = read.query_sequence
-        if sequence is None:
-            return "without sequence"
-        cell = molecule = -1
-        name = read.query_name
-        if self.barcodes is not None:
-            if not read.has_tag("CB"):
-                return "without cell barcode"
-            found = self.barcodes.get(read.get_tag("CB"))
-            if found is None:
-                return "barcode not listed"
-            cell = found
-            tag = read.get_tag("UB") if read.has_tag("UB") else f"name:{name}"
-            molecule = self.molecules.setdefault((cell, tag), len(self.molecules))
-            if tag.startswith("name:"):
-                self.dropped["without molecular barcode, kept"] = (
-                    self.dropped.get("without molecular barcode, kept", 0) + 1
-                )
-        fragment = self.fragments.setdefault(name, len(self.fragments))
-        self.rows.append((read.reference_start, read.flag, fragment, cell, molecule))
-        self.sequences.append(sequence)
-        qualities = read.query_qualities
-        self.qualities.append(
-            bytes([_NO_QUALITY]) * len(sequence) if qualities is None else qualities
-        )
-        self.operations.append(read.cigartuples)
-        if len(self.rows) >= _READS_PER_PACK:
-            self.pack()
-        return ""
+    def add_intervals(self, path: str | Path, bam, intervals: np.ndarray) -> None:  # type: ignore[no-untyped-def]
+        """Take the usable reads that overlap any of the 0-based half-open intervals, sorted."""
+        low, high = int(intervals[0, 0]), int(intervals[-1, 1])
+        read = next(bam.fetch(bam.get_reference_name(self.contig), low, high), None)
+        if read is None:
+            return
+        position = -1
+        for records in record_batches(path, bam.tell(), raw_record(read, self.tags)):
+            fixed = records.fixed
+            inside = fixed["contig"] == self.contig
+            here = fixed["start"][inside]
+            if len(here) and (int(here[0]) < position or (np.diff(here) < 0).any()):
+                raise BrokenRecordsError("reads that are not sorted")
+            position = int(here[-1]) if len(here) else position
+            # what begins before that was brought by earlier intervals
+            inside &= (fixed["start"] >= self.taken_up_to) & (fixed["start"] < high)
+            self._add(records.take(inside), intervals)
+            if len(here) < len(fixed) or position >= high:
+                break
+        self.taken_up_to = high
 
-    def pack(self) -> None:
-        """Turn the reads gathered so far into arrays, which need a third of the memory."""
-        flat = np.array(
-            list(itertools.chain.from_iterable(self.operations)), dtype=np.int64
-        ).reshape(-1, 2)
-        self.packed.append(
+    def _drop(self, reason: str, which: np.ndarray) -> None:
+        if n := int(which.sum()):
+            self.dropped[reason] = self.dropped.get(reason, 0) + n
+
+    def _add(self, records: Records, intervals: np.ndarray) -> None:
+        fixed = records.fixed
+        flag = fixed["flag"].astype(np.int64)
+        end = fixed["start"] + np.maximum(records.reference_length, 1)
+        nearest = np.searchsorted(intervals[:, 1], fixed["start"], side="right")
+        kept = end > intervals[np.minimum(nearest, len(intervals) - 1), 0]
+        for reason, fault in (
+            ("not primary", (flag & self.unused & _UNUSED) > 0),
+            ("duplicate", (flag & self.unused) > 0),
+            ("low mapping quality", fixed["mapping_quality"] < self.min_mapping_quality),
+            ("without sequence", fixed["length"] == 0),
+            ("without a whole alignment", records.query_length != fixed["length"]),
+        ):
+            self._drop(reason, kept & fault)
+            kept &= ~fault
+        records = records.take(kept)
+        cell = molecule = np.full(len(records.at), -1, dtype=np.int64)
+        if self.barcodes is not None:
+            records, cell, molecule = self._cells(records)
+        op, op_length, owner = records.operations
+        self.letters.append(records.letters())
+        self.parts.append(
             (
-                np.array(self.rows, dtype=np.int64).reshape(-1, 5),
-                np.frombuffer("".join(self.sequences).upper().encode("ascii"), dtype=np.uint8),
-                np.frombuffer(b"".join(self.qualities), dtype=np.uint8),
-                np.array([len(sequence) for sequence in self.sequences], dtype=np.int64),
-                flat[:, 0].astype(np.uint8),
-                flat[:, 1],
-                np.array([len(operations) for operations in self.operations], dtype=np.int64),
+                records.fixed["start"].astype(np.int64),
+                records.fixed["flag"].astype(np.int64),
+                records.name_hashes(),
+                records.fixed["length"].astype(np.int64),
+                op,
+                op_length,
+                np.bincount(owner, minlength=len(records.at)),
+                cell,
+                molecule,
             )
         )
-        self.rows, self.sequences, self.qualities, self.operations = [], [], [], []
+
+    def _cells(self, records: Records) -> tuple[Records, np.ndarray, np.ndarray]:
+        """Return the records of listed cells, their cells, and hashes of their molecules."""
+        assert self.barcodes is not None
+        at, length = records.text_tags(("CB",))["CB"]
+        self._drop("without cell barcode", length < 0)
+        number = [self.barcodes.get(text, -1) for text in records.texts(at, length)]
+        cell = np.array(number, dtype=np.int64)
+        self._drop("barcode not listed", (length >= 0) & (cell < 0))
+        records, cell = records.take(cell >= 0), cell[cell >= 0]
+        at, length = records.text_tags(("UB",))["UB"]
+        self._drop("without molecular barcode, kept", length < 0)
+        tag = text_hashes(records.buffer, at, np.maximum(length, 0))
+        molecule = np.where(length < 0, ~records.name_hashes(), tag)
+        return records, cell, molecule.view(np.int64)
 
     def arrays(self) -> AlignedReads:
         """Return what was gathered."""
-        self.pack()
-        rows, base, quality, lengths, op, op_length, op_count = (
-            np.concatenate(part) for part in zip(*self.packed, strict=True)
-        )
-        self.packed = []
-        if (quality == _NO_QUALITY).any():
-            quality = np.where(quality == _NO_QUALITY, np.uint8(_ASSUMED_QUALITY), quality)
+        if not self.parts:
+            self.parts = [(np.zeros(0, dtype=np.int64),) * 9]
+        columns = [np.concatenate(part) for part in zip(*self.parts, strict=True)]
+        self.parts = []
+        start, flag, name, lengths, op, op_length, op_count, cell, molecule = columns
+        if self.barcodes is not None:
+            molecule = numbered(np.stack([cell, molecule], axis=1))
+        packed = np.zeros(int(lengths.sum()), dtype=np.uint8)
+        at = 0
+        for number, letters in enumerate(self.letters):
+            packed[at : at + len(letters)] = letters
+            at += len(letters)
+            self.letters[number] = letters[:0]  # frees it
+        base, quality = letters_and_qualities(packed)
         return AlignedReads(
-            start=rows[:, 0],
-            flag=rows[:, 1],
-            fragment=rows[:, 2],
+            start=start,
+            flag=flag,
+            fragment=numbered(name),
             base=base,
             quality=quality,
             base_offset=_offsets(lengths),
-            op=op,
+            op=op.astype(np.uint8),
             op_length=op_length,
             op_offset=_offsets(op_count),
-            cell=rows[:, 3],
-            molecule=rows[:, 4],
+            cell=cell,
+            molecule=molecule,
             dropped=dict(sorted(self.dropped.items())),
         )
+
+
+def numbered(keys: np.ndarray) -> np.ndarray:
+    """Return numbers from 0 in the order in which each key (or row of keys) is first seen."""
+    _, first, number = np.unique(keys, axis=0, return_index=True, return_inverse=True)
+    order = np.empty(len(first), dtype=np.int64)
+    order[np.argsort(first)] = np.arange(len(first))
+    return order[number.reshape(-1)]
 
 
 def _offsets(lengths: np.ndarray) -> np.ndarray:

@@ -4,7 +4,7 @@ import numpy as np
 
 from aftercar.contracts.reads import DELETION, INSERTION
 from aftercar.sequencing.alleles import Allele, left_align
-from aftercar.sequencing.fragments import CODE, Segments, aligned_bases, chunks
+from aftercar.sequencing.fragments import CODE, Pileup, Segments
 from aftercar.sequencing.genes import ReferenceWindow
 
 # Changes on one read that are this close are one change: within a codon for substitutions; further
@@ -17,6 +17,7 @@ def propose(
     segments: Segments,
     window: ReferenceWindow,
     wanted: np.ndarray,
+    pileup: Pileup,
     *,
     min_base_quality: int,
 ) -> dict[Allele, set[int]]:
@@ -24,9 +25,10 @@ def propose(
 
     A joined change is proposed beside its parts: which of them explains the reads is decided by
     aligning the reads to all of them. Left-aligned; only changes that touch `wanted` positions.
+    `pileup` is that of the same segments, positions and quality.
     """
     found: dict[Allele, set[int]] = {}
-    events = _events(segments, window, wanted, min_base_quality)
+    events = _events(segments, window, wanted, pileup)
     segment, first, last, query_first, query_last, is_indel = events
     if not len(segment):
         return found
@@ -56,11 +58,13 @@ def propose(
 
 
 def _events(
-    segments: Segments, window: ReferenceWindow, wanted: np.ndarray, min_base_quality: int
+    segments: Segments, window: ReferenceWindow, wanted: np.ndarray, pileup: Pileup
 ) -> tuple[np.ndarray, ...]:
     """Segment, reference span, read span and kind of every difference; spans 0-based, half-open."""
     reads = segments.reads
-    segment, position, query = _mismatches(segments, window, wanted, min_base_quality)
+    known = CODE[np.frombuffer(window.sequence.encode(), dtype=np.uint8)][pileup.raw_index] < 4
+    segment, query = pileup.raw_segment[known], pileup.raw_query[known]
+    position = pileup.raw_index[known] + window.start - 1
     ops = np.flatnonzero(np.isin(reads.op, (INSERTION, DELETION)))
     owner = segments.op_segment[ops]
     start = segments.op_ref[ops]
@@ -89,25 +93,6 @@ def _events(
         np.concatenate([query + 1, read_start + inserted]),
         np.concatenate([np.zeros(len(segment), bool), np.ones(len(owner), bool)]),
     )
-
-
-def _mismatches(
-    segments: Segments, window: ReferenceWindow, wanted: np.ndarray, min_base_quality: int
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Segment, 0-based position and index into reads.base of each sure mismatch."""
-    reads = segments.reads
-    letters = np.frombuffer(window.sequence.encode(), dtype=np.uint8)
-    known = CODE[letters] < 4
-    found = [(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0, np.int64))]
-    for chosen in chunks(segments):
-        segment, index, query = aligned_bases(segments, chosen, window, wanted)
-        differs = np.flatnonzero(reads.base[query] != letters[index])
-        segment, index, query = segment[differs], index[differs], query[differs]
-        sure = known[index] & (CODE[reads.base[query]] < 4)
-        sure &= reads.quality[query] >= min_base_quality
-        found.append((segment[sure], index[sure] + window.start - 1, query[sure]))
-    segments_, positions, queries = (np.concatenate(part) for part in zip(*found, strict=True))
-    return segments_, positions, queries
 
 
 def _allele(

@@ -1,18 +1,17 @@
 """From reads to fragments: each DNA or cDNA molecule counts once, whatever covers it."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
 from aftercar.contracts.reads import (
-    DELETION,
-    EQUAL,
-    INSERTION,
-    MATCH,
-    MISMATCH,
+    ALIGNED,
+    CONSUMES_QUERY,
+    CONSUMES_REFERENCE,
     REVERSE,
     SKIP,
-    SOFT_CLIP,
     AlignedReads,
 )
 from aftercar.sequencing.genes import Gene, ReferenceWindow
@@ -27,7 +26,7 @@ STRATA = ("forward", "reverse", "both strands")
 # the last bases of RNA reads are left out (knowledge of the assay; both are conventions).
 RNA_OVERHANG_NT = 8
 RNA_READ_END_NT = 5
-_CHUNK_BASES = 2_000_000
+_CHUNK_BASES = 400_000  # arrays of this size stay in the cache of a core
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,23 +49,36 @@ class Segments:
     op_query: np.ndarray
     op_segment: np.ndarray
 
-    @property
+    @cached_property
     def fragment(self) -> np.ndarray:
         """Number of the fragment of each segment."""
         return self.reads.fragment[self.read]
 
-    @property
+    @cached_property
     def reverse(self) -> np.ndarray:
         """Whether each segment is aligned to the reverse strand."""
         return (self.reads.flag[self.read] & REVERSE) > 0
+
+    @cached_property
+    def aligned_ops(self) -> tuple[np.ndarray, np.ndarray]:
+        """Operations that align bases, in order, and where those of each segment begin."""
+        ops = np.flatnonzero(ALIGNED[self.reads.op])
+        first = np.searchsorted(self.op_segment[ops], np.arange(len(self.read) + 1))
+        return ops, first
+
+    def aligned_ops_of(self, chosen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Operations that align bases of the chosen segments, and the place of each in `chosen`."""
+        ops, first = self.aligned_ops
+        count = first[chosen + 1] - first[chosen]
+        begin = np.repeat(first[chosen] - (np.cumsum(count) - count), count)
+        return ops[begin + np.arange(len(begin))], np.repeat(np.arange(len(chosen)), count)
 
 
 def split_segments(reads: AlignedReads, gene: Gene | None = None) -> Segments:
     """Cut reads at introns; with `gene` (RNA), leave out overhangs past exons and read ends."""
     count = np.diff(reads.op_offset)
     op_read = np.repeat(np.arange(len(reads)), count)
-    on_query = np.isin(reads.op, (MATCH, INSERTION, SOFT_CLIP, EQUAL, MISMATCH))
-    on_reference = np.isin(reads.op, (MATCH, DELETION, SKIP, EQUAL, MISMATCH))
+    on_query, on_reference = CONSUMES_QUERY[reads.op], CONSUMES_REFERENCE[reads.op]
     op_query = _running(reads.op_length * on_query, op_read, reads.op_offset)
     op_query += reads.base_offset[op_read]
     op_ref = _running(reads.op_length * on_reference, op_read, reads.op_offset)
@@ -79,7 +91,7 @@ def split_segments(reads: AlignedReads, gene: Gene | None = None) -> Segments:
     op_segment = np.cumsum(first_of_read | after_skip) - 1
     n = int(op_segment[-1]) + 1 if len(op_segment) else 0
 
-    aligned = np.isin(reads.op, (MATCH, EQUAL, MISMATCH))
+    aligned = ALIGNED[reads.op]
     big = np.iinfo(np.int64).max
     ref_start, ref_end = np.full(n, big), np.full(n, -1)
     query_start, query_end = np.full(n, big), np.full(n, -1)
@@ -140,14 +152,11 @@ def _without_overhangs(segments: Segments, gene: Gene) -> Segments:
 def _query_at(segments: Segments, which: np.ndarray, position: np.ndarray) -> np.ndarray:
     """Index of the base aligned to `position`, or to the nearest aligned one before it."""
     found = segments.query_start[which].copy()
-    wanted = dict(zip(which.tolist(), range(len(which)), strict=True))
-    aligned = np.flatnonzero(np.isin(segments.reads.op, (MATCH, EQUAL, MISMATCH)))
-    for op in aligned[np.isin(segments.op_segment[aligned], which)]:
-        row = wanted[int(segments.op_segment[op])]
-        offset = int(position[row]) - int(segments.op_ref[op])
-        if offset >= 0:
-            offset = min(offset, int(segments.reads.op_length[op]) - 1)
-            found[row] = segments.op_query[op] + offset
+    ops, row = segments.aligned_ops_of(which)
+    offset = position[row] - segments.op_ref[ops]
+    begun = offset >= 0  # operations run from left to right: the last one that has begun counts
+    offset = np.minimum(offset, segments.reads.op_length[ops] - 1)
+    found[row[begun]] = (segments.op_query[ops] + offset)[begun]
     return found
 
 
@@ -157,7 +166,8 @@ class Pileup:
 
     counts[s, b, i]: fragments that show base b (A, C, G, T) at window position i, read on the
     forward strand, the reverse strand or both. The mismatch_* arrays list each fragment that
-    differs from the reference. `start` is the 1-based position of index 0.
+    differs from the reference; the raw_* arrays list each base that does, before mates are joined:
+    its segment, window index and place in `reads.base`. `start` is the 1-based position of index 0.
     """
 
     start: int
@@ -166,6 +176,9 @@ class Pileup:
     mismatch_index: np.ndarray
     mismatch_base: np.ndarray
     mismatch_stratum: np.ndarray
+    raw_segment: np.ndarray
+    raw_index: np.ndarray
+    raw_query: np.ndarray
 
     def depth(self) -> np.ndarray:
         """Fragments with a base at each position."""
@@ -185,19 +198,35 @@ def pile_up(
     fragment shows nothing.
     """
     size = len(window.sequence)
-    counts = np.zeros((3, 4, size), dtype=np.int64)
+    counts = np.zeros(12 * size, dtype=np.int64)
     reference = CODE[np.frombuffer(window.sequence.encode(), dtype=np.uint8)]
+    codes = segments.reads.codes(min_base_quality)
     kept: list[tuple[np.ndarray, ...]] = []
+    raw: list[tuple[np.ndarray, ...]] = []
+    mates = _find_mates(segments)
     for chosen in chunks(segments):
-        fragment, index, base, stratum = _observations(
-            segments, chosen, window, wanted, min_base_quality
-        )
-        flat = (stratum.astype(np.int64) * 4 + base) * size + index
-        counts += np.bincount(flat, minlength=12 * size).reshape(3, 4, size)
-        differs = base != reference[index]
-        kept.append((fragment[differs], index[differs], base[differs], stratum[differs]))
-    joined = [np.concatenate([k[i] for k in kept]) if kept else np.zeros(0, int) for i in range(4)]
-    return Pileup(window.start, counts, *joined)
+        segment, index, query = aligned_bases(segments, chosen, window, wanted)
+        base = codes(query)
+        good = base < 4
+        if not good.all():
+            segment, index, query, base = segment[good], index[good], query[good], base[good]
+        differs = np.flatnonzero(base != reference[index])
+        raw.append((segment[differs], index[differs], query[differs]))
+        for fragment, where, letter, stratum in _observations(
+            segments, mates, segment, index, base, window
+        ):
+            counts += np.bincount(
+                (stratum.astype(np.int64) * 4 + letter) * size + where, minlength=12 * size
+            )
+            differs = np.flatnonzero(letter != reference[where])
+            kept.append((fragment[differs], where[differs], letter[differs], stratum[differs]))
+    return Pileup(window.start, counts.reshape(3, 4, size), *_joined(kept, 4), *_joined(raw, 3))
+
+
+def _joined(parts: list[tuple[np.ndarray, ...]], columns: int) -> list[np.ndarray]:
+    if not parts:
+        return [np.zeros(0, dtype=np.int64) for _ in range(columns)]
+    return [np.concatenate([part[i] for part in parts]) for i in range(columns)]
 
 
 def chunks(segments: Segments) -> list[np.ndarray]:
@@ -214,89 +243,153 @@ def chunks(segments: Segments) -> list[np.ndarray]:
     return np.split(order, np.flatnonzero(np.diff(group)) + 1)
 
 
+@dataclass(frozen=True, eq=False)
+class _Mates:
+    """Which segments overlap another one of their fragment.
+
+    `pair` numbers, by segment, the pairs that overlap and are all of their fragment (-1: no such
+    pair); row p of `segments` holds the two, low and high their overlap, 0-based half-open.
+    `several` marks the segments of fragments with more than two.
+    """
+
+    pair: np.ndarray
+    several: np.ndarray
+    segments: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+
+
+def _find_mates(segments: Segments) -> _Mates:
+    order = np.argsort(segments.fragment, kind="stable")
+    fragment = segments.fragment[order]
+    first = np.flatnonzero(np.concatenate([[True], fragment[1:] != fragment[:-1]])[: len(order)])
+    count = np.diff(np.append(first, len(order)))
+    two = first[count == 2]
+    pairs = np.stack([order[two], order[two + 1]], axis=1)
+    low = segments.ref_start[pairs].max(axis=1)
+    high = segments.ref_end[pairs].min(axis=1)
+    overlap = high > low
+    pairs, low, high = pairs[overlap], low[overlap], high[overlap]
+    pair = np.full(len(order), -1, dtype=np.int64)
+    pair[pairs] = np.arange(len(low))[:, None]
+    several = np.zeros(len(order), dtype=bool)
+    several[order] = np.repeat(count > 2, count)
+    return _Mates(pair, several, pairs, low, high)
+
+
 def _observations(
     segments: Segments,
-    chosen: np.ndarray,
+    mates: _Mates,
+    segment: np.ndarray,
+    index: np.ndarray,
+    base: np.ndarray,
     window: ReferenceWindow,
-    wanted: np.ndarray,
-    min_base_quality: int,
+) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]]:
+    """Yield fragment, window index, base and strand class of observations, in three lots.
+
+    Bases that no other segment of their fragment can cover; those of pairs that overlap; those of
+    fragments with more than two segments.
+    """
+    pair, crowded = mates.pair[segment], mates.several[segment]
+    position = index + (window.start - 1)
+    both = np.flatnonzero(pair >= 0)
+    within = position[both] >= mates.low[pair[both]]
+    within &= position[both] < mates.high[pair[both]]
+    both = both[within]
+    joined = crowded.copy()
+    joined[both] = True
+    alone = np.flatnonzero(~joined)
+    owner = segment[alone]
+    yield segments.fragment[owner], index[alone], base[alone], segments.reverse[owner]
+    if len(both):
+        yield _of_pairs(segments, mates, window, segment[both], position[both], base[both])
+    crowd = np.flatnonzero(crowded)
+    if len(crowd):
+        owner = segment[crowd]
+        yield _of_many(
+            segments.fragment[owner],
+            index[crowd],
+            base[crowd],
+            segments.reverse[owner].astype(np.uint8),
+        )
+
+
+def _of_pairs(
+    segments: Segments,
+    mates: _Mates,
+    window: ReferenceWindow,
+    segment: np.ndarray,
+    position: np.ndarray,
+    base: np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Fragment, window index, base and strand class of each observation."""
-    segment, index, query = aligned_bases(segments, chosen, window, wanted)
-    reads = segments.reads
-    base = CODE[reads.base[query]]
-    good = (reads.quality[query] >= min_base_quality) & (base < 4)
-    segment, index, base = segment[good], index[good], base[good]
-    fragment = segments.fragment[segment]
-    stratum = segments.reverse[segment].astype(np.uint8)
-    shared = _sharing(segments, chosen)[segment]
-    if not shared.any():
-        return fragment, index, base, stratum
-    f, i, b, s = fragment[shared], index[shared], base[shared], stratum[shared]
-    key = f * np.int64(len(window.sequence)) + i
-    order = np.argsort(key, kind="stable")
-    key, f, i, b, s = key[order], f[order], i[order], b[order], s[order]
-    first = np.flatnonzero(np.concatenate([[True], key[1:] != key[:-1]]))
+    """Join the bases of two segments over the stretch that both cover."""
+    pair = mates.pair[segment]
+    begin, end = int(pair.min()), int(pair.max()) + 1  # pairs are numbered by fragment
+    pair -= begin
+    pairs, low, high = mates.segments[begin:end], mates.low[begin:end], mates.high[begin:end]
+    width = high - low
+    before = np.cumsum(width) - width
+    cells = int(width.sum())
+    shown = np.full((2, cells), 4, dtype=np.uint8)
+    shown[(segment == pairs[pair, 1]).astype(np.int8), before[pair] + position - low[pair]] = base
+    first, second = shown
+    letter, most = np.minimum(first, second), np.maximum(first, second)
+    agree = np.flatnonzero((letter < 4) & ((letter == most) | (most == 4)))
+    owner = np.repeat(np.arange(len(width)), width)[agree]
+    reverse = segments.reverse[pairs].astype(np.uint8)
+    strands = np.where(reverse[:, 0] == reverse[:, 1], reverse[:, 0], BOTH_STRANDS)
+    # by who shows the base: only the second, only the first, both
+    strands = np.stack([reverse[:, 1], reverse[:, 0], strands], axis=1).astype(np.uint8)
+    who = np.where(first[agree] == 4, 0, np.where(second[agree] == 4, 1, 2))
+    shift = low - (window.start - 1) - before
+    return (
+        segments.fragment[pairs[:, 0]][owner],
+        agree + shift[owner],
+        letter[agree],
+        strands[owner, who],
+    )
+
+
+def _of_many(
+    fragment: np.ndarray, index: np.ndarray, base: np.ndarray, stratum: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Join the bases that any number of segments of a fragment show at a position."""
+    order = np.lexsort((index, fragment))
+    f, i, b, s = fragment[order], index[order], base[order], stratum[order]
+    first = np.flatnonzero(np.concatenate([[True], (f[1:] != f[:-1]) | (i[1:] != i[:-1])]))
     agree = np.minimum.reduceat(b, first) == np.maximum.reduceat(b, first)
     low, high = np.minimum.reduceat(s, first), np.maximum.reduceat(s, first)
     joined = np.where(low == high, low, BOTH_STRANDS).astype(np.uint8)
-    alone = ~shared
-    return (
-        np.concatenate([fragment[alone], f[first][agree]]),
-        np.concatenate([index[alone], i[first][agree]]),
-        np.concatenate([base[alone], b[first][agree]]),
-        np.concatenate([stratum[alone], joined[agree]]),
-    )
+    return f[first][agree], i[first][agree], b[first][agree], joined[agree]
 
 
 def aligned_bases(
     segments: Segments, chosen: np.ndarray, window: ReferenceWindow, wanted: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Segment, window index and index into reads.base of each aligned base that may be used."""
-    reads = segments.reads
-    is_chosen = np.zeros(len(segments.read), dtype=bool)
-    is_chosen[chosen] = True
-    ops = np.flatnonzero(
-        np.isin(reads.op, (MATCH, EQUAL, MISMATCH)) & is_chosen[segments.op_segment]
-    )
-    owner = segments.op_segment[ops]
-    shift = np.maximum(
-        np.maximum(segments.ref_start[owner], window.start - 1) - segments.op_ref[ops],
-        segments.query_start[owner] - segments.op_query[ops],
-    )
-    shift = np.maximum(shift, 0)
-    stop = np.minimum(
-        np.minimum(segments.ref_end[owner], window.end) - segments.op_ref[ops],
-        segments.query_end[owner] - segments.op_query[ops],
-    )
-    stop = np.minimum(stop, reads.op_length[ops])
-    length = np.maximum(stop - shift, 0)
-    total = int(length.sum())
-    within = (
-        np.arange(total) - np.repeat(np.cumsum(length) - length, length) + np.repeat(shift, length)
-    )
-    index = np.repeat(segments.op_ref[ops] - (window.start - 1), length) + within
+    ops, row = segments.aligned_ops_of(chosen)
+    owner = chosen[row]
+    op_ref, op_query = segments.op_ref[ops], segments.op_query[ops]
+    first = np.maximum(segments.ref_start[owner], window.start - 1)
+    first = np.maximum(np.maximum(first - op_ref, segments.query_start[owner] - op_query), 0)
+    last = np.minimum(segments.ref_end[owner], window.end) - op_ref
+    last = np.minimum(last, segments.query_end[owner] - op_query)
+    last = np.minimum(last, segments.reads.op_length[ops])
+    some = last > first
+    owner, op_ref, op_query = owner[some], op_ref[some] - (window.start - 1), op_query[some]
+    first, last = first[some], last[some]
+    # cut to the first and last wanted position within
+    places = np.flatnonzero(wanted)
+    next_place = np.append(places, len(wanted))[np.searchsorted(places, op_ref + first)]
+    last_place = np.append(-1, places)[np.searchsorted(places, op_ref + last)]
+    first, last = next_place - op_ref, last_place + 1 - op_ref
+    length = np.maximum(last - first, 0)
+    step = np.arange(int(length.sum()))
+    begin = first - (np.cumsum(length) - length)
+    index = np.repeat(op_ref + begin, length) + step
+    query = np.repeat(op_query + begin, length) + step
+    segment = np.repeat(owner, length)
     keep = wanted[index]
-    index = index[keep]
-    segment = np.repeat(owner, length)[keep]
-    query = (np.repeat(segments.op_query[ops], length) + within)[keep]
-    return segment, index, query
-
-
-def _sharing(segments: Segments, chosen: np.ndarray) -> np.ndarray:
-    """Mark the segments that overlap another one of the same fragment."""
-    marked = np.zeros(len(segments.read), dtype=bool)
-    order = chosen[np.lexsort((segments.ref_start[chosen], segments.fragment[chosen]))]
-    if len(order) < 2:
-        return marked
-    fragment, start = segments.fragment[order], segments.ref_start[order]
-    end = segments.ref_end[order]
-    same = fragment[1:] == fragment[:-1]
-    # the furthest end so far within the fragment
-    span = np.int64(1) << 40
-    furthest = np.maximum.accumulate(end + fragment * span) - fragment * span
-    hit = same & (start[1:] < furthest[:-1])
-    marked[order[1:][hit]] = True
-    # who reaches beyond the next start overlaps it
-    marked[order[:-1][same & (start[1:] < end[:-1])]] = True
-    return marked
+    if keep.all():
+        return segment, index, query
+    return segment[keep], index[keep], query[keep]

@@ -165,7 +165,7 @@ def call_variants(
     """
     quality = settings.min_base_quality
     pileup = pile_up(segments, window, wanted, min_base_quality=quality)
-    proposals = propose(segments, window, wanted, min_base_quality=quality)
+    proposals = propose(segments, window, wanted, pileup, min_base_quality=quality)
     errors = replace(fit_errors(pileup, window, wanted, proposals), background=background)
     if not spliced:
         clipped = propose_from_clips(segments, window, wanted, min_base_quality=quality)
