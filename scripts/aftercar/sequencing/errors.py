@@ -15,6 +15,11 @@ from aftercar.sequencing.genes import ReferenceWindow
 SUBSTITUTION_PRIOR = np.array([1e-3, 1e-3, 2e-4])
 PRIOR_FRAGMENTS = 20_000
 INDEL_PRIOR = {1: 5e-5, 2: 1e-4, 4: 3e-4, 6: 1e-3}  # by length of the run: 1, 2-3, 4-5, 6 or more
+# Polymerases lose a base of a run more often than they add one: share of the gains beside losses
+# before a run has said anything (a convention), and what that expectation is worth.
+GAINS_PER_LOSS = 0.5
+INDEL_PRIOR_FRAGMENTS = 10_000
+DIRECTION_PRIOR_SLIPS = 20
 # Runs differ from each other: squared coefficient of variation of the error rate between runs, by
 # length of the run (a convention).
 INDEL_VARIATION = {1: 0.0, 2: 0.0, 4: 0.5, 6: 0.4}
@@ -34,13 +39,13 @@ class ErrorModel:
 
     substitution_errors[s, context, alt] and substitution_total[s, context]; the context is the
     triplet around the base (64, and 64 for unknown neighbours). indel_* map the length class of the
-    homopolymer to counts. `dispersion` is the beta-binomial correlation between sites. `background`
-    is what controls show at single sites.
+    homopolymer and whether a base is gained to counts. `dispersion` is the beta-binomial
+    correlation between sites. `background` is what controls show at single sites.
     """
 
     substitution_errors: np.ndarray
     substitution_total: np.ndarray
-    indel_errors: dict[int, int]
+    indel_errors: dict[tuple[int, bool], int]
     indel_total: dict[int, int]
     run_changes: dict[int, dict[Allele, int]]
     dispersion: float
@@ -79,22 +84,41 @@ class ErrorModel:
         The site's own count is left out of the background; changes of another length at the same
         run, unless so frequent that they are variants, are part of it.
         """
-        kind = length_class(allele, window)
+        kind, gains = length_class(allele, window), is_gain(allele)
         if own_errors > MAX_BACKGROUND_FRACTION * depth:
             own_errors = 0  # so frequent that it was not counted among the errors
-        errors = max(self.indel_errors.get(kind, 0) - own_errors, 0)
-        total = max(self.indel_total.get(kind, 0) - depth, 0)
-        rate = float(
-            _shrunk(np.array([errors]), np.array([total]), np.array([INDEL_PRIOR[kind]]))[0]
-        )
+        rate = self._class_rate(kind, gains, own_errors, depth)
         if kind > 1 and depth:
+            # slips of the other direction tell how often this run slips at all
+            per_loss = self._gains_per_loss(own_errors, gains=gains)
+            per_other = per_loss if gains else 1 / per_loss
             others = self.run_changes.get(run_start(allele, window), {})
             slips = sum(
-                n for a, n in others.items() if a != allele and n <= MAX_BACKGROUND_FRACTION * depth
+                n * (1.0 if is_gain(a) == gains else per_other)
+                for a, n in others.items()
+                if a != allele and n <= MAX_BACKGROUND_FRACTION * depth
             )
             rate = (slips + rate * RUN_PRIOR_FRAGMENTS) / (depth + RUN_PRIOR_FRAGMENTS)
             rate = max(rate, SMALLEST_RATE)
         return rate, max(self.dispersion, INDEL_VARIATION[kind] * rate)
+
+    def _gains_per_loss(self, own_errors: int, *, gains: bool) -> float:
+        """Return gained beside lost bases over all runs, without an allele's own count."""
+        count = {
+            which: sum(n for (kind, g), n in self.indel_errors.items() if kind > 1 and g == which)
+            for which in (False, True)
+        }
+        count[gains] = max(count[gains] - own_errors, 0)
+        return (count[True] + GAINS_PER_LOSS * DIRECTION_PRIOR_SLIPS) / (
+            count[False] + DIRECTION_PRIOR_SLIPS
+        )
+
+    def _class_rate(self, kind: int, gains: bool, own_errors: int, own_total: int) -> float:
+        errors = max(self.indel_errors.get((kind, gains), 0) - own_errors, 0)
+        total = max(self.indel_total.get(kind, 0) - own_total, 0)
+        prior = INDEL_PRIOR[kind] * (GAINS_PER_LOSS if gains else 1.0)
+        rate = (errors + prior * INDEL_PRIOR_FRAGMENTS) / (total + INDEL_PRIOR_FRAGMENTS)
+        return max(rate, SMALLEST_RATE)
 
 
 def _shrunk(errors: np.ndarray, total: np.ndarray, prior: np.ndarray) -> np.ndarray:
@@ -126,6 +150,11 @@ def length_class(allele: Allele, window: ReferenceWindow) -> int:
     return max(length for length in INDEL_PRIOR if length <= run)
 
 
+def is_gain(allele: Allele) -> bool:
+    """Whether an allele is longer than the reference."""
+    return len(allele.alt) > len(allele.ref)
+
+
 def run_start(allele: Allele, window: ReferenceWindow) -> int:
     """Return the first position of the run that an insertion or deletion changes."""
     return placements(allele, window)[0].start
@@ -152,7 +181,8 @@ def fit_errors(
             np.add.at(errors[s, :, alt], context[here[background]], seen[s][background])
     for s in range(3):
         np.add.at(total[s], context[sites], depth[s, sites])
-    indel_errors, indel_total = dict.fromkeys(INDEL_PRIOR, 0), dict.fromkeys(INDEL_PRIOR, 0)
+    indel_errors = {(kind, gains): 0 for kind in INDEL_PRIOR for gains in (False, True)}
+    indel_total = dict.fromkeys(INDEL_PRIOR, 0)
     run_changes: dict[int, dict[Allele, int]] = {}
     code = np.concatenate([[9], reference, [9]])
     run_starts = [int(i) for i in sites if code[i] != code[i + 1]]
@@ -164,7 +194,7 @@ def fit_errors(
         index = min(max(allele.pos - window.start, 0), len(wanted) - 1)
         if allele.is_indel and len(fragments) <= MAX_BACKGROUND_FRACTION * whole_depth[index]:
             kind = length_class(allele, window)
-            indel_errors[kind] += len(fragments)
+            indel_errors[kind, is_gain(allele)] += len(fragments)
         if allele.is_indel and length_class(allele, window) > 1:
             run_changes.setdefault(run_start(allele, window), {})[allele] = len(fragments)
     model = ErrorModel(errors, total, indel_errors, indel_total, run_changes, DISPERSION_RANGE[0])
