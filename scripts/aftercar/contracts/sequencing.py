@@ -21,7 +21,8 @@ CONSEQUENCES = (
     "intron",
     "utr",
 )
-LOH_STATES = ("LOH", "NO_LOH", "NOT_INFORMATIVE")
+LOH_STATES = ("LOH", "NO_LOH", "IMBALANCE", "NOT_INFORMATIVE")
+LOH_MECHANISMS = ("deletion", "copy_neutral", "gain", "not_determined", "")
 SPLICE_EVENTS = ("exon2_skipping", "exon5_6_skipping", "intron2_retention")
 ARTEFACT_EVENT = "gap_within_exon"
 OTHER_JUNCTION = "other_junction"
@@ -194,7 +195,42 @@ LOH = Table(
         ),
         "allele_fraction_low": Column("float64", "lower 95 % limit", nullable=True),
         "allele_fraction_high": Column("float64", "upper 95 % limit", nullable=True),
-        "state": Column("string", "NOT_INFORMATIVE is not NO_LOH", allowed=LOH_STATES),
+        "p_value": Column(
+            "float64",
+            "p that both copies are even (beta-binomial likelihood ratio)",
+            minimum=0,
+            maximum=1,
+            nullable=True,
+        ),
+        "depth_ratio": Column(
+            "float64",
+            "depth over that of other genes, relative to normal specimens of the same design",
+            minimum=0,
+            nullable=True,
+        ),
+        "depth_ratio_low": Column("float64", "lower 95 % limit", minimum=0, nullable=True),
+        "depth_ratio_high": Column("float64", "upper 95 % limit", minimum=0, nullable=True),
+        "purity": Column(
+            "float64",
+            "share of leukemic cells, as in samples.tsv; missing: not known",
+            minimum=0,
+            maximum=1,
+            nullable=True,
+        ),
+        "mechanism": Column(
+            "string", "what depth and alleles tell together", allowed=LOH_MECHANISMS
+        ),
+        "affected_fraction_low": Column(
+            "float64", "smallest share of all cells with the loss", nullable=True
+        ),
+        "affected_fraction_high": Column(
+            "float64", "largest share of all cells with the loss", nullable=True
+        ),
+        "state": Column(
+            "string",
+            "NOT_INFORMATIVE is not NO_LOH; IMBALANCE: uneven, a loss is not told from a gain",
+            allowed=LOH_STATES,
+        ),
         "status": _STATUS,
         "flags": _FLAGS,
     },

@@ -210,6 +210,15 @@ def _difference(row: dict, name: str, samples: str) -> str:
     )
 
 
+def _affected(row: dict) -> str:
+    low, high = row["affected_fraction_low"], row["affected_fraction_high"]
+    if low is None:
+        return "not known"
+    kind = row["mechanism"].replace("_", " ")
+    bounds = f"{percent(low)} to {percent(high)}"
+    return f"{bounds} ({kind})" if kind else f"at most {percent(high)}"
+
+
 def loh_table(loh: list[dict]) -> dict:
     """Return loss of heterozygosity; without informative positions nothing is said."""
     return table(
@@ -220,6 +229,7 @@ def loh_table(loh: list[dict]) -> dict:
             "#Informative SNPs",
             "#Fragments",
             "Major allele",
+            "Cells with the loss",
             "Finding",
             "Status",
             "Remarks",
@@ -231,6 +241,7 @@ def loh_table(loh: list[dict]) -> dict:
                 count_text(r["informative_snps"]),
                 count_text(r["fragments"]),
                 fraction_text(r, "allele_fraction"),
+                _affected(r),
                 chip("loh", r["state"]),
                 chip("measurement", r["status"]),
                 dash(r["flags"]),

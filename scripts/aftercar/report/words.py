@@ -68,6 +68,7 @@ VERDICT_WORDS = {
 LOH_WORDS = {
     "LOH": ("Allele lost", "signal"),
     "NO_LOH": ("Both alleles there", "clear"),
+    "IMBALANCE": ("Uneven alleles: loss or gain", "conflict"),
     "NOT_INFORMATIVE": ("Not informative", "unknown"),
 }
 STATUS_WORDS = {

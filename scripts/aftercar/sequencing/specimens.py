@@ -106,6 +106,12 @@ def naming(sample: dict[str, str]) -> dict[str, object]:
     }
 
 
+def purity_of(sample: dict[str, str]) -> float | None:
+    """Return the share of leukemic cells that the sheet states; None: not known."""
+    stated = sample.get("purity", "")
+    return float(stated) if stated else None
+
+
 def stretches(genes: dict[str, Gene]) -> dict[str, tuple[str, int, int]]:
     """Return contig, first and last position of the reference that each gene needs."""
     return {
@@ -257,7 +263,10 @@ def _call_gene(
     if rna:
         findings.rows["splicing"] += _splicing(findings, gene, reads, window, isoforms)
     else:
-        findings.rows["loh"].append(findings.who | measure_loh(gene, window, calls.pileup))
+        findings.rows["loh"].append(
+            findings.who
+            | measure_loh(gene, window, calls.pileup, purity=purity_of(findings.sample))
+        )
 
 
 def _merged(intervals: list[tuple[int, int]]) -> list[tuple[int, int]]:
