@@ -1,8 +1,10 @@
 """Call antigen and TP53 variants in bulk DNA and RNA of one patient, and say what could be seen."""
 
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from aftercar.contracts.sequencing import BACKGROUND
 from aftercar.contracts.specimen import INPUT_FILES
 from aftercar.io.alignments import (
     AlignmentFileError,
@@ -13,11 +15,13 @@ from aftercar.io.alignments import (
 from aftercar.io.isoforms import read_isoforms
 from aftercar.io.joblog import start_log
 from aftercar.io.provenance import input_row
-from aftercar.io.tables import write_table
+from aftercar.io.tables import concatenate_tables, write_table
 from aftercar.io.variants import read_variants, reference_contigs, write_variants
-from aftercar.sequencing.genes import ReferenceWindow, build_genes
+from aftercar.sequencing.background import backgrounds_of
+from aftercar.sequencing.genes import build_genes
 from aftercar.sequencing.lookback import add_known_variants
-from aftercar.sequencing.specimens import TABLES, call_specimen, stretches, unassessed_specimen
+from aftercar.sequencing.origin import add_origins
+from aftercar.sequencing.specimens import TABLES, examine_specimen, stretches
 from aftercar.sequencing.splice_comparison import add_comparisons
 from aftercar.sequencing.variants import CallSettings
 
@@ -29,31 +33,30 @@ if __name__ == "__main__":
     given, config, files = snakemake.params, snakemake.params.settings, snakemake.output
     genes = build_genes(*read_gene_models(given.models), config["genes"])
     settings = CallSettings(**{name: config[name] for name in CallSettings.__dataclass_fields__})
-    isoforms = read_isoforms(given.isoforms)
-    found, inputs, listed = [], [], {}
-    for row in given.samples:
-        sample, path = row["sample_id"], row["path"]
+    panel, runs = snakemake.input.panel, {Path(p).stem: [p] for p in snakemake.input.backgrounds}
+    fetch = partial(read_alignments, min_mapping_quality=config["min_mapping_quality"])
+    isoforms, listed = read_isoforms(given.isoforms), {}
+
+    def bases(row):
+        listed[row["sample_id"]] = read_variants(row["variants"])
         fasta = given.references.get(row["reference"] or given.default)
-        fetch = partial(read_alignments, path, min_mapping_quality=config["min_mapping_quality"])
-        refuse = partial(unassessed_specimen, row, genes, target_vaf=settings.target_vaf)
-        if not path:
-            found.append(refuse(status="NOT_ASSESSED", reason="no file was given"))
-            continue
-        inputs.append(input_row(sample, row["patient_id"], "data", path))
-        try:
-            listed[sample] = read_variants(row["variants"])
-            read = read_references(path, fasta, stretches(genes))
-            windows = {name: ReferenceWindow(*part) for name, part in read.items()}
-            found.append(call_specimen(row, genes, windows, fetch, settings, isoforms))
-        except AlignmentFileError as error:
-            found.append(refuse(status="FAILED", reason=str(error)))
-        log.info("%s: %d variants", sample, len(found[-1].rows["variants"]))
+        return read_references(row["path"], fasta, stretches(genes))
+
+    def examined(row):
+        tables = [concatenate_tables(BACKGROUND, p) for p in (panel, runs.get(row["batch"], []))]
+        known = isoforms, backgrounds_of([table.to_dict("records") for table in tables])
+        return examine_specimen(row, genes, bases, fetch, AlignmentFileError, settings, *known)
+
+    normals, found = ([examined(row) for row in part] for part in (given.normals, given.samples))
     add_known_variants(found, listed, settings)
+    add_origins(found, normals, settings)
     add_comparisons([row for findings in found for row in findings.rows["splicing"]], [])
     for name, contract in TABLES.items():
-        rows = [row for findings in found for row in findings.rows[name]]
+        rows = [r for f in found + normals * (name == "quality") for r in f.rows[name]]
         write_table(contract, contract.frame(rows), files[name])
+    read = [row for row in [*given.normals, *given.samples] if row["path"]]
+    inputs = [input_row(row["sample_id"], row["patient_id"], "data", row["path"]) for row in read]
     write_table(INPUT_FILES, INPUT_FILES.frame(inputs), files.inputs)
-    rows = [row for findings in found for row in findings.rows["variants"]]
-    samples = [row["sample_id"] for row in given.samples]
-    write_variants(files.vcf, rows, samples, reference_contigs(given.references))
+    variants = {findings.sample["sample_id"]: findings.rows["variants"] for findings in found}
+    log.info("%d variants", sum(map(len, variants.values())))
+    write_variants(files.vcf, variants, reference_contigs(given.references))

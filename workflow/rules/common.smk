@@ -52,6 +52,17 @@ def absent_templates():
     ]
 
 
+def absent_panel():
+    """A line if the panel of normals of the configuration does not exist."""
+    path = config["sequencing"]["panel_of_normals"]
+    if not path or Path(path).exists():
+        return []
+    return [
+        f"key sequencing/panel_of_normals: found no file {path!r}, expected a table of errors by "
+        "site, relative to the working directory. To mend it: correct the path, or empty it"
+    ]
+
+
 def gating_templates():
     """The templates of all panels; all problems of all files in one message.
 
@@ -97,7 +108,11 @@ def cohort_sheets():
     return sheets
 
 
-if told := absent_templates() + role_problems(config["cytometry"]["workspace_roles"]):
+if (
+    told := absent_templates()
+    + absent_panel()
+    + role_problems(config["cytometry"]["workspace_roles"])
+):
     raise WorkflowError("\n  ".join(["Please correct config/config.yaml:", *told]))
 GATING_TEMPLATES = gating_templates()
 SHEETS = cohort_sheets()
@@ -109,13 +124,22 @@ ROWS = {
     }
     for name, sheet in SHEETS.items()
 }
-CONTROLS = [row for row in SHEETS["samples"].to_dict("records") if row["control_for"]]
-BATCHES = sorted({row["batch"] or "unbatched" for row in CONTROLS})
+CONTROLS = {
+    assay: [
+        row
+        for row in SHEETS["samples"].to_dict("records")
+        if row["control_for"] and row["assay"] == assay
+    ]
+    for assay in ("flow", "dna")
+}
+BATCHES = sorted({row["batch"] or "unbatched" for row in CONTROLS["flow"]})
+RUNS = sorted({r["batch"] for r in CONTROLS["dna"] if r["control_for"] == "healthy"})
 
 
 wildcard_constraints:
     patient="|".join(PATIENTS) or "-",
     batch="|".join(BATCHES) or "-",
+    run="|".join(RUNS) or "-",
 
 
 def specimens(patient, *assays):

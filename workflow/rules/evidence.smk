@@ -81,8 +81,11 @@ rule merge_tables:
         risk=cohort_tables(".risk.tsv", ASSESSED),
         patients=cohort_tables(".summary.tsv", ASSESSED),
         quality=cohort_tables(".quality.tsv", *EVERY_STREAM)
-        + batch_tables(".quality.tsv"),
-        inputs=cohort_tables(".inputs.tsv", *EVERY_STREAM) + batch_tables(".inputs.tsv"),
+        + batch_tables(".quality.tsv")
+        + run_tables(".quality.tsv"),
+        inputs=cohort_tables(".inputs.tsv", *EVERY_STREAM)
+        + batch_tables(".inputs.tsv")
+        + run_tables(".inputs.tsv"),
     output:
         populations="<results>/cytometry/populations.tsv",
         ratios="<results>/cytometry/ratios.tsv",

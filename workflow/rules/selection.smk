@@ -37,7 +37,7 @@ def control_rows(batch):
     """Readable controls of a batch whose panel has a template."""
     return [
         row
-        for row in CONTROLS
+        for row in CONTROLS["flow"]
         if batch_of(row) == batch and row["panel"] in config["cytometry"]["panels"]
     ]
 
@@ -58,6 +58,39 @@ def cuts_of_batches(wildcards):
 
 
 # sequencing.smk
+def healthy_rows(run):
+    """Healthy controls of a sequencing run."""
+    return [
+        row
+        for row in CONTROLS["dna"]
+        if row["control_for"] == "healthy" and row["batch"] == run
+    ]
+
+
+def matched_normals(patient):
+    """DNA of the patient's cells that are not leukemic."""
+    return [
+        row
+        for row in CONTROLS["dna"]
+        if row["control_for"] == "matched_normal" and row["patient_id"] == patient
+    ]
+
+
+def backgrounds(wildcards):
+    """What the healthy controls of the runs of the patient's DNA show."""
+    mine = {row["batch"] for row in specimens(wildcards.patient, "dna")}
+    return collect(
+        "<results>/sequencing/backgrounds/{run}.tsv",
+        run=[run for run in RUNS if run in mine],
+    )
+
+
+def panel_of_normals():
+    """The table of a panel of normals, if the configuration names one."""
+    path = config["sequencing"]["panel_of_normals"]
+    return [path] if path else []
+
+
 def cell_rows(patient):
     """Rows of samples.tsv whose cells can be genotyped."""
     return [
@@ -154,8 +187,13 @@ def cohort_tables(ending, *streams):
 
 
 def batch_tables(ending):
-    """The tables of all batches with controls."""
+    """The tables of all batches with controls of flow."""
     return [f"<results>/cytometry/batches/{batch}{ending}" for batch in BATCHES]
+
+
+def run_tables(ending):
+    """The tables of all sequencing runs with healthy controls."""
+    return [f"<results>/sequencing/backgrounds/{run}{ending}" for run in RUNS]
 
 
 def course_rows(patient):

@@ -2,7 +2,9 @@
 Variants of antigen genes and TP53 in bulk reads, and the same variants in single cells.
 
 REQUIRED INPUTS:  samples.tsv rows dna, rna (path), scrna with bam, scdna
-OUTPUTS:          <results>/sequencing/patients/{patient}.variants.tsv        contract: VARIANTS
+                  dna rows with control_for matched_normal or healthy, sequencing/panel_of_normals, if any
+OUTPUTS:          <results>/sequencing/backgrounds/{run}.tsv                  contract: BACKGROUND
+                  <results>/sequencing/patients/{patient}.variants.tsv        contract: VARIANTS
                   <results>/sequencing/patients/{patient}.callability.tsv     contract: CALLABILITY
                   <results>/sequencing/patients/{patient}.splicing.tsv        contract: SPLICING
                   <results>/sequencing/patients/{patient}.loh.tsv             contract: LOH
@@ -14,11 +16,44 @@ CONFIG:           sequencing/*
 """
 
 
+rule measure_background:
+    input:
+        reads=lambda wildcards: files_of(healthy_rows(wildcards.run), "path"),
+        references=reference_files(),
+    output:
+        background="<results>/sequencing/backgrounds/{run}.tsv",
+        quality="<results>/sequencing/backgrounds/{run}.quality.tsv",
+        inputs="<results>/sequencing/backgrounds/{run}.inputs.tsv",
+    log:
+        "<logs>/measure_background/{run}.log",
+    benchmark:
+        "<benchmarks>/measure_background/{run}.tsv"
+    conda:
+        "../../envs/sequencing.yaml"
+    resources:
+        mem_mb=lambda wildcards, input, attempt: max(1000, 2 * input.size_mb) * attempt,
+        runtime="60m",
+    params:
+        code=digest("measure_background", "resources/genes"),
+        samples=lambda wildcards: healthy_rows(wildcards.run),
+        references=lookup("sequencing/references", within=config),
+        default=next(iter(config["sequencing"]["references"]), ""),
+        models=resource("resources/genes"),
+        settings=lookup("sequencing", within=config),
+    script:
+        "../../scripts/measure_background.py"
+
+
 rule call_variants:
     input:
         reads=lambda wildcards: files_of(
-            specimens(wildcards.patient, "dna", "rna"), "path", "variants"
+            specimens(wildcards.patient, "dna", "rna")
+            + matched_normals(wildcards.patient),
+            "path",
+            "variants",
         ),
+        backgrounds=backgrounds,
+        panel=panel_of_normals(),
         references=reference_files(),
         isoforms=isoform_catalogue(),
     output:
@@ -40,6 +75,7 @@ rule call_variants:
         runtime="60m",
     params:
         code=digest("call_variants", "resources/genes"),
+        normals=lambda wildcards: matched_normals(wildcards.patient),
         samples=lambda wildcards: specimens(wildcards.patient, "dna", "rna"),
         references=lookup("sequencing/references", within=config),
         default=next(iter(config["sequencing"]["references"]), ""),

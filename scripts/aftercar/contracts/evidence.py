@@ -38,6 +38,7 @@ MEASURES = {
     "clonotype_shared_with_diagnosis": ("yes=1", "relapse cells carry the diagnostic clonotype"),
     "lof_variant_vaf": ("fraction", "loss-of-function variant (tier T1, T2); target: gene"),
     "uncertain_variant_vaf": ("fraction", "variant of tier T3 or T4; target: gene"),
+    "inherited_variant_vaf": ("fraction", "inherited variant of tier T1 to T4; target: gene"),
     "tp53_pathogenic_vaf": ("fraction", "TP53 variant of tier T1 to T3"),
     "gene_callability": ("fraction", "share of the CDS callable at the target VAF; target: gene"),
     "exon2_skipping_fraction": ("fraction", "transcripts without exon 2; target: gene"),

@@ -5,6 +5,8 @@ from aftercar.contracts.table import Column, Table
 from aftercar.contracts.vocabulary import ASSAYS, MEASUREMENT_STATUS
 
 TIERS = ("T1", "T2", "T3", "T4", "POLYMORPHISM", "NONE")
+# How a variant came to be in the specimen; only SOMATIC was acquired for sure.
+ORIGINS = ("SOMATIC", "GERMLINE", "POLYMORPHISM", "POSSIBLY_GERMLINE", "NOT_DETERMINED")
 CONSEQUENCES = (
     "frameshift",
     "stop_gained",
@@ -64,6 +66,20 @@ VARIANTS = Table(
             "region or known hotspot missense; T4 elsewhere; POLYMORPHISM: known in the population",
             allowed=TIERS,
         ),
+        "origin": Column(
+            "string",
+            "SOMATIC: absent from a matched normal or an earlier specimen; GERMLINE: inherited, "
+            "half or all of the matched normal; POLYMORPHISM: known in the population; "
+            "POSSIBLY_GERMLINE: a fraction near 50 % or 100 %, or too few fragments of the normal; "
+            "NOT_DETERMINED",
+            allowed=ORIGINS,
+        ),
+        "normal_alt_fragments": Column(
+            "int64", "fragments of the matched normal with the variant", minimum=0, nullable=True
+        ),
+        "normal_depth": Column(
+            "int64", "fragments of the matched normal at the site", minimum=0, nullable=True
+        ),
         "alt_fragments": _COUNT,
         "depth": Column("int64", "fragments that tell reference from alternative", minimum=0),
         "vaf": _VAF,
@@ -81,6 +97,25 @@ VARIANTS = Table(
         "status": _STATUS,
         "filter": Column("string", "PASS, or reasons separated by ';'"),
         "flags": _FLAGS,
+    },
+)
+
+BACKGROUND = Table(
+    name="errors of healthy controls by site",
+    key=("gene", "chrom", "pos", "ref", "alt"),
+    columns={"gene": _GENE}
+    | _LOCUS
+    | {
+        "error_fragments": Column("int64", "fragments of all controls with the allele", minimum=0),
+        "fragments": Column("int64", "fragments of all controls at the site", minimum=1),
+        "controls": Column("int64", "controls with fragments at the site", minimum=1),
+        "controls_showing": Column("int64", "of these, how many show the allele", minimum=1),
+        "controls_left_out": Column(
+            "int64", "further controls that carry the allele: inherited, or a clone", minimum=0
+        ),
+        "variation": Column(
+            "float64", "squared coefficient of variation of the rate between controls", minimum=0
+        ),
     },
 )
 

@@ -31,6 +31,7 @@ NEEDS_LIMIT = (
 )
 
 
+DNA_CONTROLS = ("healthy", "matched_normal")
 BEADS = ("beads_per_tube", "bead_volume_ul", "beads_per_ul")
 
 
@@ -275,8 +276,31 @@ def _infusion_problems(sheets: dict[str, pd.DataFrame]) -> Iterator[Problem]:
 def _control_problems(
     row: int, sample: dict, panels: Mapping[str, Collection[str]]
 ) -> Iterator[Problem]:
-    """Yield where a fluorescence-minus-one tube lacks a marker that no cut of its panel is of."""
-    kind, _, marker = sample["control_for"].partition(":")
+    """Yield controls that their assay has none of, or that nothing joins to what they control."""
+    given, assay = sample["control_for"], sample["assay"]
+    if not given:
+        return
+    flow, dna = given not in DNA_CONTROLS or given == "healthy", given in DNA_CONTROLS
+    if (assay, True) not in (("flow", flow), ("dna", dna)):
+        yield Problem(
+            "samples", row, "control_for", repr(given),
+            f"{' or '.join(DNA_CONTROLS)}, or empty: the assay is dna" if assay == "dna" else
+            "a control of flow, or empty" if assay == "flow" else
+            "empty, because the assay is neither flow nor dna",
+            "correct the word or the assay, or empty the cell",
+        )  # fmt: skip
+    elif given == "matched_normal" and not sample["patient_id"]:
+        yield Problem(
+            "samples", row, "patient_id", "no value beside matched_normal",
+            "the patient whose inherited variants it tells", "write the patient_id",
+        )  # fmt: skip
+    elif assay == "dna" and given == "healthy" and not sample["batch"]:
+        yield Problem(
+            "samples", row, "batch", "no value beside healthy",
+            "the sequencing run: a healthy control tells the errors of its own run",
+            "write the same batch for the control and the specimens of the run",
+        )  # fmt: skip
+    kind, _, marker = given.partition(":")
     markers = panels.get(sample["panel"], ())
     if kind == "fmo" and markers and marker.casefold() not in map(str.casefold, markers):
         yield Problem(
@@ -302,11 +326,6 @@ def _sample_problems(
                     "samples", row, name, "no value", f"a {name}: the row is not a control",
                     "write it, or write in column control_for what the row is a control for",
                 )  # fmt: skip
-        if control and sample["assay"] != "flow":
-            yield Problem(
-                "samples", row, "control_for", repr(sample["control_for"]),
-                "empty, because the assay is not flow", "delete the cell",
-            )  # fmt: skip
         if (
             sample["assay"] == "flow"
             and sample["workspace"] == ""

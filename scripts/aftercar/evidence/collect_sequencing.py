@@ -18,13 +18,16 @@ def _known(record: dict) -> dict[str, object]:
     return who_when(record) | ({} if day is None else {"known_from_day": day})
 
 
-def measure_of_variant(gene: str, tier: str) -> str | None:
+def measure_of_variant(gene: str, tier: str, origin: str) -> str | None:
     """Return the measure that a variant counts for; None for polymorphisms and silent changes.
 
-    Loss of function is claimed for tiers T1 and T2 only; in TP53, T3 (hotspots) is pathogenic too.
+    Loss of function is claimed for tiers T1 and T2 only; in TP53, T3 (hotspots) is pathogenic too,
+    inherited or not. What was inherited in any other gene is in all cells: no escape of leukemia.
     """
     if gene == "TP53" and tier in (*LOSS_TIERS, "T3"):
         return "tp53_pathogenic_vaf"
+    if origin == "GERMLINE" and tier in (*LOSS_TIERS, *UNCERTAIN_TIERS):
+        return "inherited_variant_vaf"
     if tier in LOSS_TIERS:
         return "lof_variant_vaf"
     return "uncertain_variant_vaf" if tier in UNCERTAIN_TIERS else None
@@ -34,7 +37,7 @@ def variant_evidence(variants: pd.DataFrame) -> list[dict[str, object]]:
     """Return a row per variant of VARIANTS with an effect; its name is the item."""
     rows = []
     for record in variants.to_dict("records"):
-        measure = measure_of_variant(record["gene"], record["tier"])
+        measure = measure_of_variant(record["gene"], record["tier"], record["origin"])
         if measure is None:
             continue
         locus = f"{record['chrom']}:{record['pos']}{record['ref']}>{record['alt']}"
@@ -195,7 +198,8 @@ def clone_evidence(clones: pd.DataFrame, variants: pd.DataFrame) -> list[dict[st
 def _tiers_by_name(variants: pd.DataFrame) -> dict[tuple[str, str], str]:
     tiers = {}
     for record in variants.to_dict("records"):
-        gene, tier = record["gene"], record["tier"]
+        gene = record["gene"]
+        tier = "GERMLINE" if record["origin"] == "GERMLINE" else record["tier"]
         locus = f"{record['chrom']}:{record['pos']}"
         change = f"{record['ref']}>{record['alt']}"
         for name in (

@@ -1,5 +1,6 @@
 """Read and write VCF."""
 
+import itertools
 from pathlib import Path
 
 from aftercar.io.alignments import AlignmentFileError, fasta_contigs
@@ -51,12 +52,9 @@ def reference_contigs(references: dict[str, str]) -> dict[str, int]:
 
 
 def write_variants(
-    path: str | Path,
-    rows: list[dict],
-    samples: list[str],
-    contigs: dict[str, int],
+    path: str | Path, samples: dict[str, list[dict]], contigs: dict[str, int]
 ) -> None:
-    """Write rows of VARIANTS as a VCF with one column per specimen, sorted, without dates.
+    """Write the rows of VARIANTS by sample_id as a VCF, one column each, sorted, without dates.
 
     AD counts fragments: reference, alternative. A specimen that was not looked at has no value.
     """
@@ -72,6 +70,7 @@ def write_variants(
         ("HGVSP", 1, "String", "HGVS, protein"),
         ("EFFECT", 1, "String", "effect on the transcript"),
         ("TIER", 1, "String", "tier of the variant"),
+        ("ORIGIN", 1, "String", "inherited or acquired"),
     ):
         header.info.add(name, number, kind, text)
     header.formats.add("AD", "R", "Integer", "fragments with reference and alternative allele")
@@ -80,7 +79,7 @@ def write_variants(
     for sample in samples:
         header.add_sample(sample)
     sites: dict[tuple, list[dict]] = {}
-    for row in rows:
+    for row in itertools.chain.from_iterable(samples.values()):
         sites.setdefault((row["chrom"], row["pos"], row["ref"], row["alt"]), []).append(row)
     order = {contig: number for number, contig in enumerate(sorted(contigs))}
     with pysam.VariantFile(str(path), "w", header=header) as file:
@@ -95,6 +94,7 @@ def write_variants(
                 ("HGVSP", "hgvs_p"),
                 ("EFFECT", "consequence"),
                 ("TIER", "tier"),
+                ("ORIGIN", "origin"),
             ):
                 if first[column]:
                     record.info[name] = first[column]

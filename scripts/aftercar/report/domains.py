@@ -10,7 +10,7 @@ from aftercar.report.numbers import (
     with_interval,
 )
 from aftercar.report.tabulate import dash, table
-from aftercar.report.words import SPECIMEN_WORDS, chip
+from aftercar.report.words import ORIGIN_WORDS, SPECIMEN_WORDS, chip
 
 SCOPE_WORDS = {"all_t": "all T cells", "car_negative_t": "CAR-negative T cells"}
 
@@ -83,6 +83,7 @@ def variant_table(variants: list[dict], *, tested: bool) -> dict:
             "Variant",
             "Effect",
             "Tier",
+            "Origin",
             "VAF",
             "#Fragments",
             "Known from",
@@ -98,6 +99,7 @@ def variant_table(variants: list[dict], *, tested: bool) -> dict:
                 "polymorphism"
                 if v["tier"] == "POLYMORPHISM"
                 else v["tier"].replace("NONE", "no tier"),
+                ORIGIN_WORDS[v["origin"]],
                 fraction_text(v, "vaf"),
                 f"{count_text(v['alt_fragments'])} of {count_text(v['depth'])}",
                 day_text(v["known_from_day"]),

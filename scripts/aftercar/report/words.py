@@ -65,6 +65,13 @@ VERDICT_WORDS = {
     "FAIL": ("FAILED", "failed"),
     "NOT_POSSIBLE": ("Not possible", "unknown"),
 }
+ORIGIN_WORDS = {
+    "SOMATIC": "acquired",
+    "GERMLINE": "inherited",
+    "POLYMORPHISM": "inherited, common in the population",
+    "POSSIBLY_GERMLINE": "possibly inherited",
+    "NOT_DETERMINED": "not determined",
+}
 LOH_WORDS = {
     "LOH": ("Allele lost", "signal"),
     "NO_LOH": ("Both alleles there", "clear"),
@@ -172,6 +179,7 @@ MEASURE_TITLES = {
     "cd19_dim_fraction": "Antigen-dim blasts, as reported",
     "lof_variant_vaf": "Loss-of-function variant, VAF",
     "uncertain_variant_vaf": "Variant of uncertain effect, VAF",
+    "inherited_variant_vaf": "Inherited variant, VAF",
     "tp53_pathogenic_vaf": "TP53 pathogenic variant, VAF",
     "gene_callability": "Callable share of the gene",
     "exon2_skipping_fraction": "Exon 2 skipping",

@@ -26,6 +26,10 @@ EXPECTED_VARIATION = 0.25
 EXPECTED_VARIATION_CONTROLS = 4
 # Controls change the rate of a site only where its context explains their errors this badly.
 RECURRENT_ALPHA = 1e-2
+# Columns of BACKGROUND that hold the counts of SiteCounts, in its order.
+COUNT_COLUMNS = (
+    "error_fragments", "fragments", "controls", "controls_showing", "controls_left_out",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -111,6 +115,9 @@ def site_rates(
     return np.maximum(context_rate, rate), max(dispersion, between * rate)
 
 
+Backgrounds = dict[str, "SiteBackground"]  # by gene
+
+
 @dataclass(frozen=True, eq=False)
 class SiteBackground:
     """Counts of controls for the alleles of one gene; one mapping per source (run, panel)."""
@@ -131,3 +138,19 @@ class SiteBackground:
     def substitution_positions(self) -> set[int]:
         """Return the positions at which a source shows a single wrong base."""
         return {allele.pos for source in self.sources for allele in source if allele.is_snv}
+
+
+def backgrounds_of(tables: Sequence[Sequence[Mapping[str, object]]]) -> Backgrounds:
+    """Return by gene what the rows of BACKGROUND of each source (run, panel) say."""
+    sources: dict[str, list[dict[Allele, SiteCounts]]] = {}
+    for rows in tables:
+        by_gene: dict[str, dict[Allele, SiteCounts]] = {}
+        for row in rows:
+            allele = Allele(int(str(row["pos"])), str(row["ref"]), str(row["alt"]))
+            errors, total, controls, showing, left_out = (int(str(row[n])) for n in COUNT_COLUMNS)
+            by_gene.setdefault(str(row["gene"]), {})[allele] = SiteCounts(
+                errors, total, controls, showing, left_out, float(str(row["variation"]))
+            )
+        for gene, counts in by_gene.items():
+            sources.setdefault(gene, []).append(counts)
+    return {gene: SiteBackground(tuple(found)) for gene, found in sources.items()}

@@ -79,6 +79,7 @@ def collect_candidates(
     called = variants[
         (variants["filter"] == "PASS")
         & variants["tier"].isin(MARKING_TIERS)
+        & (variants["origin"] != "GERMLINE")  # in all cells
         & (variants["status"] == "QUANTIFIED")
     ].sort_values(["chrom", "pos", "ref", "alt", "known_from_day"], kind="stable")
     own = [

@@ -2,7 +2,13 @@
 
 from dataclasses import dataclass, field, replace
 
-from aftercar.sequencing.alleles import Allele, Change, check_reference, placements
+from aftercar.sequencing.alleles import (
+    Allele,
+    Change,
+    check_reference,
+    left_align,
+    placements,
+)
 from aftercar.sequencing.genes import (
     Exon,
     Gene,
@@ -14,6 +20,8 @@ from aftercar.sequencing.genes import (
 
 TRUNCATING = ("frameshift", "stop_gained")
 SPLICE = ("splice_donor", "splice_acceptor")
+# More frequent alleles are polymorphisms; one without a frequency is listed because it is common.
+POPULATION_FREQUENCY = 1e-3
 
 
 @dataclass(frozen=True)
@@ -41,7 +49,7 @@ def predict(gene: Gene, allele: Allele, window: ReferenceWindow) -> Consequence:
     places = placements(allele, window)
     hgvs_c = coding_name(gene, places, window)
     inside = [place for place in places if _exon_of(gene, place) is not None]
-    known = next((p for p in gene.polymorphisms if _same(p, allele)), None)
+    known = next((p for p in gene.polymorphisms if _same(p, allele, window)), None)
     if inside:
         exon = _exon_of(gene, inside[0])
         assert exon is not None
@@ -52,20 +60,22 @@ def predict(gene: Gene, allele: Allele, window: ReferenceWindow) -> Consequence:
         found = _noncoding_effect(gene, places, hgvs_c)
     if known is not None:
         frequency = "" if known.frequency is None else f", frequency {known.frequency:g}"
-        return replace(
-            found,
-            tier="POLYMORPHISM",
-            pathogenic_hotspot=False,
-            flags=[f"{known.rs}{frequency}: in the population"],
-        )
+        flags = [f"{known.rs}{frequency}: in the population"]
+        if known.frequency is not None and known.frequency > 0.5:
+            flags.append(f"{known.alt} is the common allele, the reference base the minor one")
+        return replace(found, tier="POLYMORPHISM", pathogenic_hotspot=False, flags=flags)
     return found
 
 
-def _same(polymorphism: Polymorphism, allele: Allele) -> bool:
-    return (polymorphism.pos, polymorphism.ref, polymorphism.alt) == (
-        allele.pos,
-        allele.ref,
-        allele.alt,
+def _same(polymorphism: Polymorphism, allele: Allele, window: ReferenceWindow) -> bool:
+    """Whether a variant is a common one of the population, however that one is spelled."""
+    if polymorphism.frequency is not None and polymorphism.frequency <= POPULATION_FREQUENCY:
+        return False
+    known = Allele(polymorphism.pos, polymorphism.ref, polymorphism.alt)
+    return known == allele or (
+        known.is_indel == allele.is_indel
+        and window.bases(known.pos, known.end) == known.ref
+        and left_align(known, window) == left_align(allele, window)
     )
 
 

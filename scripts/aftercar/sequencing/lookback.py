@@ -146,8 +146,8 @@ def _unassessed(
 ) -> dict[str, object]:
     """Return a row for a variant of another specimen that this one could not show."""
     naming_free = ("exon", "hgvs_c", "hgvs_p", "consequence", "stop_codon", "nmd_candidate",
-                   "loses_transmembrane", "tier", "gene", "transcript", "chrom", "pos", "ref",
-                   "alt")  # fmt: skip
+                   "loses_transmembrane", "tier", "origin", "gene", "transcript", "chrom", "pos",
+                   "ref", "alt")  # fmt: skip
     failed = any(row["status"] == "FAILED" for row in findings.rows["callability"])
     return (
         dict.fromkeys(VARIANTS.columns, "")

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 
@@ -10,6 +11,7 @@ from aftercar.contracts.reads import AlignedReads
 from aftercar.contracts.sequencing import CALLABILITY, LOH, SPLICING, VARIANTS
 from aftercar.contracts.specimen import QUALITY
 from aftercar.sequencing.alleles import Allele
+from aftercar.sequencing.background import Backgrounds, SiteBackground
 from aftercar.sequencing.callability import measure_callability, shallow_exons
 from aftercar.sequencing.consequence import Consequence, predict
 from aftercar.sequencing.fragments import CODE, Pileup, Segments, split_segments
@@ -177,11 +179,12 @@ def call_specimen(
     fetch: Fetch,
     settings: CallSettings,
     isoforms: list[Isoform] | None = None,
+    backgrounds: Backgrounds | None = None,
 ) -> Findings:
     """Return the tables of one specimen; a gene without window is NOT_ASSESSED.
 
     `fetch` returns the usable reads of a contig over 1-based intervals; `isoforms` is a catalogue
-    that names junctions.
+    that names junctions, `backgrounds` what controls of DNA show by gene (RNA has other errors).
     """
     findings = Findings(sample, fetch)
     findings.quality("readable", None, "", "PASS")
@@ -208,8 +211,36 @@ def call_specimen(
             continue
         verdict = "FLAG" if faults or known < 1 else "PASS"
         findings.quality(f"reference:{symbol}", known, "fraction", verdict, "; ".join(faults))
-        _call_gene(findings, gene, window, fetch, settings, isoforms or [])
+        background = None if sample["assay"] == "rna" else (backgrounds or {}).get(symbol)
+        _call_gene(findings, gene, window, fetch, settings, isoforms or [], background)
     return findings
+
+
+def examine_specimen(
+    sample: dict[str, str],
+    genes: dict[str, Gene],
+    read_bases: Callable[[dict[str, str]], dict[str, tuple[str, int, str]]],
+    read_alignments: Callable[[str, str, list[tuple[int, int]]], AlignedReads],
+    unreadable: type[Exception],
+    settings: CallSettings,
+    isoforms: list[Isoform] | None = None,
+    backgrounds: Backgrounds | None = None,
+) -> Findings:
+    """Return `call_specimen` of a row of the sheet, or rows that say why there is nothing.
+
+    `read_bases` returns contig, first position and bases of the reference by gene;
+    `read_alignments` the usable reads of a path, contig and 1-based intervals. A specimen without
+    file is NOT_ASSESSED; one whose files raise `unreadable` is FAILED.
+    """
+    if not sample["path"]:
+        reason = "no file was given"
+        return unassessed_specimen(sample, genes, "NOT_ASSESSED", reason, settings.target_vaf)
+    try:
+        windows = {name: ReferenceWindow(*part) for name, part in read_bases(sample).items()}
+        fetch = partial(read_alignments, sample["path"])
+        return call_specimen(sample, genes, windows, fetch, settings, isoforms, backgrounds)
+    except unreadable as error:
+        return unassessed_specimen(sample, genes, "FAILED", str(error), settings.target_vaf)
 
 
 def wanted_positions(gene: Gene, window: ReferenceWindow) -> np.ndarray:
@@ -234,13 +265,15 @@ def _call_gene(
     fetch: Fetch,
     settings: CallSettings,
     isoforms: list[Isoform],
+    background: SiteBackground | None,
 ) -> None:
     rna = findings.sample["assay"] == "rna"
     intervals = [(gene.start, gene.end)] if rna else _merged(_wanted_intervals(gene))
     reads = fetch(gene.chrom, intervals)
     _reads_quality(findings, gene, reads)
     segments = split_segments(reads, gene if rna else None)
-    calls = call_variants(segments, window, wanted_positions(gene, window), settings, spliced=rna)
+    wanted = wanted_positions(gene, window)
+    calls = call_variants(segments, window, wanted, settings, background, spliced=rna)
     rate = mismatch_rate(calls.pileup, window)
     if rate is not None and rate > MAX_MISMATCH_RATE:
         reason = (
@@ -325,11 +358,6 @@ def called_row(
         flags.append("seen on one strand only or mainly: may be an artefact")
     elif strand:
         flags.append(strand)
-    vaf = evidence.vaf or 0.0
-    if found.tier not in ("POLYMORPHISM", "NONE") and (0.4 <= vaf <= 0.6 or vaf >= 0.9):
-        flags.append(
-            "fraction near 50 % or 100 %: may be inherited, no matched normal was compared"
-        )
     if findings.sample["assay"] == "rna":
         if len(evidence.allele.ref) - len(evidence.allele.alt) >= CDNA_ARTEFACT_NT:
             reasons.append("cdna_artefact")
@@ -373,6 +401,7 @@ def variant_columns(
         "nmd_candidate": found.nmd_candidate,
         "loses_transmembrane": found.loses_transmembrane,
         "tier": found.tier,
+        "origin": "POLYMORPHISM" if found.tier == "POLYMORPHISM" else "NOT_DETERMINED",
         "alt_fragments": evidence.alt_fragments,
         "depth": evidence.depth,
         "vaf": evidence.vaf,

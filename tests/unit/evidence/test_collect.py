@@ -58,6 +58,7 @@ def variant(**columns):
         "hgvs_p": "p.R100fs",
         "consequence": "frameshift",
         "tier": "T1",
+        "origin": "SOMATIC",
         "alt_fragments": 20,
         "depth": 100,
         "vaf": 0.2,
@@ -229,6 +230,35 @@ def test_a_control_is_no_specimen_of_the_patient():
 def test_only_truncating_variants_are_a_loss_of_function(gene, tier, measure):
     frame = collected({"variants": VARIANTS.frame([variant(gene=gene, tier=tier)])})
     assert list(frame["measure"]) == ([measure] if measure else [])
+
+
+@pytest.mark.parametrize(
+    ("gene", "tier", "measure"),
+    [
+        ("CD19", "T1", "inherited_variant_vaf"),
+        ("CD22", "T4", "inherited_variant_vaf"),
+        ("TP53", "T3", "tp53_pathogenic_vaf"),  # inherited TP53 mutations are in the leukemia too
+        ("CD19", "NONE", None),
+    ],
+)
+def test_an_inherited_variant_of_an_antigen_is_shown_but_is_no_loss(gene, tier, measure):
+    inherited = variant(gene=gene, tier=tier, origin="GERMLINE", flags="inherited: skin")
+    frame = collected({"variants": VARIANTS.frame([inherited])})
+    assert list(frame["measure"]) == ([measure] if measure else [])
+    assert all("inherited: skin" in flags for flags in frame["flags"])
+
+
+@pytest.mark.parametrize("origin", ["SOMATIC", "POSSIBLY_GERMLINE", "NOT_DETERMINED"])
+def test_a_loss_counts_unless_it_was_certainly_inherited(origin):
+    frame = collected({"variants": VARIANTS.frame([variant(origin=origin)])})
+    assert list(frame["measure"]) == ["lof_variant_vaf"]
+
+
+def test_cells_with_an_inherited_variant_are_no_clone_that_lost_the_antigen():
+    tables = {"clones": CLONES.frame([clone("c.300dup")]), "variants": VARIANTS.frame([variant()])}
+    assert "mutant_cell_fraction" in set(collected(tables)["measure"])
+    tables["variants"] = VARIANTS.frame([variant(origin="GERMLINE")])
+    assert "mutant_cell_fraction" not in set(collected(tables)["measure"])
 
 
 def test_a_variant_keeps_the_day_from_which_it_was_known():

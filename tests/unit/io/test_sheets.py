@@ -382,3 +382,48 @@ def test_a_control_of_a_marker_without_a_cut_is_refused_with_those_that_have_one
         "row 2, column control_for: found 'fmo:CD45', expected fmo: with a marker whose cut a "
         "control of panel b_cell_recovery may place: CD19, CD3. To mend it: "
     ) in text
+
+
+def read_row(control_for, assay="dna", patient="A", batch="run1"):
+    """Sheets with one further row of samples.tsv: a control of sequenced DNA."""
+    row = f"N\t{patient}\t\tPB\t{assay}\t\t\t\t{control_for}\t{batch}\n"
+    return {"samples": GOOD["samples"] + row}
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        read_row("matched_normal"),
+        read_row("matched_normal", batch=""),
+        read_row("healthy"),
+        read_row("healthy", patient=""),
+    ],
+)
+def test_a_matched_normal_and_a_healthy_control_of_the_run_are_controls_of_dna(problems, row):
+    assert problems(**row)[0] == ""
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        (
+            read_row("matched_normal", patient=""),
+            "column patient_id: found no value beside matched_normal, expected the patient whose",
+        ),
+        (
+            read_row("healthy", batch=""),
+            "column batch: found no value beside healthy, expected the sequencing run",
+        ),
+        (read_row("unstained"), "found 'unstained', expected healthy or matched_normal, or empty"),
+        (read_row("matched_normal", "flow"), "found 'matched_normal', expected a control of flow"),
+        (read_row("matched_normal", "rna"), "expected empty, because the assay is neither flow"),
+        (read_row("healthy", "scdna"), "expected empty, because the assay is neither flow"),
+        (
+            read_row("germline"),
+            "column control_for: found 'germline', expected for flow, unstained",
+        ),
+    ],
+)
+def test_a_control_that_controls_nothing_is_refused_with_what_would(problems, row, message):
+    text, _ = problems(**row)
+    assert message in text

@@ -259,6 +259,43 @@ def sheet_row():
     return make
 
 
+@pytest.fixture
+def examine(toy, sheet_row, specimen_bam):
+    """Findings of a simulated specimen: clones are (variants, share)."""
+    from aftercar.io.alignments import read_alignments
+    from aftercar.sequencing.specimens import call_specimen
+    from aftercar.sequencing.variants import CallSettings
+
+    gene, window = toy
+    settings = CallSettings(20, 4, 1e-6, 0.02)
+
+    def make(
+        name, day, clones, depth=700, assay="dna", reference=window, backgrounds=None, **sheet
+    ):
+        bam = specimen_bam(
+            window.sequence, window.start, clones, depth=depth,
+            span=(window.start + 300, window.start + 960), name=f"{name}.bam", seed=day + 50,
+        )  # fmt: skip
+
+        def fetch(chrom, intervals):
+            return read_alignments(bam, chrom, intervals, min_mapping_quality=20)
+
+        row = sheet_row(name, day, assay, path="x", **sheet)
+        genes, windows = {"CD19": gene}, {"CD19": reference}
+        return call_specimen(row, genes, windows, fetch, settings, None, backgrounds)
+
+    return make
+
+
+@pytest.fixture
+def deletion(toy):
+    """A frameshift in exon 1: four bases lost."""
+    _, window = toy
+    at = window.start + 449
+    ref = window.bases(at, at + 4)
+    return at, ref, ref[0]
+
+
 @pytest.fixture(scope="session")
 def conftest_reads():
     """The functions of this file."""

@@ -3,12 +3,20 @@
 import numpy as np
 import pytest
 
+from aftercar.contracts.sequencing import BACKGROUND
 from aftercar.io.alignments import read_alignments
 from aftercar.sequencing.alleles import Allele
-from aftercar.sequencing.background import SiteBackground, SiteCounts, site_counts, site_rates
+from aftercar.sequencing.background import (
+    SiteBackground,
+    SiteCounts,
+    backgrounds_of,
+    site_counts,
+    site_rates,
+)
 from aftercar.sequencing.callability import measure_callability
 from aftercar.sequencing.fragments import split_segments
-from aftercar.sequencing.specimens import wanted_positions
+from aftercar.sequencing.run_background import background_rows
+from aftercar.sequencing.specimens import unassessed_specimen, wanted_positions
 from aftercar.sequencing.variants import CallSettings, call_variants
 from aftercar.stats.beta_binomial import smallest_significant
 
@@ -123,3 +131,42 @@ def test_the_limit_of_detection_grows_where_controls_show_an_error(toy, specimen
     assert 0.05 < limits[1][0] < 0.2
     assert limits[1][1] == limits[0][1]  # exon 2 has no such site
     assert limits[1][2] == limits[1][0]  # the gene is as blind as its worst exon
+
+
+def test_an_error_that_all_controls_of_a_run_show_is_no_call_and_ten_times_as_much_is(examine, toy):
+    gene, window = toy
+    at = gene.exons[0].start + 60
+    base = window.bases(at, at)
+    artefact = (at, base, "ACGT"[("ACGT".index(base) + 1) % 4])
+    lost = (at + 45, window.bases(at + 45, at + 47), window.bases(at + 45, at + 45))
+    settings = CallSettings(20, 4, 1e-6, 0.02)
+    controls = [
+        examine(f"h{i}", i, [([artefact], share), ([lost], share)], depth=900)
+        for i, share in enumerate((0.018, 0.022, 0.03, 0.024))
+    ]
+    rows = BACKGROUND.frame(background_rows(controls, settings)).to_dict("records")
+    for change in (artefact, lost):
+        (site,) = [row for row in rows if (row["pos"], row["ref"], row["alt"]) == change]
+        assert (site["controls"], site["controls_showing"], site["controls_left_out"]) == (4, 4, 0)
+        assert 0.018 < site["error_fragments"] / site["fragments"] < 0.03
+
+    def called(clones, backgrounds):
+        found = examine("s", 20, clones, depth=900, backgrounds=backgrounds)
+        return {(row["pos"], row["ref"], row["alt"]) for row in found.rows["variants"]}
+
+    backgrounds = backgrounds_of([rows])
+    noise = [([artefact], 0.025), ([lost], 0.025)]
+    assert called(noise, None) == {artefact, lost}
+    assert called(noise, backgrounds) == set()
+    assert called([([artefact], 0.25)], backgrounds) == {artefact}
+    assert called([([lost], 0.25)], backgrounds) == {lost}
+    # of another run, the same specimen is read without them
+    assert called(noise, backgrounds_of([[]])) == {artefact, lost}
+
+
+def test_a_control_that_could_not_be_read_is_left_out_of_the_background(examine, toy, sheet_row):
+    gene, _ = toy
+    broken = unassessed_specimen(sheet_row("h", 1), {"CD19": gene}, "FAILED", "truncated", 0.02)
+    rows = background_rows([examine("h2", 2, []), broken], CallSettings(20, 4, 1e-6, 0.02))
+    assert {row["controls"] for row in rows} == {1}
+    assert background_rows([broken], CallSettings(20, 4, 1e-6, 0.02)) == []

@@ -160,13 +160,14 @@ def test_without_coverage_nothing_is_stated():
     assert (clone.low, clone.high) == (0, 1)
 
 
-def test_polymorphisms_and_unsure_calls_mark_no_clone():
+def test_polymorphisms_inherited_variants_and_unsure_calls_mark_no_clone():
     from aftercar.contracts.sequencing import VARIANTS
 
     row = {
         "sample_id": "a", "patient_id": "p", "day": 5, "specimen": "BM", "assay": "dna",
         "gene": "CD19", "chrom": "chr16", "ref": "A", "alt": "C", "consequence": "missense",
         "depth": 100, "status": "QUANTIFIED", "filter": "PASS", "known_from_day": 5,
+        "origin": "SOMATIC",
     }  # fmt: skip
     variants = VARIANTS.frame(
         [
@@ -175,6 +176,7 @@ def test_polymorphisms_and_unsure_calls_mark_no_clone():
             row | {"pos": 2, "tier": "POLYMORPHISM"},
             row | {"pos": 3, "tier": "T1", "status": "INDETERMINATE", "filter": "strand_bias"},
             row | {"pos": 4, "tier": "T1", "status": "NOT_DETECTED", "filter": "looked_for"},
+            row | {"pos": 5, "tier": "T1", "origin": "GERMLINE"},
         ]
     )
     found = collect_candidates(variants, [("16", 1, "A", "C"), ("16", 9, "A", "C")])

@@ -22,35 +22,6 @@ TABLES = {
 }
 
 
-@pytest.fixture
-def examine(toy, sheet_row, specimen_bam):
-    """Findings of a simulated specimen: clones are (variants, share)."""
-    gene, window = toy
-
-    def make(name, day, clones, depth=700, assay="dna", reference=window, **sheet):
-        bam = specimen_bam(
-            window.sequence, window.start, clones, depth=depth,
-            span=(window.start + 300, window.start + 960), name=f"{name}.bam", seed=day + 50,
-        )  # fmt: skip
-
-        def fetch(chrom, intervals):
-            return read_alignments(bam, chrom, intervals, min_mapping_quality=20)
-
-        row = sheet_row(name, day, assay, path="x", **sheet)
-        return call_specimen(row, {"CD19": gene}, {"CD19": reference}, fetch, SETTINGS)
-
-    return make
-
-
-@pytest.fixture
-def deletion(toy):
-    """A frameshift in exon 1: four bases lost."""
-    _, window = toy
-    at = window.start + 449
-    ref = window.bases(at, at + 4)
-    return at, ref, ref[0]
-
-
 def rows_of(findings, table="variants"):
     return TABLES[table].frame([row for f in findings for row in f.rows[table]]).to_dict("records")
 

@@ -1,0 +1,304 @@
+"""Whether a variant was inherited or acquired, by the patient's own normal cells if given."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from aftercar.sequencing.alleles import Allele
+from aftercar.sequencing.fragments import BASES
+from aftercar.sequencing.specimens import Findings, GeneFindings, window_segments
+from aftercar.sequencing.variants import (
+    KNOWN_VARIANT_ALPHA,
+    KNOWN_VARIANT_MIN_FRAGMENTS,
+    CallSettings,
+    Evidence,
+    count_known,
+)
+from aftercar.stats.beta_binomial import log_probability
+
+# An inherited allele is half or all of the fragments of normal cells; capture and alignment favour
+# one allele by a few percent (correlation; a convention: standard deviation 3 % around one half).
+HETEROZYGOUS, HOMOZYGOUS, ALLELE_BALANCE_DISPERSION = 0.5, 0.99, 0.004
+# Leukemia left in normal cells shows its variants in any fraction up to this one.
+LARGEST_TRACE = 0.3
+# Inherited against not inherited must be this much likelier, or this much less likely (Bayes
+# factor): an acquired loss that is taken for an inherited one would hide an escape.
+DECISIVE_FACTOR = 1000.0
+MIN_IDENTITY_DEPTH = 20
+OPPOSITE = 0.1  # below, and above 1 - this, a polymorphism is homozygous
+
+INHERITED, ABSENT, TRACE = "INHERITED", "ABSENT", "TRACE"
+MAYBE_INHERITED, UNDECIDED = "MAYBE_INHERITED", "UNDECIDED"
+
+
+@dataclass(frozen=True, eq=False)
+class NormalCount:
+    """What a matched normal shows of one variant."""
+
+    normal: Findings
+    evidence: Evidence
+
+    @property
+    def shown(self) -> str:
+        """Name and counts, for a flag."""
+        sample, seen = self.normal.sample["sample_id"], self.evidence
+        return f"matched normal {sample} ({seen.alt_fragments} of {seen.depth} fragments)"
+
+
+def inherited_factor(alternative: int, total: int, error_rate: float, dispersion: float) -> float:
+    """Return the Bayes factor of inherited against not inherited for counts of normal cells.
+
+    Inherited: half or all of the fragments. Not inherited: errors only, or a trace of leukemia of
+    unknown size (uniform up to 30 %). Both pairs are averaged; beta-binomial counts.
+    """
+    balance = log_probability(
+        alternative, total, np.array([HETEROZYGOUS, HOMOZYGOUS]), ALLELE_BALANCE_DISPERSION
+    )
+    fraction = (np.arange(100) + 0.5) / 100 * LARGEST_TRACE
+    trace = log_probability(alternative, total, fraction, ALLELE_BALANCE_DISPERSION)
+    errors = float(log_probability(alternative, total, error_rate, dispersion))
+    other = np.logaddexp(errors, np.logaddexp.reduce(trace) - np.log(len(fraction)))
+    return float(np.exp(np.clip(np.logaddexp(*balance) - other, -700, 700)))
+
+
+def compare_with_normal(evidence: Evidence) -> str:
+    """Return what normal cells say about a variant of the leukemia.
+
+    INHERITED; ABSENT: no more than errors; TRACE: more than errors, too little to be inherited
+    (residual leukemia, an impure sort, a mosaic); else too few fragments, which is MAYBE_INHERITED
+    where that is the likelier side, or UNDECIDED.
+    """
+    count, depth = evidence.alt_fragments, evidence.depth
+    if not depth:
+        return UNDECIDED
+    factor = inherited_factor(count, depth, evidence.mean_error, evidence.dispersion)
+    if factor >= DECISIVE_FACTOR:
+        return INHERITED
+    if factor > 1 / DECISIVE_FACTOR:
+        return MAYBE_INHERITED if factor > 1 else UNDECIDED
+    more = count >= KNOWN_VARIANT_MIN_FRAGMENTS and evidence.tail <= KNOWN_VARIANT_ALPHA
+    return TRACE if more else ABSENT
+
+
+def add_origins(found: list[Findings], normals: list[Findings], settings: CallSettings) -> None:
+    """Say for each row of VARIANTS where the variant comes from, and add the reasons to its flags.
+
+    A normal counts for what is known on its day or later, or always where it has no day; of
+    several, the deepest. A normal that is homozygous for the other allele of a polymorphism is of
+    another person, or of a donor, and is left out. Call it after `add_known_variants`.
+    """
+    counted: dict[tuple, Evidence] = {}
+    for findings in found:
+        fitting = [normal for normal in normals if _same_person(normal, findings)]
+        for row in findings.rows["variants"]:
+            known = [normal for normal in fitting if _not_later(normal, row["known_from_day"])]
+            normal = _deepest(known, row, settings, counted)
+            others = [
+                other
+                for specimen in found
+                if specimen is not findings and _not_later(specimen, row["known_from_day"])
+                for other in specimen.rows["variants"]
+                if other["assay"] == "dna" and _key(other) == _key(row)
+            ]
+            origin, flags = _origin(row, normal, others)
+            if normal is None and normals:
+                flags.insert(0, _why_none(normals, fitting, known))
+            row["origin"] = origin
+            if normal is not None:
+                row["normal_alt_fragments"] = normal.evidence.alt_fragments
+                row["normal_depth"] = normal.evidence.depth
+            row["flags"] = "; ".join(part for part in (str(row["flags"]), *flags) if part)
+
+
+def _key(row: dict[str, object]) -> tuple:
+    return tuple(row[name] for name in ("gene", "chrom", "pos", "ref", "alt"))
+
+
+def _not_later(findings: Findings, day: object) -> bool:
+    return findings.day is None or day is None or findings.day <= int(str(day))
+
+
+def _why_none(normals: list[Findings], fitting: list[Findings], known: list[Findings]) -> str:
+    names = ", ".join(normal.sample["sample_id"] for normal in normals)
+    if not fitting:
+        return f"matched normal {names} not used: it does not fit this specimen"
+    if not known:
+        return f"matched normal {names} not used: it was collected later"
+    return f"matched normal {names} was not measured at this gene"
+
+
+def _deepest(
+    normals: list[Findings],
+    row: dict[str, object],
+    settings: CallSettings,
+    counted: dict[tuple, Evidence],
+) -> NormalCount | None:
+    best = None
+    for normal in normals:
+        part = normal.genes.get(str(row["gene"]))
+        if part is None:
+            continue
+        key = (normal.sample["sample_id"], *_key(row))
+        if key not in counted:
+            allele = Allele(int(str(row["pos"])), str(row["ref"]), str(row["alt"]))
+            segments = window_segments(normal, part.gene, allele)
+            counted[key] = count_known(segments, part.window, part.calls, allele, settings)
+        if best is None or counted[key].depth > best.evidence.depth:
+            best = NormalCount(normal, counted[key])
+    return best
+
+
+def _origin(
+    row: dict[str, object], normal: NormalCount | None, others: list[dict[str, object]]
+) -> tuple[str, list[str]]:
+    """Return the origin and its reasons; `others` are earlier counts of DNA of the same patient."""
+    verdict = "" if normal is None else compare_with_normal(normal.evidence)
+    if row["tier"] == "POLYMORPHISM":
+        told = normal is not None and verdict in (ABSENT, TRACE)
+        return "POLYMORPHISM", [f"not inherited: {normal.shown}"] if told and normal else []
+    lacking = next((other for other in others if _excludes_inheritance(other)), None)
+    if normal is not None and verdict == INHERITED:
+        if lacking is not None:
+            return "NOT_DETERMINED", [
+                f"{normal.shown} shows it as if inherited, but {_lacks(lacking)}: leukemia in the "
+                "normal, or cells of two people"
+            ]
+        flags = [f"inherited: {normal.shown}; in all cells, no escape from therapy"]
+        if row["tier"] in ("T1", "T2"):
+            flags.append("an inherited loss of function: was there before the leukemia")
+        return "GERMLINE", flags
+    if normal is not None and verdict == ABSENT:
+        limit = normal.evidence.detectable_vaf(KNOWN_VARIANT_ALPHA, KNOWN_VARIANT_MIN_FRAGMENTS)
+        shown = "" if limit is None else f"; fractions of {limit:.2g} and more would show"
+        return "SOMATIC", [f"absent from {normal.shown}{shown}"]
+    if normal is not None and verdict == TRACE:
+        return "NOT_DETERMINED", [
+            f"{normal.evidence.vaf:.2g} in {normal.shown}: too little to be inherited; leukemia "
+            "left in the normal, an impure sort, or a mosaic"
+        ]
+    flags = []
+    if normal is None:
+        flags.append("no matched normal was compared")
+    elif not normal.evidence.depth:
+        flags.append(f"{normal.shown} does not cover the site")
+    else:
+        flags.append(f"{normal.shown} is too shallow to tell whether the variant was inherited")
+    if lacking is not None:
+        return "NOT_DETERMINED", [*flags, f"not inherited, unless from a donor: {_lacks(lacking)}"]
+    if verdict == MAYBE_INHERITED:
+        return "POSSIBLY_GERMLINE", flags
+    return _by_fraction(row, flags)
+
+
+def _by_fraction(row: dict[str, object], flags: list[str]) -> tuple[str, list[str]]:
+    """Judge by the fraction alone, which is weak: purity and lost copies move it."""
+    seen = row["status"] in ("QUANTIFIED", "INDETERMINATE", "DETECTED_BELOW_LLOQ")
+    if not row["alt_fragments"] or not seen:
+        return "NOT_DETERMINED", flags
+    fraction, low, high = (float(str(row[name])) for name in ("vaf", "vaf_low", "vaf_high"))
+    if high >= HOMOZYGOUS or fraction >= 0.9:
+        flags.append("nearly all fragments show it: more often inherited than a clonal loss")
+        return "POSSIBLY_GERMLINE", flags
+    if low <= HETEROZYGOUS <= high or 0.4 <= fraction <= 0.6:
+        flags.append("a fraction near 50 % may be inherited (weak: by the fraction alone)")
+        return "POSSIBLY_GERMLINE", flags
+    return "NOT_DETERMINED", flags
+
+
+def _excludes_inheritance(other: dict[str, object]) -> bool:
+    """Whether another DNA specimen shows too little of a variant for an inherited one."""
+    depth = int(str(other["depth"]))
+    if not depth:
+        return False
+    # errors of any plausible rate; the factor hardly depends on it
+    factor = inherited_factor(int(str(other["alt_fragments"])), depth, 1e-3, 1e-4)
+    return factor <= 1 / DECISIVE_FACTOR
+
+
+def _lacks(other: dict[str, object]) -> str:
+    return (
+        f"{other['alt_fragments']} of {other['depth']} fragments in {other['sample_id']} "
+        f"(day {other['day']})"
+    )
+
+
+# The right person
+
+
+def _same_person(normal: Findings, findings: Findings) -> bool:
+    """Compare the known polymorphisms; a quality row of the specimen says what came of it."""
+    compared, opposite = 0, []
+    for symbol, part in findings.genes.items():
+        if symbol not in normal.genes:
+            continue
+        for name, mine, its in _shared_polymorphisms(part, normal.genes[symbol]):
+            compared += 1
+            if min(mine, its) <= OPPOSITE and max(mine, its) >= 1 - OPPOSITE:
+                opposite.append(name)
+    check = f"matched_normal:{normal.sample['sample_id']}"
+    if opposite:
+        findings.quality(
+            check, len(opposite), "polymorphisms", "FLAG",
+            f"homozygous for opposite alleles of {', '.join(opposite)}: another person, or cells "
+            "of a donor; the normal is not used for this specimen",
+        )  # fmt: skip
+        return False
+    if normal.genes:
+        verdict, said = ("PASS", "") if compared else ("FLAG", "no polymorphism could be compared")
+        findings.quality(check, 0, "polymorphisms", verdict, said)
+    else:
+        findings.quality(check, None, "", "FLAG", "the matched normal was not measured")
+    return True
+
+
+def _shared_polymorphisms(
+    one: GeneFindings, two: GeneFindings
+) -> Iterator[tuple[str, float, float]]:
+    """Yield the name and both fractions of each substitution that both specimens cover."""
+    for known in one.gene.polymorphisms:
+        if not len(known.ref) == len(known.alt) == 1:
+            continue
+        allele = Allele(known.pos, known.ref, known.alt)
+        fractions = [_fraction(part, allele) for part in (one, two)]
+        if None not in fractions:
+            yield known.rs, *fractions  # type: ignore[misc]
+
+
+def _counts(part: GeneFindings, allele: Allele) -> tuple[int, int]:
+    """Fragments with a substitution, and with it or the reference base."""
+    index = allele.pos - part.window.start
+    pileup = part.calls.pileup
+    if not 0 <= index < pileup.counts.shape[2]:
+        return 0, 0
+    by_base = pileup.counts[:, :, index].sum(axis=0)
+    alternative = int(by_base[BASES.index(allele.alt)])
+    return alternative, alternative + int(by_base[BASES.index(allele.ref)])
+
+
+def _fraction(part: GeneFindings, allele: Allele) -> float | None:
+    alternative, total = _counts(part, allele)
+    return alternative / total if total >= MIN_IDENTITY_DEPTH else None
+
+
+def heterozygous_positions(normals: list[Findings], gene: str) -> list[Allele]:
+    """Return the substitutions for which normal cells of the patient are heterozygous, by position.
+
+    Looked at are the known polymorphisms and what the normals show by themselves. A normal that
+    cannot tell (too few fragments) adds none.
+    """
+    found = set()
+    for normal in normals:
+        part = normal.genes.get(gene)
+        if part is None:
+            continue
+        known = [Allele(p.pos, p.ref, p.alt) for p in part.gene.polymorphisms]
+        for allele in {*known, *(e.allele for e in part.calls.found)}:
+            if not allele.is_snv:
+                continue
+            alternative, total = _counts(part, allele)
+            if total and LARGEST_TRACE < alternative / total < 1 - LARGEST_TRACE:
+                factor = inherited_factor(alternative, total, 1e-3, 1e-4)
+                if factor >= DECISIVE_FACTOR:
+                    found.add(allele)
+    return sorted(found)

@@ -1,0 +1,220 @@
+"""Inherited, acquired, or not to be told: never guessed from too little, never hidden."""
+
+import numpy as np
+import pytest
+
+from aftercar.sequencing.alleles import Allele
+from aftercar.sequencing.lookback import add_known_variants
+from aftercar.sequencing.origin import (
+    add_origins,
+    compare_with_normal,
+    heterozygous_positions,
+    inherited_factor,
+)
+from aftercar.sequencing.variants import CallSettings, Evidence
+
+SETTINGS = CallSettings(20, 4, 1e-6, 0.02)
+SUBSTITUTE = {"A": "C", "C": "A", "G": "T", "T": "G"}
+
+
+def normal_counts(alternative, depth):
+    """Evidence of normal cells for a variant, on one strand class."""
+    seen, total = np.array([alternative, 0, 0]), np.array([depth, 0, 0])
+    return Evidence(Allele(5, "A", "C"), seen, total, np.full(3, 3e-4), 2e-5)
+
+
+def verdicts(rng, depth, fraction, balance=0.0, runs=2000):
+    own = np.full(runs, fraction)
+    if balance:
+        spread = 1 / balance - 1
+        own = rng.beta(fraction * spread, (1 - fraction) * spread, runs)
+    counts = rng.binomial(depth, own)
+    found = [compare_with_normal(normal_counts(int(n), depth)) for n in counts]
+    return {word: found.count(word) / runs for word in set(found)}
+
+
+@pytest.mark.parametrize("fraction", [3e-4, 0.02, 0.1, 0.2])
+@pytest.mark.parametrize("depth", [8, 30, 100, 500])
+def test_what_leukemia_leaves_in_normal_cells_is_never_taken_for_inherited(depth, fraction):
+    found = verdicts(np.random.default_rng(3), depth, fraction)
+    assert found.get("INHERITED", 0) <= 1e-3
+
+
+@pytest.mark.parametrize("fraction", [0.5, 0.995])
+@pytest.mark.parametrize("depth", [4, 8, 15, 30, 100, 500])
+def test_an_inherited_variant_is_never_called_absent(depth, fraction):
+    balance = 0.004 if fraction == 0.5 else 0.0
+    found = verdicts(np.random.default_rng(4), depth, fraction, balance)
+    assert found.get("ABSENT", 0) + found.get("TRACE", 0) <= 1e-3
+
+
+def test_a_deep_normal_decides():
+    rng = np.random.default_rng(5)
+    assert verdicts(rng, 300, 0.5, 0.004)["INHERITED"] > 0.95
+    assert verdicts(rng, 300, 0.995)["INHERITED"] > 0.99
+    assert verdicts(rng, 300, 3e-4)["ABSENT"] > 0.99
+    assert verdicts(rng, 300, 0.05)["TRACE"] > 0.99
+
+
+def test_a_normal_of_five_fragments_decides_nothing():
+    for alternative in range(5):  # five of five are no trace
+        assert compare_with_normal(normal_counts(alternative, 5)) in (
+            "MAYBE_INHERITED",
+            "UNDECIDED",
+        )
+    assert compare_with_normal(normal_counts(0, 0)) == "UNDECIDED"
+
+
+@pytest.mark.parametrize(("alternative", "total"), [(0, 20), (7, 20), (19, 20), (90, 200)])
+def test_the_factor_agrees_with_the_beta_binomials_of_scipy(alternative, total):
+    from scipy.stats import betabinom, binom
+
+    def chance(fraction):
+        spread = 1 / 0.004 - 1
+        return betabinom.pmf(alternative, total, fraction * spread, (1 - fraction) * spread)
+
+    traces = np.mean([chance(f) for f in np.linspace(0.0015, 0.2985, 100)])
+    inherited = (chance(0.5) + chance(0.99)) / 2
+    other = (binom.pmf(alternative, total, 3e-4) + traces) / 2
+    found = inherited_factor(alternative, total, 3e-4, 0.0)
+    assert found == pytest.approx(inherited / other, rel=1e-6)
+
+
+# On simulated reads of a patient and his normal cells
+
+
+@pytest.fixture
+def deletion(toy):
+    """A frameshift in exon 1: four bases lost."""
+    _, window = toy
+    at = window.start + 449
+    ref = window.bases(at, at + 4)
+    return at, ref, ref[0]
+
+
+def judged(found, normals):
+    add_known_variants(found, {}, SETTINGS)
+    add_origins(found, normals, SETTINGS)
+    return [row for findings in found for row in findings.rows["variants"]]
+
+
+def test_a_variant_that_a_deep_normal_lacks_is_somatic_with_the_normals_limit(examine, deletion):
+    (row,) = judged([examine("r", 90, [([deletion], 0.3)])], [examine("t_cells", 5, [])])
+    assert row["origin"] == "SOMATIC"
+    assert "absent from matched normal t_cells (0 of " in row["flags"]
+    assert "and more would show" in row["flags"]
+    assert (row["normal_alt_fragments"], row["normal_depth"] > 400) == (0, True)
+
+
+def test_a_loss_of_function_in_half_of_the_normal_is_germline_shown_and_flagged(examine, deletion):
+    normal = examine("skin", -9, [([deletion], 0.5)])
+    (row,) = judged([examine("r", 90, [([deletion], 0.5)])], [normal])
+    assert (row["origin"], row["tier"], row["filter"]) == ("GERMLINE", "T1", "PASS")
+    assert "an inherited loss of function: was there before the leukemia" in row["flags"]
+
+
+def test_residual_leukemia_in_the_normal_does_not_make_its_variant_inherited(examine, deletion):
+    normal = examine("remission", 28, [([deletion], 0.06)])
+    (row,) = judged([examine("r", 90, [([deletion], 0.4)])], [normal])
+    assert row["origin"] == "NOT_DETERMINED"
+    assert "too little to be inherited; leukemia left in the normal" in row["flags"]
+
+
+def test_a_shallow_normal_is_said_to_be_too_shallow(examine, deletion):
+    (row,) = judged([examine("r", 90, [([deletion], 0.2)])], [examine("n", 5, [], depth=4)])
+    assert row["origin"] == "NOT_DETERMINED"
+    assert "is too shallow to tell" in row["flags"]
+
+
+@pytest.mark.parametrize(
+    ("share", "origin", "flag"),
+    [
+        (1.0, "POSSIBLY_GERMLINE", "more often inherited than a clonal loss"),
+        (0.5, "POSSIBLY_GERMLINE", "near 50 % may be inherited (weak"),
+        (0.2, "NOT_DETERMINED", "no matched normal was compared"),
+    ],
+)
+def test_without_a_normal_the_fraction_alone_decides_nothing(
+    examine, deletion, share, origin, flag
+):
+    (row,) = judged([examine("r", 90, [([deletion], share)])], [])
+    assert row["origin"] == origin
+    assert "no matched normal was compared" in row["flags"]
+    assert flag in row["flags"]
+
+
+def test_half_of_the_fragments_are_not_inherited_where_an_earlier_specimen_lacks_them(
+    examine, deletion
+):
+    found = [examine("r", 90, [([deletion], 0.5)]), examine("early", -5, [])]
+    rows = judged(found, [])
+    assert {row["origin"] for row in rows} == {"NOT_DETERMINED"}
+    assert "not inherited, unless from a donor: 0 of " in rows[0]["flags"]
+
+
+def test_a_relapse_declared_as_normal_is_contradicted_by_a_specimen_without_the_variant(
+    examine, deletion
+):
+    normal = examine("n", 80, [([deletion], 0.5)])
+    found = [examine("r", 90, [([deletion], 0.5)]), examine("early", -5, [])]
+    row = judged(found, [normal])[0]
+    assert row["origin"] == "NOT_DETERMINED"
+    assert "leukemia in the normal, or cells of two people" in row["flags"]
+
+
+def test_a_normal_of_a_later_day_is_not_looked_ahead_at(examine, deletion):
+    normal = examine("late", 120, [([deletion], 0.5)])
+    (row,) = judged([examine("r", 90, [([deletion], 0.5)])], [normal])
+    assert row["origin"] == "POSSIBLY_GERMLINE"
+    assert "late not used: it was collected later" in row["flags"]
+    timeless = examine("skin", 7, [([deletion], 0.5)])
+    timeless.sample["day"] = ""
+    (row,) = judged([examine("r", -3, [([deletion], 0.5)])], [timeless])
+    assert row["origin"] == "GERMLINE"
+
+
+def test_a_normal_of_another_person_is_not_used_and_said(examine, deletion, toy):
+    _, window = toy
+    common = (window.start + 629, "C", "G")
+    found = examine("r", 90, [([deletion, common], 0.2), ([common], 0.8)])
+    rows = judged([found], [examine("n", 5, [])])
+    row = next(row for row in rows if row["tier"] == "T1")
+    assert row["origin"] == "NOT_DETERMINED"
+    assert "n not used: it does not fit this specimen" in row["flags"]
+    (check,) = [c for c in found.rows["quality"] if c["check"] == "matched_normal:n"]
+    assert check["verdict"] == "FLAG"
+    assert "opposite alleles of rs1" in check["message"]
+
+
+def test_a_normal_that_could_not_be_measured_is_named(examine, deletion, toy, sheet_row):
+    from aftercar.sequencing.specimens import unassessed_specimen
+
+    broken = unassessed_specimen(
+        sheet_row("n", 1), {"CD19": toy[0]}, "FAILED", "a truncated BAM file", 0.02
+    )
+    (row,) = judged([examine("r", 90, [([deletion], 0.2)])], [broken])
+    assert "matched normal n was not measured at this gene" in row["flags"]
+
+
+def test_a_polymorphism_is_one_with_or_without_a_normal_and_half_of_it_is_given_to_loh(
+    examine, toy
+):
+    _, window = toy
+    common = (window.start + 629, "C", "G")
+    normal = examine("n", 5, [([common], 0.5)])
+    (row,) = judged([examine("r", 90, [([common], 0.9)])], [normal])
+    assert (row["origin"], row["tier"]) == ("POLYMORPHISM", "POLYMORPHISM")
+    (row,) = judged([examine("r", 90, [([common], 0.9)])], [])
+    assert row["origin"] == "POLYMORPHISM"
+    assert heterozygous_positions([normal], "CD19") == [Allele(*common)]
+    homozygous = examine("hom", 6, [([common], 1.0)])
+    assert heterozygous_positions([homozygous, examine("n2", 5, [])], "CD19") == []
+
+
+def test_heterozygous_positions_are_also_found_beside_the_known_ones(examine, toy):
+    _, window = toy
+    at = window.start + 700
+    private = (at, window.bases(at, at), SUBSTITUTE[window.bases(at, at)])
+    trace = (at + 40, window.bases(at + 40, at + 40), SUBSTITUTE[window.bases(at + 40, at + 40)])
+    normal = examine("n", 5, [([private], 0.45), ([private, trace], 0.05)])
+    assert heterozygous_positions([normal], "CD19") == [Allele(*private)]
