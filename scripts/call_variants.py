@@ -1,7 +1,6 @@
 """Call antigen and TP53 variants in bulk DNA and RNA of one patient, and say what could be seen."""
 
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from aftercar.contracts.sequencing import BACKGROUND
@@ -14,7 +13,7 @@ from aftercar.io.alignments import (
 )
 from aftercar.io.isoforms import read_isoforms
 from aftercar.io.joblog import start_log
-from aftercar.io.provenance import input_row
+from aftercar.io.provenance import data_rows
 from aftercar.io.tables import concatenate_tables, write_table
 from aftercar.io.variants import read_variants, reference_contigs, write_variants
 from aftercar.sequencing.background import backgrounds_of
@@ -33,7 +32,6 @@ if __name__ == "__main__":
     given, config, files = snakemake.params, snakemake.params.settings, snakemake.output
     genes = build_genes(*read_gene_models(given.models), config["genes"])
     settings = CallSettings(**{name: config[name] for name in CallSettings.__dataclass_fields__})
-    panel, runs = snakemake.input.panel, {Path(p).stem: [p] for p in snakemake.input.backgrounds}
     fetch = partial(read_alignments, min_mapping_quality=config["min_mapping_quality"])
     isoforms, listed = read_isoforms(given.isoforms), {}
 
@@ -43,7 +41,8 @@ if __name__ == "__main__":
         return read_references(row["path"], fasta, stretches(genes))
 
     def examined(row):
-        tables = [concatenate_tables(BACKGROUND, p) for p in (panel, runs.get(row["batch"], []))]
+        run = [p for p in snakemake.input.backgrounds if p.endswith(f"/{row['batch']}.tsv")]
+        tables = [concatenate_tables(BACKGROUND, p) for p in (snakemake.input.panel, run)]
         known = isoforms, backgrounds_of([table.to_dict("records") for table in tables])
         return examine_specimen(row, genes, bases, fetch, AlignmentFileError, settings, *known)
 
@@ -54,8 +53,7 @@ if __name__ == "__main__":
     for name, contract in TABLES.items():
         rows = [r for f in found + normals * (name == "quality") for r in f.rows[name]]
         write_table(contract, contract.frame(rows), files[name])
-    read = [row for row in [*given.normals, *given.samples] if row["path"]]
-    inputs = [input_row(row["sample_id"], row["patient_id"], "data", row["path"]) for row in read]
+    inputs = data_rows([*given.normals, *given.samples])
     write_table(INPUT_FILES, INPUT_FILES.frame(inputs), files.inputs)
     variants = {findings.sample["sample_id"]: findings.rows["variants"] for findings in found}
     log.info("%d variants", sum(map(len, variants.values())))

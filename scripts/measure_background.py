@@ -12,7 +12,7 @@ from aftercar.io.alignments import (
     read_references,
 )
 from aftercar.io.joblog import start_log
-from aftercar.io.provenance import input_row
+from aftercar.io.provenance import data_rows
 from aftercar.io.tables import write_table
 from aftercar.sequencing.genes import build_genes
 from aftercar.sequencing.run_background import background_rows
@@ -41,9 +41,7 @@ if __name__ == "__main__":
     rows = background_rows(controls, settings)
     log.info("%d controls, %d alleles with errors", len(controls), len(rows))
     quality = [row for findings in controls for row in findings.rows["quality"]]
-    inputs = [
-        input_row(row["sample_id"], row["patient_id"], "data", row["path"]) for row in measured
-    ]
+    inputs = data_rows(measured)
     write_table(BACKGROUND, BACKGROUND.frame(rows), files.background)
     write_table(QUALITY, QUALITY.frame(quality), files.quality)
     write_table(INPUT_FILES, INPUT_FILES.frame(inputs), files.inputs)

@@ -52,6 +52,15 @@ def input_row(sample_id: str, patient_id: str, role: str, path: str | Path) -> d
     }
 
 
+def data_rows(samples: list[dict[str, str]]) -> list[dict[str, object]]:
+    """Return a row of INPUT_FILES for each row of samples.tsv that names a file in path."""
+    return [
+        input_row(sample["sample_id"], sample["patient_id"], "data", sample["path"])
+        for sample in samples
+        if sample["path"]
+    ]
+
+
 def versions() -> dict[str, str]:
     """Return the version of AfterCAR, Python and each package that can change a number."""
     return {
