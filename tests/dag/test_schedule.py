@@ -2,6 +2,7 @@
 
 import re
 
+import pandas as pd
 import pytest
 from tests.e2e.workflow_run import edit_sheet, snakemake, working_copy
 
@@ -66,6 +67,34 @@ def test_the_word_none_in_column_compensation_is_no_file(workdir):
     only_assay(workdir, "flow")
     edit_sheet(workdir, "samples", lambda sheet: sheet.assign(compensation="none"))
     assert scheduled(workdir) >= {"place_batch_cuts", "gate_patient"}
+
+
+def test_healthy_dna_of_the_same_run_is_measured_before_the_variants_of_that_run_only(workdir):
+    """P04's DNA is of the run of the healthy control, P08's of none; P04 has a matched normal."""
+
+    def declared(sheet):
+        sheet.loc[sheet["sample_id"] == "P04-D165-BM-dna", "batch"] = "run1"
+        one = sheet[sheet["sample_id"] == "P08-Dm010-BM-dna"]
+        normal = one.assign(sample_id="P04-t", patient_id="P04", control_for="matched_normal")
+        healthy = one.assign(
+            sample_id="H1", patient_id="", day="", batch="run1", control_for="healthy"
+        )
+        return pd.concat([sheet, normal, healthy])
+
+    edit_sheet(workdir, "samples", declared)
+    tables = [f"results/sequencing/patients/{patient}.variants.tsv" for patient in ("P04", "P08")]
+    assert scheduled(workdir, tables[0]) == {"measure_background", "call_variants"}
+    assert scheduled(workdir, tables[1]) == {"call_variants"}
+    _, said = snakemake(workdir, "--dry-run", tables[0])
+    assert "data/reads/P08-Dm010-BM-dna.bam" in said  # read as the normal of P04
+
+
+def test_a_panel_of_normals_that_does_not_exist_is_told_before_anything_starts(workdir):
+    status, said = snakemake(
+        workdir, "--dry-run", "--config", "sequencing={panel_of_normals: none.tsv}"
+    )
+    assert status != 0
+    assert "key sequencing/panel_of_normals: found no file 'none.tsv'" in said
 
 
 def test_check_starts_nothing_else(workdir):

@@ -25,8 +25,9 @@ LARGEST_TRACE = 0.3
 # Inherited against not inherited must be this much likelier, or this much less likely (Bayes
 # factor): an acquired loss that is taken for an inherited one would hide an escape.
 DECISIVE_FACTOR = 1000.0
-MIN_IDENTITY_DEPTH = 20
-OPPOSITE = 0.1  # below, and above 1 - this, a polymorphism is homozygous
+# An allele of a polymorphism that a specimen shows in at least the first fraction and its normal in
+# less than the second was never the patient's: leukemia loses alleles and gains none (conventions).
+FOREIGN_FRACTION, LACKING_FRACTION, MIN_IDENTITY_DEPTH = 0.2, 0.05, 20
 
 INHERITED, ABSENT, TRACE = "INHERITED", "ABSENT", "TRACE"
 MAYBE_INHERITED, UNDECIDED = "MAYBE_INHERITED", "UNDECIDED"
@@ -85,8 +86,8 @@ def add_origins(found: list[Findings], normals: list[Findings], settings: CallSe
     """Say for each row of VARIANTS where the variant comes from, and add the reasons to its flags.
 
     A normal counts for what is known on its day or later, or always where it has no day; of
-    several, the deepest. A normal that is homozygous for the other allele of a polymorphism is of
-    another person, or of a donor, and is left out. Call it after `add_known_variants`.
+    several, the deepest. A normal that lacks an allele of a polymorphism which the specimen has is
+    of another person, or a donor, and is left out. Call it after `add_known_variants`.
     """
     counted: dict[tuple, Evidence] = {}
     for findings in found:
@@ -228,20 +229,21 @@ def _lacks(other: dict[str, object]) -> str:
 
 def _same_person(normal: Findings, findings: Findings) -> bool:
     """Compare the known polymorphisms; a quality row of the specimen says what came of it."""
-    compared, opposite = 0, []
+    compared, foreign = 0, []
     for symbol, part in findings.genes.items():
         if symbol not in normal.genes:
             continue
         for name, mine, its in _shared_polymorphisms(part, normal.genes[symbol]):
             compared += 1
-            if min(mine, its) <= OPPOSITE and max(mine, its) >= 1 - OPPOSITE:
-                opposite.append(name)
+            for here, there in ((mine, its), (1 - mine, 1 - its)):
+                if here >= FOREIGN_FRACTION and there < LACKING_FRACTION:
+                    foreign.append(name)
     check = f"matched_normal:{normal.sample['sample_id']}"
-    if opposite:
+    if foreign:
         findings.quality(
-            check, len(opposite), "polymorphisms", "FLAG",
-            f"homozygous for opposite alleles of {', '.join(opposite)}: another person, or cells "
-            "of a donor; the normal is not used for this specimen",
+            check, len(foreign), "polymorphisms", "FLAG",
+            f"the normal lacks an allele of {', '.join(foreign)} that the specimen has: another "
+            "person, or cells of a donor; it is not used for this specimen",
         )  # fmt: skip
         return False
     if normal.genes:

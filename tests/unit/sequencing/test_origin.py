@@ -173,17 +173,31 @@ def test_a_normal_of_a_later_day_is_not_looked_ahead_at(examine, deletion):
     assert row["origin"] == "GERMLINE"
 
 
-def test_a_normal_of_another_person_is_not_used_and_said(examine, deletion, toy):
+@pytest.mark.parametrize(("mine", "its"), [(1.0, 0.0), (0.5, 0.0), (0.5, 1.0), (0.0, 1.0)])
+def test_a_normal_of_another_person_is_not_used_and_said(examine, deletion, toy, mine, its):
     _, window = toy
     common = (window.start + 629, "C", "G")
-    found = examine("r", 90, [([deletion, common], 0.2), ([common], 0.8)])
-    rows = judged([found], [examine("n", 5, [])])
+    found = examine("r", 90, [([deletion, common], 0.2 * mine), ([common], 0.8 * mine),
+                              ([deletion], 0.2 * (1 - mine))])  # fmt: skip
+    rows = judged([found], [examine("n", 5, [([common], its)])])
     row = next(row for row in rows if row["tier"] == "T1")
     assert row["origin"] == "NOT_DETERMINED"
     assert "n not used: it does not fit this specimen" in row["flags"]
     (check,) = [c for c in found.rows["quality"] if c["check"] == "matched_normal:n"]
     assert check["verdict"] == "FLAG"
-    assert "opposite alleles of rs1" in check["message"]
+    assert "the normal lacks an allele of rs1 that the specimen has" in check["message"]
+
+
+@pytest.mark.parametrize(("mine", "its"), [(0.5, 0.5), (0.95, 0.5), (0.05, 0.5), (1.0, 1.0)])
+def test_a_lost_allele_of_the_leukemia_does_not_make_the_normal_another_person(
+    examine, toy, mine, its
+):
+    _, window = toy
+    common = (window.start + 629, "C", "G")
+    found = examine("r", 90, [([common], mine)])
+    judged([found], [examine("n", 5, [([common], its)])])
+    (check,) = [c for c in found.rows["quality"] if c["check"] == "matched_normal:n"]
+    assert check["verdict"] == "PASS"
 
 
 def test_a_normal_that_could_not_be_measured_is_named(examine, deletion, toy, sheet_row):
