@@ -2,17 +2,12 @@
 
 from typing import TYPE_CHECKING
 
-from aftercar.contracts.evidence import (
-    EVIDENCE,
-    KINETICS,
-    PATIENTS,
-    RECOVERY,
-    RISK,
-    RULE_RESULTS,
-)
+from aftercar.contracts.evidence import EVIDENCE, KINETICS, PATIENTS, RECOVERY, RISK, RULE_RESULTS
 from aftercar.contracts.evidence_base import EVIDENCE_BASE
+from aftercar.contracts.sequencing import VARIANT_HISTORY
 from aftercar.evidence.assess import assess
 from aftercar.evidence.collect import STREAM_TABLES, StreamTables, collect_evidence
+from aftercar.evidence.first_seen import variant_history
 from aftercar.evidence.merge import joined_table
 from aftercar.evidence.rulebook import rulebook_of
 from aftercar.io.documents import read_document
@@ -37,6 +32,7 @@ if __name__ == "__main__":
         }
     )
     evidence = collect_evidence(given.sheets, tables)
+    history = variant_history(tables.variants, tables.clones, given.sheets["samples"])
     assessed = assess(
         given.sheets,
         evidence,
@@ -53,5 +49,6 @@ if __name__ == "__main__":
         (RULE_RESULTS, assessed.rules, snakemake.output.rules),
         (RISK, assessed.risk, snakemake.output.risk),
         (PATIENTS, [assessed.summary], snakemake.output.summary),
+        (VARIANT_HISTORY, history, snakemake.output.history),
     ):
         write_table(contract, contract.frame(rows), path)

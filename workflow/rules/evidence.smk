@@ -4,7 +4,7 @@ Judge the evidence of each patient at every landmark, join all tables, estimate 
 REQUIRED INPUTS:  the tables of the streams that the patient's assays need, the five sheets
 OUTPUTS:          <results>/evidence/patients/{patient}.evidence.tsv   contract: EVIDENCE
                   .kinetics.tsv KINETICS, .recovery.tsv RECOVERY, .rules.tsv RULE_RESULTS,
-                  .risk.tsv RISK, .summary.tsv PATIENTS
+                  .risk.tsv RISK, .summary.tsv PATIENTS, .history.tsv VARIANT_HISTORY
                   final tables of the cohort with <table>.provenance.json
                   <results>/cohort/survival.tsv SURVIVAL, incidence.tsv INCIDENCE
 CONFIG:           evidence/*
@@ -35,6 +35,7 @@ rule assess_patient:
         rules=ensure("<results>/evidence/patients/{patient}.rules.tsv", non_empty=True),
         risk=ensure("<results>/evidence/patients/{patient}.risk.tsv", non_empty=True),
         summary="<results>/evidence/patients/{patient}.summary.tsv",
+        history="<results>/evidence/patients/{patient}.history.tsv",
     log:
         "<logs>/assess_patient/{patient}.log",
     conda:
@@ -68,6 +69,7 @@ rule merge_tables:
         + batch_tables(".quality.tsv"),
         variants=cohort_tables(".variants.tsv", SEQUENCING),
         callability=cohort_tables(".callability.tsv", SEQUENCING),
+        history=cohort_tables(".history.tsv", ASSESSED),
         splicing=cohort_tables(".splicing.tsv", SEQUENCING),
         loh=cohort_tables(".loh.tsv", SEQUENCING),
         genotypes=cohort_tables(".genotypes.parquet", GENOTYPES),
@@ -95,6 +97,7 @@ rule merge_tables:
         cytometry_quality="<results>/cytometry/quality.tsv",
         variants="<results>/sequencing/variants.tsv",
         callability="<results>/sequencing/callability.tsv",
+        history="<results>/sequencing/variant_history.tsv",
         splicing="<results>/sequencing/splicing.tsv",
         loh="<results>/sequencing/loh.tsv",
         genotypes="<results>/singlecell/genotypes.parquet",
@@ -120,6 +123,7 @@ rule merge_tables:
                 "<results>/cytometry/quality.tsv",
                 "<results>/sequencing/variants.tsv",
                 "<results>/sequencing/callability.tsv",
+                "<results>/sequencing/variant_history.tsv",
                 "<results>/sequencing/splicing.tsv",
                 "<results>/sequencing/loh.tsv",
                 "<results>/singlecell/genotypes.parquet",

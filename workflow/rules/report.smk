@@ -32,6 +32,7 @@ rule render_patient:
         views=stream_tables(".views.parquet", CYTOMETRY),
         variants=stream_tables(".variants.tsv", SEQUENCING),
         callability=stream_tables(".callability.tsv", SEQUENCING),
+        history=["<results>/evidence/patients/{patient}.history.tsv"],
         splicing=stream_tables(".splicing.tsv", SEQUENCING),
         loh=stream_tables(".loh.tsv", SEQUENCING),
         clones=stream_tables(".clones.tsv", GENOTYPES),

@@ -1,8 +1,8 @@
 """Tables of the sequencing stream, bulk and per cell."""
 
-from aftercar.contracts.specimen import KNOWN_FROM_DAY, WHO_WHEN
+from aftercar.contracts.specimen import KNOWN_FROM_DAY, PATIENT_ID, WHO_WHEN
 from aftercar.contracts.table import Column, Table
-from aftercar.contracts.vocabulary import ASSAYS, MEASUREMENT_STATUS
+from aftercar.contracts.vocabulary import ASSAYS, MEASUREMENT_STATUS, SPECIMENS
 
 TIERS = ("T1", "T2", "T3", "T4", "POLYMORPHISM", "NONE")
 # How a variant came to be in the specimen; only SOMATIC was acquired for sure.
@@ -96,6 +96,51 @@ VARIANTS = Table(
         "known_from_day": KNOWN_FROM_DAY,
         "status": _STATUS,
         "filter": Column("string", "PASS, or reasons separated by ';'"),
+        "flags": _FLAGS,
+    },
+)
+
+VARIANT_HISTORY = Table(
+    name="since when variants are there",
+    key=("patient_id", "gene", "chrom", "pos", "ref", "alt"),
+    columns={"patient_id": PATIENT_ID, "gene": _GENE}
+    | _LOCUS
+    | {name: VARIANTS.columns[name] for name in ("hgvs_c", "hgvs_p", "tier", "origin")}
+    | {
+        "called_day": Column("int64", "day of the first specimen that calls it by itself"),
+        "called_sample": Column("string", "that specimen"),
+        "first_seen_day": Column(
+            "int64", "day of the first specimen that shows it, also when it was only looked for"
+        ),
+        "first_seen_sample": Column("string", "that specimen"),
+        "first_seen_assay": Column("string", "its assay", allowed=ASSAYS),
+        "first_seen_fraction": Column(
+            "float64", "its fraction: VAF, or share of the covered cells", nullable=True
+        ),
+        "last_negative_day": Column(
+            "int64", "day of the last DNA specimen before that does not show it", nullable=True
+        ),
+        "last_negative_sample": Column("string", "that specimen, or empty: there is none"),
+        "last_negative_specimen": Column(
+            "string", "what was collected, or empty", allowed=("", *SPECIMENS)
+        ),
+        "last_negative_limit": Column(
+            "float64", "fraction that it would have shown", minimum=0, maximum=1, nullable=True
+        ),
+        "limit_before_infusion": Column(
+            "float64",
+            "smallest fraction that a negative DNA specimen of day 0 or before would have shown",
+            minimum=0,
+            maximum=1,
+            nullable=True,
+        ),
+        "verdict": Column(
+            "string",
+            "PRE_EXISTING: a specimen of day 0 or before shows it; NOT_DETECTED_BEFORE: none does, "
+            "and fractions from limit_before_infusion on are excluded; NOT_ASSESSABLE: none could",
+            allowed=("PRE_EXISTING", "NOT_DETECTED_BEFORE", "NOT_ASSESSABLE"),
+        ),
+        "known_from_day": KNOWN_FROM_DAY,
         "flags": _FLAGS,
     },
 )

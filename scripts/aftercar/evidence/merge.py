@@ -25,6 +25,7 @@ from aftercar.contracts.sequencing import (
     GENOTYPES,
     LOH,
     SPLICING,
+    VARIANT_HISTORY,
     VARIANTS,
 )
 from aftercar.contracts.singlecell import ANTIGEN_LOSS, CELL_POPULATIONS
@@ -41,6 +42,7 @@ COHORT_TABLES = {
     "cytometry_quality": QUALITY,
     "variants": VARIANTS,
     "callability": CALLABILITY,
+    "history": VARIANT_HISTORY,
     "splicing": SPLICING,
     "loh": LOH,
     "genotypes": GENOTYPES,

@@ -119,6 +119,32 @@ def variant_table(variants: list[dict], *, tested: bool) -> dict:
     )
 
 
+def history_table(history: list[dict]) -> dict:
+    """Return since when each variant is there; a negative always stands with its limit."""
+    return table(
+        "Since when. The first specimen that shows a variant, also where it was only looked for, "
+        "and the last one before that does not, with the fraction that it would have shown.",
+        ("Variant", "Origin", "Called on", "First seen", "Last without it", "Verdict", "Remarks"),
+        [
+            (
+                f"{h['gene']} {h['hgvs_c']} {h['hgvs_p']}".strip(),
+                ORIGIN_WORDS[h["origin"]],
+                f"{day_text(h['called_day'])} {h['called_sample']}",
+                f"{day_text(h['first_seen_day'])} {h['first_seen_sample']}, "
+                + percent(h["first_seen_fraction"]),
+                "none"
+                if h["last_negative_day"] is None
+                else f"{day_text(h['last_negative_day'])} {h['last_negative_sample']}: "
+                f"no {percent(h['last_negative_limit'])} or more",
+                chip("history", h["verdict"]),
+                dash(h["flags"]),
+            )
+            for h in history
+        ],
+        empty="no variant was called",
+    )
+
+
 def _effect(row: dict) -> str:
     said = [row["consequence"].replace("_", " ")]
     if row["loses_transmembrane"] == "yes":

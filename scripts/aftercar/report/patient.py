@@ -8,7 +8,14 @@ import pandas as pd
 from aftercar.contracts.cytometry import CONCORDANCE, CUTS, POPULATIONS, RATIOS
 from aftercar.contracts.evidence import EVIDENCE, KINETICS, RECOVERY, RISK, RULE_RESULTS
 from aftercar.contracts.evidence import PATIENTS as SUMMARY
-from aftercar.contracts.sequencing import CALLABILITY, CLONES, LOH, SPLICING, VARIANTS
+from aftercar.contracts.sequencing import (
+    CALLABILITY,
+    CLONES,
+    LOH,
+    SPLICING,
+    VARIANT_HISTORY,
+    VARIANTS,
+)
 from aftercar.contracts.singlecell import ANTIGEN_LOSS, CELL_POPULATIONS
 from aftercar.contracts.specimen import INPUT_FILES, QUALITY
 from aftercar.contracts.table import Table
@@ -34,6 +41,7 @@ from aftercar.report.domains import (
     callability_table,
     cell_population_table,
     clone_table,
+    history_table,
     loh_table,
     ratio_table,
     splicing_table,
@@ -64,6 +72,7 @@ TABLES: dict[str, Table] = {
     "concordance": CONCORDANCE,
     "variants": VARIANTS,
     "callability": CALLABILITY,
+    "history": VARIANT_HISTORY,
     "splicing": SPLICING,
     "loh": LOH,
     "clones": CLONES,
@@ -172,6 +181,7 @@ def patient_content(
         "sequencing": {
             "variants": variant_table(rows["variants"], tested=bool(rows["callability"])),
             "callability": callability_table(rows["callability"]),
+            "history": history_table(rows["history"]) if rows["history"] else None,
             "splicing": splicing_table(rows["splicing"]),
             "loh": loh_table(rows["loh"]),
         },

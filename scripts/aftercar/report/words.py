@@ -72,6 +72,11 @@ ORIGIN_WORDS = {
     "POSSIBLY_GERMLINE": "possibly inherited",
     "NOT_DETERMINED": "not determined",
 }
+HISTORY_WORDS = {
+    "PRE_EXISTING": ("Present before the infusion", "present"),
+    "NOT_DETECTED_BEFORE": ("Not detected before the infusion", "absent"),
+    "NOT_ASSESSABLE": ("Not assessable", "unknown"),
+}
 LOH_WORDS = {
     "LOH": ("Allele lost", "signal"),
     "NO_LOH": ("Both alleles there", "clear"),
@@ -87,6 +92,7 @@ STATUS_WORDS = {
     "antigen": ANTIGEN_WORDS,
     "verdict": VERDICT_WORDS,
     "loh": LOH_WORDS,
+    "history": HISTORY_WORDS,
 }
 
 SPECIMEN_WORDS = {
