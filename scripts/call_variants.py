@@ -20,7 +20,7 @@ from aftercar.sequencing.background import backgrounds_of
 from aftercar.sequencing.genes import build_genes
 from aftercar.sequencing.lookback import add_known_variants
 from aftercar.sequencing.origin import add_origins
-from aftercar.sequencing.specimens import TABLES, examine_specimen, stretches
+from aftercar.sequencing.specimens import TABLES, examine_specimen, stretches, tables_of
 from aftercar.sequencing.splice_comparison import add_comparisons
 from aftercar.sequencing.variants import CallSettings
 
@@ -50,9 +50,8 @@ if __name__ == "__main__":
     add_known_variants(found, listed, settings)
     add_origins(found, normals, settings)
     add_comparisons([row for findings in found for row in findings.rows["splicing"]], [])
-    for name, contract in TABLES.items():
-        rows = [r for f in found + normals * (name == "quality") for r in f.rows[name]]
-        write_table(contract, contract.frame(rows), files[name])
+    for name, frame in tables_of(found, normals).items():
+        write_table(TABLES[name], frame, files[name])
     inputs = data_rows([*given.normals, *given.samples])
     write_table(INPUT_FILES, INPUT_FILES.frame(inputs), files.inputs)
     variants = {findings.sample["sample_id"]: findings.rows["variants"] for findings in found}

@@ -6,6 +6,7 @@ REQUIRED INPUTS:  samples.tsv rows dna, rna (path), scrna with bam, scdna
 OUTPUTS:          <results>/sequencing/backgrounds/{run}.tsv                  contract: BACKGROUND
                   <results>/sequencing/patients/{patient}.variants.tsv        contract: VARIANTS
                   <results>/sequencing/patients/{patient}.callability.tsv     contract: CALLABILITY
+                  <results>/sequencing/patients/{patient}.callable_bases.parquet  contract: CALLABLE_BASES
                   <results>/sequencing/patients/{patient}.splicing.tsv        contract: SPLICING
                   <results>/sequencing/patients/{patient}.loh.tsv             contract: LOH
                   <results>/sequencing/patients/{patient}.vcf                 VCF 4.2
@@ -59,6 +60,7 @@ rule call_variants:
     output:
         variants="<results>/sequencing/patients/{patient}.variants.tsv",
         callability="<results>/sequencing/patients/{patient}.callability.tsv",
+        bases="<results>/sequencing/patients/{patient}.callable_bases.parquet",
         splicing="<results>/sequencing/patients/{patient}.splicing.tsv",
         loh="<results>/sequencing/patients/{patient}.loh.tsv",
         quality="<results>/sequencing/patients/{patient}.quality.tsv",

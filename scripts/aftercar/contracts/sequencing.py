@@ -223,6 +223,36 @@ def _difference(name: str, compared_with: str) -> dict[str, Column]:
     }
 
 
+CALLABLE_BASES = Table(
+    name="callable bases",
+    key=("sample_id", "gene", "pos"),
+    columns={
+        "sample_id": WHO_WHEN["sample_id"],
+        "patient_id": WHO_WHEN["patient_id"],
+        "gene": _GENE,
+        "exon": Column("string", "number of the exon"),
+        "chrom": Column("string", "contig, as in the reference"),
+        "pos": Column("int64", "1-based position", minimum=1),
+        "coding_position": Column("int64", "c. number", minimum=1),
+        "depth": Column("int64", "fragments with a base", minimum=0),
+        "detectable_vaf_substitution": Column(
+            "float64",
+            "smallest VAF of an exchanged base that would be called with 95 % probability; "
+            "missing: none",
+            minimum=0,
+            maximum=1,
+            nullable=True,
+        ),
+        "detectable_vaf_length_change": Column(
+            "float64",
+            "the same of a lost or gained base in the run of equal bases that holds this one",
+            minimum=0,
+            maximum=1,
+            nullable=True,
+        ),
+    },
+)
+
 SPLICING = Table(
     name="splicing",
     key=("sample_id", "gene", "event", "junction"),

@@ -1,6 +1,9 @@
 """What could have been seen: the smallest variant fraction that each coding base would show."""
 
+from dataclasses import dataclass
+
 import numpy as np
+import pandas as pd
 from numpy.typing import ArrayLike
 
 from aftercar.sequencing.alleles import Allele
@@ -12,45 +15,106 @@ from aftercar.sequencing.variants import Calls, CallSettings, detectable_fractio
 
 # The stated limit holds on this share of the coding bases (contract CALLABILITY).
 COVERED_SHARE = 0.95
+MAX_STRETCHES = 6  # hidden stretches that are named; further ones are counted
+
+
+@dataclass(frozen=True, eq=False)
+class BaseLimits:
+    """What each coding base of a gene would show, in genomic order; NaN: no fraction at all.
+
+    `substitution` and `length_change` are the smallest fractions of an exchanged base, and of a
+    lost or gained one, that would be called with 95 % probability.
+    """
+
+    position: np.ndarray
+    depth: np.ndarray
+    substitution: np.ndarray
+    length_change: np.ndarray
+
+    @property
+    def worst(self) -> np.ndarray:
+        """The limit of a base: most losses of an antigen are changes of length."""
+        return np.maximum(self.substitution, self.length_change)  # NaN stays
+
+
+def limits_by_base(
+    gene: Gene, window: ReferenceWindow, calls: Calls, settings: CallSettings
+) -> BaseLimits:
+    """Return the limits of all coding bases; bases that the reference does not know have none."""
+    position = np.sort(np.array(gene.cds_positions(), dtype=np.int64))
+    depth_all, index = calls.pileup.depth(), position - window.start
+    letters = np.frombuffer(window.sequence.encode(), dtype=np.uint8)
+    inside = (index >= 0) & (index < len(letters))
+    inside[inside] = CODE[letters[index[inside]]] < 4
+    known, errors = index[inside], calls.errors
+    rates = base_error_rates(window, calls.pileup, errors, known)
+    limits = _limits(depth_all[known], rates, errors.dispersion, settings)
+    for row, rate, dispersion in _noisy_sites(window, errors, known, rates):
+        limits[row] = _limits(depth_all[known[[row]]], np.array([rate]), dispersion, settings)[0]
+    rates, correlations = length_change_errors(window, errors, depth_all, known)
+    by_length = _limits(calls.spanning[known], rates, correlations, settings)
+    depth = np.zeros(len(position), dtype=np.int64)
+    substitution, length_change = np.full((2, len(position)), np.nan)
+    depth[inside], substitution[inside], length_change[inside] = depth_all[known], limits, by_length
+    return BaseLimits(position, depth, substitution, length_change)
 
 
 def measure_callability(
-    gene: Gene, window: ReferenceWindow, calls: Calls, settings: CallSettings
+    gene: Gene, found: BaseLimits, settings: CallSettings
 ) -> list[dict[str, object]]:
     """Return depth and limits by exon and for the gene ("all"): rows without names and status.
 
-    The limit of a base holds for an exchange and for a loss or gain of a base: most losses of an
-    antigen are changes of length, and runs of equal bases show them later. The limit of the gene
-    is that of its worst exon: a short exon without reads is few bases, but a variant in it loses
-    the antigen all the same.
+    The limit of the gene is that of its worst exon: a short exon without reads is few bases, but a
+    variant in it loses the antigen all the same.
     """
     parts = {
-        str(exon.number): np.arange(exon.cds_start, exon.cds_end + 1)
+        str(exon.number): (found.position >= exon.cds_start) & (found.position <= exon.cds_end)
         for exon in gene.exons
         if exon.cds_start is not None and exon.cds_end is not None
     }
-    parts["all"] = np.concatenate(list(parts.values()))
-    pileup, errors = calls.pileup, calls.errors
-    depth = pileup.depth()
-    known = CODE[np.frombuffer(window.sequence.encode(), dtype=np.uint8)] < 4
-    limits = np.full(len(window.sequence), np.nan)
-    index = parts["all"] - window.start
-    index = index[(index >= 0) & (index < len(depth)) & known[np.clip(index, 0, len(depth) - 1)]]
-    rates = base_error_rates(window, pileup, errors, index)
-    limits[index] = _limits(depth[index], rates, errors.dispersion, settings)
-    for at, rate, dispersion in _noisy_sites(window, errors, index, rates):
-        limits[at] = _limits(depth[[at]], np.array([rate]), dispersion, settings)[0]
-    rates, correlations = length_change_errors(window, errors, depth, index)
-    by_length = _limits(calls.spanning[index], rates, correlations, settings)
-    limits[index] = np.maximum(limits[index], by_length)  # NaN, no limit at all, stays
-    rows = [
-        {"exon": name, **_summary(positions - window.start, depth, limits, settings.target_vaf)}
-        for name, positions in parts.items()
+    parts["all"] = np.ones(len(found.position), dtype=bool)
+    rows: list[dict[str, object]] = [
+        {"exon": name, **_summary(found.depth[part], found.worst[part], settings.target_vaf)}
+        for name, part in parts.items()
     ]
     of_exons = [row["detectable_vaf"] for row in rows[:-1]]
     shown = [float(str(limit)) for limit in of_exons if limit is not None]
     rows[-1]["detectable_vaf"] = max(shown) if len(shown) == len(of_exons) else None
     return rows
+
+
+def callable_bases(gene: Gene, window: ReferenceWindow, found: BaseLimits) -> pd.DataFrame:
+    """Return CALLABLE_BASES without the columns that name the specimen."""
+    coding = {position: number for number, position in enumerate(gene.cds_positions(), start=1)}
+    exons = [gene.exon_at(position) for position in found.position.tolist()]
+    return pd.DataFrame(
+        {
+            "gene": gene.symbol,
+            "exon": ["" if exon is None else str(exon.number) for exon in exons],
+            "chrom": window.contig,
+            "pos": found.position,
+            "coding_position": [coding[position] for position in found.position.tolist()],
+            "depth": found.depth,
+            "detectable_vaf_substitution": found.substitution,
+            "detectable_vaf_length_change": found.length_change,
+        }
+    )
+
+
+def hidden_stretches(gene: Gene, found: BaseLimits, target_vaf: float) -> str:
+    """Name the coding bases in which `target_vaf` would not be seen, such as c.273_278."""
+    coding = {position: number for number, position in enumerate(gene.cds_positions(), start=1)}
+    hidden = ~(found.worst <= target_vaf)
+    numbers = sorted(coding[position] for position in found.position[hidden].tolist())
+    spans: list[list[int]] = []
+    for number in numbers:
+        if spans and number == spans[-1][1] + 1:
+            spans[-1][1] = number
+        else:
+            spans.append([number, number])
+    names = [f"c.{a}" if a == b else f"c.{a}_{b}" for a, b in spans]
+    more = len(names) - MAX_STRETCHES
+    return ", ".join(names[:MAX_STRETCHES]) + (f" and {more} more" if more > 0 else "")
 
 
 def _limits(
@@ -64,14 +128,14 @@ def _limits(
 def _noisy_sites(
     window: ReferenceWindow, errors: ErrorModel, index: np.ndarray, rates: np.ndarray
 ) -> list[tuple[int, float, float]]:
-    """Return window index, rate and correlation where controls show errors: of the worst base."""
+    """Return row of `index`, rate and correlation where controls show errors: of the worst base."""
     noisy = errors.background.substitution_positions() if errors.background else set()
     found = []
     for row in np.flatnonzero(np.isin(index + window.start, sorted(noisy))):
         at, rate = int(index[row]), np.full(3, rates[row])
         alleles = [Allele(window.start + at, window.sequence[at], base) for base in BASES]
         sites = [errors.at_site(allele, rate, errors.dispersion) for allele in alleles]
-        found.append((at, *max((float(r.mean()), dispersion) for r, dispersion in sites)))
+        found.append((int(row), *max((float(r.mean()), dispersion) for r, dispersion in sites)))
     return found
 
 
@@ -83,18 +147,13 @@ def shallow_exons(rows: list[dict[str, object]], target_vaf: float) -> list[str]
     ]
 
 
-def _summary(
-    index: np.ndarray, depth: np.ndarray, limits: np.ndarray, target_vaf: float
-) -> dict[str, object]:
-    inside = (index >= 0) & (index < len(depth))
-    here = np.where(inside, depth[np.clip(index, 0, len(depth) - 1)], 0)
-    limit = np.where(inside, limits[np.clip(index, 0, len(depth) - 1)], np.nan)
+def _summary(depth: np.ndarray, limit: np.ndarray, target_vaf: float) -> dict[str, object]:
     ranked = np.sort(np.where(np.isnan(limit), np.inf, limit))
     worst = ranked[int(np.ceil(COVERED_SHARE * len(ranked))) - 1]
     return {
-        "cds_bases": len(index),
-        "depth": float(np.median(here)),
-        "depth_min": int(here.min()),
+        "cds_bases": len(depth),
+        "depth": float(np.median(depth)),
+        "depth_min": int(depth.min()),
         "detectable_vaf": None if np.isinf(worst) else float(worst),
         "target_vaf": target_vaf,
         "callable_fraction": float((ranked <= target_vaf).mean()),

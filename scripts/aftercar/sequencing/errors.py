@@ -14,15 +14,17 @@ from aftercar.sequencing.genes import ReferenceWindow
 # deletions 5e-5 off homopolymers, more in them. Conventions, refined by every run.
 SUBSTITUTION_PRIOR = np.array([1e-3, 1e-3, 2e-4])
 PRIOR_FRAGMENTS = 20_000
-INDEL_PRIOR = {1: 5e-5, 2: 1e-4, 4: 3e-4, 6: 1e-3}  # by length of the run: 1, 2-3, 4-5, 6 or more
-# Polymerases lose a base of a run more often than they add one: share of the gains beside losses
-# before a run has said anything (a convention), and what that expectation is worth.
+# Lost bases by length of the run of equal bases that loses one, 8 or more at the last.
+INDEL_PRIOR = np.array([np.nan, 5e-5, 1e-4, 1.5e-4, 2e-4, 4e-4, 8e-4, 1.6e-3, 3e-3])
+LONGEST_RUN = len(INDEL_PRIOR) - 1
+# Polymerases lose a base of a run more often than they add one: gains per loss before a run has
+# said anything, and what this expectation, and that of the whole level, is worth (conventions).
 GAINS_PER_LOSS = 0.5
+PRIOR_SLIPS = 20
 INDEL_PRIOR_FRAGMENTS = 10_000
-DIRECTION_PRIOR_SLIPS = 20
-# Runs differ from each other: squared coefficient of variation of the error rate between runs, by
-# length of the run (a convention).
-INDEL_VARIATION = {1: 0.0, 2: 0.0, 4: 0.5, 6: 0.4}
+# Runs of the same length differ from each other: squared coefficient of variation of the error rate
+# (a convention).
+RUN_VARIATION = 0.5
 # Slips of the polymerase go both ways: the other changes of length at a run count as its own
 # background, against an expectation worth this many fragments.
 RUN_PRIOR_FRAGMENTS = 1000
@@ -38,15 +40,16 @@ class ErrorModel:
     """Error counts by strand class and context; rates are asked for without the site's own counts.
 
     substitution_errors[s, context, alt] and substitution_total[s, context]; the context is the
-    triplet around the base (64, and 64 for unknown neighbours). indel_* map the length class of the
-    homopolymer and whether a base is gained to counts. `dispersion` is the beta-binomial
-    correlation between sites. `background` is what controls show at single sites.
+    triplet around the base (64, and 64 for unknown neighbours). indel_errors[gained, length] and
+    indel_total[length] count changes in runs of equal bases by the length of the run.
+    `dispersion` is the beta-binomial correlation between sites. `background` is what controls show
+    at single sites.
     """
 
     substitution_errors: np.ndarray
     substitution_total: np.ndarray
-    indel_errors: dict[tuple[int, bool], int]
-    indel_total: dict[int, int]
+    indel_errors: np.ndarray
+    indel_total: np.ndarray
     run_changes: dict[int, dict[Allele, int]]
     dispersion: float
     background: SiteBackground | None = None
@@ -84,13 +87,16 @@ class ErrorModel:
         The site's own count is left out of the background; changes of another length at the same
         run, unless so frequent that they are variants, are part of it.
         """
-        kind, gains = length_class(allele, window), is_gain(allele)
+        length, gains = run_length_class(allele, window), is_gain(allele)
         if own_errors > MAX_BACKGROUND_FRACTION * depth:
             own_errors = 0  # so frequent that it was not counted among the errors
-        rate = self._class_rate(kind, gains, own_errors, depth)
-        if kind > 1 and depth:
+        own = np.zeros(self.indel_errors.shape)
+        own[int(gains), length] = own_errors
+        errors = np.maximum(self.indel_errors - own, 0)
+        per_loss = _gains_per_loss(errors)
+        rate = self._length_rate(errors, length, depth, per_loss=per_loss, gains=gains)
+        if length > 1 and depth:
             # slips of the other direction tell how often this run slips at all
-            per_loss = self._gains_per_loss(own_errors, gains=gains)
             per_other = per_loss if gains else 1 / per_loss
             others = self.run_changes.get(run_start(allele, window), {})
             slips = sum(
@@ -99,26 +105,25 @@ class ErrorModel:
                 if a != allele and n <= MAX_BACKGROUND_FRACTION * depth
             )
             rate = (slips + rate * RUN_PRIOR_FRAGMENTS) / (depth + RUN_PRIOR_FRAGMENTS)
-            rate = max(rate, SMALLEST_RATE)
-        return rate, max(self.dispersion, INDEL_VARIATION[kind] * rate)
+        rate = max(rate, SMALLEST_RATE)
+        return rate, max(self.dispersion, RUN_VARIATION * rate)
 
-    def _gains_per_loss(self, own_errors: int, *, gains: bool) -> float:
-        """Return gained beside lost bases over all runs, without an allele's own count."""
-        count = {
-            which: sum(n for (kind, g), n in self.indel_errors.items() if kind > 1 and g == which)
-            for which in (False, True)
-        }
-        count[gains] = max(count[gains] - own_errors, 0)
-        return (count[True] + GAINS_PER_LOSS * DIRECTION_PRIOR_SLIPS) / (
-            count[False] + DIRECTION_PRIOR_SLIPS
-        )
+    def _length_rate(
+        self, errors: np.ndarray, length: int, depth: int, *, per_loss: float, gains: bool
+    ) -> float:
+        """Rate of a run's length: that of the library as a whole, shrunk to it by its own count."""
+        prior = INDEL_PRIOR * np.array([[1.0], [per_loss]])
+        expected = np.nansum(prior * self.indel_total)
+        level = (errors.sum() + PRIOR_SLIPS) / (expected + PRIOR_SLIPS)
+        own_total = max(float(self.indel_total[length]) - depth, 0.0)
+        expectation = level * prior[int(gains), length] * INDEL_PRIOR_FRAGMENTS
+        own = float(errors[int(gains), length])
+        return float((own + expectation) / (own_total + INDEL_PRIOR_FRAGMENTS))
 
-    def _class_rate(self, kind: int, gains: bool, own_errors: int, own_total: int) -> float:
-        errors = max(self.indel_errors.get((kind, gains), 0) - own_errors, 0)
-        total = max(self.indel_total.get(kind, 0) - own_total, 0)
-        prior = INDEL_PRIOR[kind] * (GAINS_PER_LOSS if gains else 1.0)
-        rate = (errors + prior * INDEL_PRIOR_FRAGMENTS) / (total + INDEL_PRIOR_FRAGMENTS)
-        return max(rate, SMALLEST_RATE)
+
+def _gains_per_loss(errors: np.ndarray) -> float:
+    lost, gained = errors[:, 2:].sum(axis=1)
+    return float((gained + GAINS_PER_LOSS * PRIOR_SLIPS) / (lost + PRIOR_SLIPS))
 
 
 def _shrunk(errors: np.ndarray, total: np.ndarray, prior: np.ndarray) -> np.ndarray:
@@ -136,8 +141,8 @@ def contexts(window: ReferenceWindow) -> np.ndarray:
     return np.where(known, around[:-2] * 16 + code * 4 + around[2:], 64)
 
 
-def length_class(allele: Allele, window: ReferenceWindow) -> int:
-    """Return the class of the homopolymer that an insertion or deletion lengthens or shortens."""
+def run_length_class(allele: Allele, window: ReferenceWindow) -> int:
+    """Return the length of the run of equal bases that an allele changes; 8 for longer ones."""
     if not allele.is_indel:
         return 1
     places = placements(allele, window)
@@ -147,7 +152,7 @@ def length_class(allele: Allele, window: ReferenceWindow) -> int:
         return 1
     where = places[-1].start - (1 if change.inserted else 0)
     run = max(homopolymer_length(p, window) for p in (where, places[0].start))
-    return max(length for length in INDEL_PRIOR if length <= run)
+    return min(run, LONGEST_RUN)
 
 
 def is_gain(allele: Allele) -> bool:
@@ -181,21 +186,22 @@ def fit_errors(
             np.add.at(errors[s, :, alt], context[here[background]], seen[s][background])
     for s in range(3):
         np.add.at(total[s], context[sites], depth[s, sites])
-    indel_errors = {(kind, gains): 0 for kind in INDEL_PRIOR for gains in (False, True)}
-    indel_total = dict.fromkeys(INDEL_PRIOR, 0)
+    indel_errors, indel_total = np.zeros((2, LONGEST_RUN + 1)), np.zeros(LONGEST_RUN + 1)
     run_changes: dict[int, dict[Allele, int]] = {}
     code = np.concatenate([[9], reference, [9]])
     run_starts = [int(i) for i in sites if code[i] != code[i + 1]]
     for index in run_starts:
         run = homopolymer_length(window.start + index, window)
-        indel_total[max(n for n in INDEL_PRIOR if n <= run)] += int(depth[:, index].sum())
+        indel_total[min(run, LONGEST_RUN)] += depth[:, index].sum()
     whole_depth = depth.sum(axis=0)
     for allele, fragments in proposals.items():
         index = min(max(allele.pos - window.start, 0), len(wanted) - 1)
-        if allele.is_indel and len(fragments) <= MAX_BACKGROUND_FRACTION * whole_depth[index]:
-            kind = length_class(allele, window)
-            indel_errors[kind, is_gain(allele)] += len(fragments)
-        if allele.is_indel and length_class(allele, window) > 1:
+        if not allele.is_indel:
+            continue
+        length = run_length_class(allele, window)
+        if len(fragments) <= MAX_BACKGROUND_FRACTION * whole_depth[index]:
+            indel_errors[int(is_gain(allele)), length] += len(fragments)
+        if length > 1:
             run_changes.setdefault(run_start(allele, window), {})[allele] = len(fragments)
     model = ErrorModel(errors, total, indel_errors, indel_total, run_changes, DISPERSION_RANGE[0])
     dispersion = _dispersion(model, pileup, sites, context, reference) if len(whole) else 0.0

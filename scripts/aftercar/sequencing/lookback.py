@@ -2,9 +2,9 @@
 
 from aftercar.contracts.sequencing import VARIANTS
 from aftercar.sequencing.alleles import Allele, AlleleError, check_reference, left_align
+from aftercar.sequencing.callability_rows import RNA_LIMIT
 from aftercar.sequencing.consequence import predict
 from aftercar.sequencing.specimens import (
-    RNA_LIMIT,
     Findings,
     GeneFindings,
     variant_columns,

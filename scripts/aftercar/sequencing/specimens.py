@@ -5,14 +5,16 @@ from dataclasses import dataclass, field
 from functools import partial
 
 import numpy as np
+import pandas as pd
 
 from aftercar.contracts.isoforms import Isoform
 from aftercar.contracts.reads import AlignedReads
-from aftercar.contracts.sequencing import CALLABILITY, LOH, SPLICING, VARIANTS
+from aftercar.contracts.sequencing import CALLABILITY, CALLABLE_BASES, LOH, SPLICING, VARIANTS
 from aftercar.contracts.specimen import QUALITY
 from aftercar.sequencing.alleles import Allele
 from aftercar.sequencing.background import Backgrounds, SiteBackground
-from aftercar.sequencing.callability import measure_callability, shallow_exons
+from aftercar.sequencing.callability import callable_bases, limits_by_base
+from aftercar.sequencing.callability_rows import RNA_LIMIT, callability_rows
 from aftercar.sequencing.consequence import Consequence, predict
 from aftercar.sequencing.fragments import CODE, Pileup, Segments, split_segments
 from aftercar.sequencing.genes import Gene, ReferenceWindow, reference_faults, reference_known
@@ -38,12 +40,12 @@ MIN_BASES_FOR_MISMATCH_RATE = 1000
 # Reverse transcription skips between short repeats within an exon: in cDNA, a deletion of this size
 # inside one exon is no finding (Schulz 2021, Genome Biol 22:190; the size is a convention).
 CDNA_ARTEFACT_NT = 50
-RNA_LIMIT = "RNA: limited by expression; an allele that is not transcribed or decays is not seen"
 
 Fetch = Callable[[str, list[tuple[int, int]]], AlignedReads]
 TABLES = {
     "variants": VARIANTS,
     "callability": CALLABILITY,
+    "bases": CALLABLE_BASES,
     "splicing": SPLICING,
     "loh": LOH,
     "quality": QUALITY,
@@ -69,6 +71,7 @@ class Findings:
     rows: dict[str, list[dict[str, object]]] = field(
         default_factory=lambda: {name: [] for name in TABLES}
     )
+    callable_bases: list[pd.DataFrame] = field(default_factory=list)
 
     @property
     def who(self) -> dict[str, object]:
@@ -292,7 +295,10 @@ def _call_gene(
         if _in_scope(evidence.allele, window)
     ]
     findings.rows["variants"] += rows
-    findings.rows["callability"] += _callability(findings, gene, window, calls, rows, settings)
+    limits = limits_by_base(gene, window, calls, settings)
+    findings.callable_bases.append(callable_bases(gene, window, limits))
+    who = findings.who | {"assay": findings.sample["assay"]}
+    findings.rows["callability"] += callability_rows(who, gene, limits, rows, settings)
     if rna:
         findings.rows["splicing"] += _splicing(findings, gene, reads, window, isoforms)
     else:
@@ -411,53 +417,6 @@ def variant_columns(
     }
 
 
-def is_loss_of_function(row: dict[str, object]) -> bool:
-    """Whether a row of VARIANTS is a called loss of function (T1, T2, or a pathogenic hotspot)."""
-    hotspot = row["tier"] == "T3" and "pathogenic hotspot" in str(row["flags"])
-    return row["filter"] == "PASS" and (row["tier"] in ("T1", "T2") or hotspot)
-
-
-def _callability(
-    findings: Findings,
-    gene: Gene,
-    window: ReferenceWindow,
-    calls: Calls,
-    rows: list[dict[str, object]],
-    settings: CallSettings,
-) -> list[dict[str, object]]:
-    rna = findings.sample["assay"] == "rna"
-    lost = {str(row["exon"]) for row in rows if is_loss_of_function(row)}
-    made = []
-    parts = measure_callability(gene, window, calls, settings)
-    shallow = shallow_exons(parts, settings.target_vaf)
-    where = "" if len(shallow) == len(parts) - 1 else f" in exon {', '.join(shallow)}"
-    too_shallow = f"too shallow for a variant fraction of {settings.target_vaf:g}"
-    for part in parts:
-        exon, flags = str(part["exon"]), [RNA_LIMIT] if rna else []
-        limit = part["detectable_vaf"]
-        if exon in lost or (exon == "all" and lost):
-            status = "QUANTIFIED"
-            if exon == "all" and shallow:
-                flags.insert(0, too_shallow + where)
-        elif part["depth"] == 0 and part["callable_fraction"] == 0 and limit is None:
-            status = "NOT_ASSESSED"
-            flags.insert(0, "no coverage")
-            part |= {"detectable_vaf": None}
-        elif limit is not None and limit <= settings.target_vaf:  # type: ignore[operator]
-            # silence of RNA is no proof: the allele may not be transcribed
-            status = "INDETERMINATE" if rna else "NOT_DETECTED"
-        else:
-            status = "INDETERMINATE"
-            flags.insert(0, too_shallow + (where if exon == "all" else ""))
-        made.append(
-            findings.who
-            | {"assay": findings.sample["assay"], "gene": gene.symbol}
-            | part
-            | {"status": status, "flags": "; ".join(flags)}
-        )
-    return made
-
-
 def _splicing(
     findings: Findings,
     gene: Gene,
@@ -486,3 +445,24 @@ def window_segments(findings: Findings, gene: Gene, allele: Allele) -> Segments:
     assert findings.fetch is not None
     reads = findings.fetch(gene.chrom, [(allele.pos - 1, allele.end + 1)])
     return split_segments(reads, gene if findings.sample["assay"] == "rna" else None)
+
+
+def tables_of(all_findings: list[Findings], normals: list[Findings]) -> dict[str, pd.DataFrame]:
+    """Return all tables of several specimens by name; of matched normals the quality alone.
+
+    Of a gene that was not measured no base has a row.
+    """
+    found = {}
+    for name, contract in TABLES.items():
+        shown = all_findings + (normals if name == "quality" else [])
+        found[name] = contract.frame([row for findings in shown for row in findings.rows[name]])
+    bases = [
+        frame.assign(
+            sample_id=findings.sample["sample_id"], patient_id=findings.sample["patient_id"]
+        )
+        for findings in all_findings
+        for frame in findings.callable_bases
+    ]
+    if bases:
+        found["bases"] = pd.concat(bases, ignore_index=True)
+    return found

@@ -13,7 +13,7 @@ from aftercar.sequencing.background import (
     site_counts,
     site_rates,
 )
-from aftercar.sequencing.callability import measure_callability
+from aftercar.sequencing.callability import limits_by_base, measure_callability
 from aftercar.sequencing.fragments import split_segments
 from aftercar.sequencing.run_background import background_rows
 from aftercar.sequencing.specimens import unassessed_specimen, wanted_positions
@@ -125,7 +125,8 @@ def test_the_limit_of_detection_grows_where_controls_show_an_error(toy, specimen
         calls = call_variants(
             segments, window, wanted_positions(gene, window), settings, background
         )
-        rows = measure_callability(gene, window, calls, settings)
+        bases = limits_by_base(gene, window, calls, settings)
+        rows = measure_callability(gene, bases, settings)
         limits.append([row["detectable_vaf"] for row in rows])
     assert limits[0][0] < 0.03
     assert 0.05 < limits[1][0] < 0.2

@@ -2,14 +2,17 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from aftercar.contracts.sequencing import CALLABILITY, LOH, SPLICING, VARIANTS
 from aftercar.contracts.specimen import QUALITY
 from aftercar.io.alignments import read_alignments
+from aftercar.sequencing.callability import BaseLimits, limits_by_base
+from aftercar.sequencing.callability_rows import callability_rows
 from aftercar.sequencing.genes import ReferenceWindow
 from aftercar.sequencing.lookback import add_known_variants
-from aftercar.sequencing.specimens import _callability, call_specimen, unassessed_specimen
+from aftercar.sequencing.specimens import call_specimen, unassessed_specimen
 from aftercar.sequencing.variants import CallSettings
 
 SETTINGS = CallSettings(20, 4, 1e-6, 0.02)
@@ -136,7 +139,8 @@ def test_a_gene_is_only_clean_if_each_of_its_exons_is(examine, toy):
     calls = found.genes["CD19"].calls
     bare = replace(calls.pileup, counts=calls.pileup.counts.copy())
     bare.counts[:, :, cut - window.start : second.cds_end - window.start + 1] = 0
-    rows = _callability(found, pieces, window, replace(calls, pileup=bare), [], SETTINGS)
+    limits = limits_by_base(pieces, window, replace(calls, pileup=bare), SETTINGS)
+    rows = callability_rows({"assay": "dna"}, pieces, limits, [], SETTINGS)
     of_exon = {row["exon"]: row for row in rows}
     assert {exon: row["status"] for exon, row in of_exon.items()} == {
         "1": "NOT_DETECTED", "2": "NOT_DETECTED", "3": "NOT_ASSESSED", "all": "INDETERMINATE",
@@ -144,6 +148,18 @@ def test_a_gene_is_only_clean_if_each_of_its_exons_is(examine, toy):
     assert of_exon["all"]["detectable_vaf"] is None
     assert "exon 3" in of_exon["all"]["flags"]
     assert of_exon["all"]["callable_fraction"] > 0.95
+
+
+def test_bases_that_hide_a_loss_are_named_beside_the_statement(toy):
+    gene, _ = toy
+    position = np.sort(np.array(gene.cds_positions()))
+    enough, hidden = np.full(len(position), 0.005), np.full(len(position), 0.005)
+    hidden[10:16] = 0.03  # a run of equal bases: c.11 to c.16
+    limits = BaseLimits(position, np.full(len(position), 2000), enough, hidden)
+    rows = callability_rows({"assay": "dna"}, gene, limits, [], SETTINGS)
+    assert rows[-1]["status"] == "NOT_DETECTED"
+    assert "not for bases c.11_16" in rows[-1]["flags"]
+    assert rows[-1]["callable_fraction"] == pytest.approx(1 - 6 / len(position))
 
 
 def test_rna_that_shows_nothing_does_not_exclude_anything(examine):
