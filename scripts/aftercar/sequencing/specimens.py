@@ -464,5 +464,5 @@ def tables_of(all_findings: list[Findings], normals: list[Findings]) -> dict[str
         for frame in findings.callable_bases
     ]
     if bases:
-        found["bases"] = pd.concat(bases, ignore_index=True)
+        found["bases"] = pd.concat(bases, ignore_index=True)[list(CALLABLE_BASES.columns)]
     return found

@@ -5,14 +5,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from aftercar.contracts.sequencing import CALLABILITY, LOH, SPLICING, VARIANTS
+from aftercar.contracts.sequencing import CALLABILITY, CALLABLE_BASES, LOH, SPLICING, VARIANTS
 from aftercar.contracts.specimen import QUALITY
 from aftercar.io.alignments import read_alignments
 from aftercar.sequencing.callability import BaseLimits, limits_by_base
 from aftercar.sequencing.callability_rows import callability_rows
 from aftercar.sequencing.genes import ReferenceWindow
 from aftercar.sequencing.lookback import add_known_variants
-from aftercar.sequencing.specimens import call_specimen, unassessed_specimen
+from aftercar.sequencing.specimens import call_specimen, tables_of, unassessed_specimen
 from aftercar.sequencing.variants import CallSettings
 
 SETTINGS = CallSettings(20, 4, 1e-6, 0.02)
@@ -160,6 +160,14 @@ def test_bases_that_hide_a_loss_are_named_beside_the_statement(toy):
     assert rows[-1]["status"] == "NOT_DETECTED"
     assert "not for bases c.11_16" in rows[-1]["flags"]
     assert rows[-1]["callable_fraction"] == pytest.approx(1 - 6 / len(position))
+
+
+def test_each_coding_base_of_what_was_measured_has_one_row(examine, toy):
+    gene, _ = toy
+    tables = tables_of([examine("a", 1, []), examine("b", 2, [])])
+    bases = CALLABLE_BASES.check(tables["bases"])
+    assert len(bases) == 2 * len(gene.cds_positions())
+    assert sorted(bases.loc[bases["sample_id"] == "a", "coding_position"]) == list(range(1, 361))
 
 
 def test_rna_that_shows_nothing_does_not_exclude_anything(examine):
