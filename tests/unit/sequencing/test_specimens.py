@@ -164,7 +164,7 @@ def test_bases_that_hide_a_loss_are_named_beside_the_statement(toy):
 
 def test_each_coding_base_of_what_was_measured_has_one_row(examine, toy):
     gene, _ = toy
-    tables = tables_of([examine("a", 1, []), examine("b", 2, [])])
+    tables = tables_of([examine("a", 1, []), examine("b", 2, [])], [])
     bases = CALLABLE_BASES.check(tables["bases"])
     assert len(bases) == 2 * len(gene.cds_positions())
     assert sorted(bases.loc[bases["sample_id"] == "a", "coding_position"]) == list(range(1, 361))
