@@ -12,6 +12,7 @@ _BLOCK = 64_000
 _FOUR_BITS = np.zeros(256, dtype=np.uint8)
 _FOUR_BITS[np.frombuffer(b"ACGTN", dtype=np.uint8)] = (1, 2, 4, 8, 15)
 _END = bytes.fromhex("1f8b08040000000000ff0600424302001b0003000000000000000000")
+_GROUP = b"RGZs1\0"
 _NAME_NT = 10  # "f" and nine digits
 
 
@@ -48,13 +49,12 @@ def _write_blocks(file, content: bytes) -> None:
         file.write(struct.pack("<II", zlib.crc32(part), len(part)))
 
 
-def records(reads: Reads, tags: np.ndarray | None = None) -> bytes:
-    """Return the records of reads; `tags` (n, width) are bytes that follow each one."""
+def records(reads: Reads) -> bytes:
+    """Return the records of reads, all of the read group s1."""
     count, length = reads.base.shape
     operations = np.diff(reads.op_offset)
     packed = (length + 1) // 2
-    tag_size = 0 if tags is None else tags.shape[1]
-    fixed = 36 + _NAME_NT + 1 + packed + length + tag_size
+    fixed = 36 + _NAME_NT + 1 + packed + length + len(_GROUP)
     size = fixed + 4 * operations
     offset = np.concatenate([[0], np.cumsum(size)])
     content = np.zeros(int(offset[-1]), dtype=np.uint8)
@@ -78,8 +78,8 @@ def records(reads: Reads, tags: np.ndarray | None = None) -> bytes:
     code = _FOUR_BITS[reads.base]
     if length % 2:
         code = np.concatenate([code, np.zeros((count, 1), dtype=np.uint8)], axis=1)
-    tail = [(code[:, ::2] << 4) | code[:, 1::2], reads.quality]
-    tail += [] if tags is None else [tags]
+    group = np.broadcast_to(np.frombuffer(_GROUP, dtype=np.uint8), (count, len(_GROUP)))
+    tail = [(code[:, ::2] << 4) | code[:, 1::2], reads.quality, group]
     front = np.concatenate([head.view(np.uint8).reshape(count, -1), names], axis=1)
     back = np.concatenate(tail, axis=1)
     for number in np.unique(operations):
