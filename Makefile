@@ -29,7 +29,8 @@ check: $(VENV)/.installed-dev
 	$(BIN)/mypy
 
 # Speed and memory beside other tools, of which each has its pins in benchmarks/; some ten minutes.
-# One part alone: make bench BENCH=gating (or batch, residual_disease).
+# One part alone: make bench BENCH=gating (or batch, residual_disease, variants, cell_variants). The
+# part variants needs freebayes, bcftools and samtools, for instance those of Debian 12.
 bench: $(VENV)/.installed benchmarks/.venv/.installed
 	PYTHONPATH=scripts $(BIN)/python -m benchmarks.run $(BENCH)
 
@@ -40,9 +41,11 @@ format: $(VENV)/.installed-dev
 docs: $(VENV)/.installed
 	PYTHONPATH=scripts $(BIN)/python docs/write_reference.py
 
-# The accuracy experiments, and their tables in docs/validation.md: about five minutes.
+# The accuracy experiments, and their tables in docs/validation.md: about three quarters of an hour.
+# One part alone: make validation VALIDATION=cytometry (five minutes) or VALIDATION=variants, which
+# needs freebayes and bcftools.
 validation: $(VENV)/.installed-dev
-	PYTHONPATH=scripts:. OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m tests.accuracy.write_validation
+	PYTHONPATH=scripts:. OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m tests.accuracy.write_validation $(VALIDATION)
 
 # uv is many times faster than pip; both check every hash. The stamp is written last.
 $(VENV)/.installed: requirements.txt

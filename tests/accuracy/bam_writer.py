@@ -16,8 +16,13 @@ _GROUP = b"RGZs1\0"
 _NAME_NT = 10  # "f" and nine digits
 
 
-def write_bam(path: Path, genome: Genome, reads: Reads | Iterable[Reads]) -> Path:
-    """Write reads (or parts of them that follow each other) with an index; return the path."""
+def write_bam(
+    path: Path, genome: Genome, reads: Reads | Iterable[Reads], tags: np.ndarray | None = None
+) -> Path:
+    """Write reads (or parts of them that follow each other) with an index; return the path.
+
+    `tags` (reads, width) are encoded tags, for reads that are given in one part.
+    """
     import pysam
 
     text = (
@@ -30,7 +35,7 @@ def write_bam(path: Path, genome: Genome, reads: Reads | Iterable[Reads]) -> Pat
     with open(path, "wb") as file:
         _write_blocks(file, header)
         for part in [reads] if isinstance(reads, Reads) else reads:
-            _write_blocks(file, records(part))
+            _write_blocks(file, records(part, tags))
         file.write(_END)
     pysam.index(str(path))
     return path
@@ -49,12 +54,15 @@ def _write_blocks(file, content: bytes) -> None:
         file.write(struct.pack("<II", zlib.crc32(part), len(part)))
 
 
-def records(reads: Reads) -> bytes:
-    """Return the records of reads, all of the read group s1."""
+def records(reads: Reads, tags: np.ndarray | None = None) -> bytes:
+    """Return the records of reads, all of the read group s1, with further encoded tags."""
     count, length = reads.base.shape
     operations = np.diff(reads.op_offset)
     packed = (length + 1) // 2
-    fixed = 36 + _NAME_NT + 1 + packed + length + len(_GROUP)
+    group = np.broadcast_to(np.frombuffer(_GROUP, dtype=np.uint8), (count, len(_GROUP)))
+    if tags is not None:
+        group = np.concatenate([group, tags], axis=1)
+    fixed = 36 + _NAME_NT + 1 + packed + length + group.shape[1]
     size = fixed + 4 * operations
     offset = np.concatenate([[0], np.cumsum(size)])
     content = np.zeros(int(offset[-1]), dtype=np.uint8)
@@ -69,8 +77,9 @@ def records(reads: Reads) -> bytes:
     head["block"], head["pos"], head["name"], head["mapq"] = size - 4, reads.start, _NAME_NT + 1, 60
     head["bin"] = _bins(reads.start, reads.end)
     head["cigars"], head["flag"], head["length"] = operations, reads.flag, length
-    head["next_pos"] = reads.mate_start
-    span = np.abs(reads.mate_start - reads.start) + length
+    paired = reads.mate_start >= 0
+    head["next"], head["next_pos"] = np.where(paired, 0, -1), reads.mate_start
+    span = np.where(paired, np.abs(reads.mate_start - reads.start) + length, 0)
     head["span"] = np.where(reads.flag & 0x10, -span, span)
     digits = (reads.fragment[:, None] // 10 ** np.arange(_NAME_NT - 2, -1, -1)) % 10
     names = np.zeros((count, _NAME_NT + 1), dtype=np.uint8)
@@ -78,7 +87,6 @@ def records(reads: Reads) -> bytes:
     code = _FOUR_BITS[reads.base]
     if length % 2:
         code = np.concatenate([code, np.zeros((count, 1), dtype=np.uint8)], axis=1)
-    group = np.broadcast_to(np.frombuffer(_GROUP, dtype=np.uint8), (count, len(_GROUP)))
     tail = [(code[:, ::2] << 4) | code[:, 1::2], reads.quality, group]
     front = np.concatenate([head.view(np.uint8).reshape(count, -1), names], axis=1)
     back = np.concatenate(tail, axis=1)

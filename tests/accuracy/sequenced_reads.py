@@ -33,6 +33,7 @@ SLIP_LOST = 2 / 3
 LIBRARY_SD, RUN_SD = 0.3, 0.3
 SLIP_OF_PCR = 0.7  # the rest happens on the instrument, to one mate
 FOREIGN_END = 0.01
+_FRAGMENTS_AT_ONCE = 20_000
 TRANSITION = {ord("A"): ord("G"), ord("G"): ord("A"), ord("C"): ord("T"), ord("T"): ord("C")}
 Variant = tuple[int, str, str]
 
@@ -150,6 +151,36 @@ def draw_reads(
         )
         number += 2 * len(left)
         parts.append(drawn)
+    return _sorted(parts)
+
+
+def draw_amplicon(
+    genome: Genome,
+    clones: list[tuple[float, list[Variant]]],
+    span: tuple[int, int],
+    fragments: int,
+    random: np.random.Generator,
+) -> Reads:
+    """Return reads of an amplicon (1-based inclusive): every fragment begins and ends with it."""
+    slip_factor = float(np.exp(random.normal(0, LIBRARY_SD)))
+    shares = [1 - sum(share for share, _ in clones), *(share for share, _ in clones)]
+    site = random.normal(0, SITE_SD, (2, len(genome.letters)))
+    site = np.exp(site - SITE_SD**2 / 2).astype(np.float32)
+    counts = random.multinomial(fragments, shares)
+    parts, number = [], 0
+    for count, variants in zip(counts, [[], *(v for _, v in clones)], strict=True):
+        haplotype = _haplotype(genome, variants)
+        first, last = np.searchsorted(haplotype.position, np.array(span) - genome.first)
+        for start in range(0, count, _FRAGMENTS_AT_ONCE):
+            size = min(_FRAGMENTS_AT_ONCE, count - start)
+            left = np.full(size, first)
+            insert = np.full(size, max(last + 1 - first, READ_NT))
+            parts.append(
+                _draw_haplotype(
+                    genome, haplotype, left, insert, random, site, slip_factor, 0.0, number
+                )
+            )
+            number += size
     return _sorted(parts)
 
 

@@ -1,5 +1,9 @@
-"""Run the accuracy experiments and write their tables into docs/validation.md."""
+"""Run the accuracy experiments and write their tables into docs/validation.md.
 
+python -m tests.accuracy.write_validation [cytometry] [variants]
+"""
+
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,15 +24,19 @@ from tests.accuracy.hard_cases import experiment as hard_experiment
 from tests.accuracy.simulated_files import EVENTS, experiment, summary
 from tests.accuracy.tubes import ROOT
 from tests.accuracy.usual_methods import LowestDensityGating, UsualGating
+from tests.accuracy.variant_sections import variant_sections
 
 from aftercar.cytometry.gates import Gating
 from aftercar.io.workspace import gate_with_workspace
 
 PAGE = ROOT / "docs/validation.md"
-BEGIN, END = (
-    "<!-- written by tests/accuracy/write_validation.py -->",
-    "<!-- end of the written part -->",
-)
+MARKS = {
+    "cytometry": (
+        "<!-- written by tests/accuracy/write_validation.py -->",
+        "<!-- end of the written part -->",
+    ),
+    "variants": ("<!-- variants, written likewise -->", "<!-- end of the variants -->"),
+}
 FILES = 200
 METHODS = {
     "AfterCAR": Gating,
@@ -308,19 +316,30 @@ def _folded(name: str) -> str:
     return name.lower().replace(" ", "").replace("cells", "")
 
 
-def main() -> None:
-    """Write the page; its other sections stay as they are."""
+def cytometry_sections() -> Iterator[str]:
+    """Yield all sections on cells and gates."""
     public = ROOT.parent / "shared/data/cytometry"
-    parts = ["## Counts down to zero", *b_cell_section(public), *car_section()]
-    parts += ["## Counts of many files", *file_section()]
-    parts += ["## Hard cases", *hard_section()]
-    parts += ["## A laboratory's own gates", *workspace_section(public)]
-    written = "\n\n".join([BEGIN, *parts, END])
-    page = PAGE.read_text() if PAGE.exists() else f"# Validation\n\n{BEGIN}\n{END}\n"
-    before, _, rest = page.partition(BEGIN)
-    after = rest.partition(END)[2]
-    PAGE.write_text(f"{before}{written}{after or chr(10)}")
+    yield from ("## Counts down to zero", *b_cell_section(public), *car_section())
+    yield from ("## Counts of many files", *file_section())
+    yield from ("## Hard cases", *hard_section())
+    yield from ("## A laboratory's own gates", *workspace_section(public))
+
+
+SECTIONS = {"cytometry": cytometry_sections, "variants": variant_sections}
+
+
+def main(parts: list[str]) -> None:
+    """Write the named parts of the page, or all; everything else stays as it is."""
+    for part in parts or list(SECTIONS):
+        begin, end = MARKS[part]
+        written = "\n\n".join([begin, *SECTIONS[part](), end])
+        page = PAGE.read_text() if PAGE.exists() else "# Validation\n"
+        before, _, rest = page.partition(begin)
+        after = rest.partition(end)[2]
+        PAGE.write_text(f"{before.rstrip()}\n\n{written}\n{after.lstrip()}".rstrip() + "\n")
 
 
 if __name__ == "__main__":
-    main()
+    if unknown := set(sys.argv[1:]) - set(SECTIONS):
+        raise SystemExit(f"no part {', '.join(sorted(unknown))}; there are {', '.join(SECTIONS)}")
+    main(sys.argv[1:])

@@ -10,7 +10,7 @@ from tests.accuracy.sequenced_reads import Genome, Variant
 
 GAP_OPEN, MISMATCH = 6, 4  # against 1 for each further letter of a gap
 NEAR_NT = 10
-MAX_PARTS = 7
+MAX_PARTS, MAX_PIECES = 6, 14
 
 
 def aligned_left(genome: Genome, variant: Variant) -> Variant:
@@ -110,9 +110,8 @@ def is_found(genome: Genome, truth: Variant, called: list[Variant]) -> bool:
     if truth in around:
         return True
     pieces = sorted({part for one in around for part in parts_of(genome, one)} | set(around))
-    if len(pieces) > MAX_PARTS:
-        pieces = [piece for piece in pieces if truth[0] <= piece[0] <= end_of(truth)]
-    pieces = pieces[: 2 * MAX_PARTS]
+    beside = [max(truth[0] - piece[0], piece[0] - end_of(truth), 0) for piece in pieces]
+    pieces = [piece for _, piece in sorted(zip(beside, pieces, strict=True))][:MAX_PIECES]
     first, last = truth[0] - 60, end_of(truth) + 60
     wanted = _applied(genome, [truth], first, last)
     return any(
