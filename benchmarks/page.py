@@ -14,6 +14,8 @@ INTRODUCTION = """\
 `benchmarks/results.json`. One part alone: `make bench BENCH=gating`. Less is better everywhere. A
 target that is not reached is written here as missed.
 
+Cells and gates (`gating`, `batch`, `residual_disease`):
+
 - **Data** are drawn by our simulator (`scripts/aftercar/simulate/cytometer.py`): the B-ALL
   residual-disease panel, 11 dyes with spillover, 32-bit floats.
 - **Same tree, same counts**: the gates that AfterCAR placed on the file are handed to every tool in
@@ -36,6 +38,23 @@ target that is not reached is written here as missed.
   `cache_events=True`. OpenFlo runs `FlowSample`, `auto_compensate`, `apply_transform` (logicle axes
   only) and `population_stats`; a gate of more than two dimensions is a chain of its rectangles.
 
+Variants in reads (`variants`, `cell_variants`):
+
+- **Data** are drawn from the public CD19 reference by the simulator of the accuracy experiments
+  (`tests/accuracy/sequenced_reads.py`); its unknown letters are made up, for every tool alike.
+- **Ours** is the rule itself (`call_variants`, `genotype_cells`) with all its checks and tables; it
+  runs once before it is timed, so that the import of libraries, some two seconds, is not counted.
+  The other tools are whole processes that write VCF or matrices.
+- freebayes runs with `-C 3 --pooled-continuous -m 20 -q 20`, bcftools mpileup with `-d 1000000
+  -L 1000000 -q 20 -Q 20`, followed by `bcftools call -mv`; cellSNP with `--UMItag UB --minMAF 0
+  --minCOUNT 1`.
+- **Same counts**: the run stops unless our counts of molecules and those of cellSNP are equal in
+  every cell at every variant. cellSNP counts substitutions only; ours count insertions and
+  deletions as well.
+- **Found and false** (`variants.grid`): how it is judged stands in [validation.md](validation.md).
+- **Memory** is the peak of resident memory of the whole process, of a pipe the sum of its
+  processes.
+
 This page is written by `benchmarks/page.py`; do not edit it by hand.
 """
 
@@ -45,7 +64,10 @@ def versions() -> str:
     pins: dict[str, str] = {}
     for path in ("requirements.txt", "benchmarks/requirements.txt"):
         pins |= dict(re.findall(r"^([a-z0-9-]+)==([^ ;\\]+)", (ROOT / path).read_text(), re.M))
-    names = {"numpy": "numpy", "flowkit": "FlowKit", "openflo": "OpenFlo", "snakemake": "Snakemake"}
+    names = {
+        "numpy": "numpy", "flowkit": "FlowKit", "openflo": "OpenFlo", "snakemake": "Snakemake",
+        "pysam": "pysam", "cellsnp": "cellSNP",
+    }  # fmt: skip
     shown = [f"{name} {pins[package]}" for package, name in names.items()]
     return f"Versions: AfterCAR of this commit, {', '.join(shown)}.\n"
 

@@ -141,9 +141,10 @@ class TestPublishedVariants:
 
     def test_at_the_stated_limit_nine_in_ten_are_found(self):
         classes = ("substitution", "deletion of 27 nt")
-        rows = calibration(8, depths=(500,), classes=classes, bases=("exon",))
-        assert rows["draws"].tolist() == [8, 8]
-        assert rows["found"].sum() >= 14
+        rows = calibration(24, depths=(200,), classes=classes, bases=("exon",))
+        assert rows["draws"].tolist() == [24, 24]
+        # 95 % are promised: 41 of 48 or more in 99.5 % of all cases, with 75 % in 7 %
+        assert rows["found"].sum() >= 41
 
 
 # The comparison with other callers

@@ -24,8 +24,8 @@ def test_every_entry_says_what_was_measured_how_and_beside_whom(entries):
     for entry in entries:
         assert tuple(entry) == KEYS
         assert entry["what"]
-        assert "events" in entry["how"]
-        assert entry["unit"] in {"s", "MB"}
+        assert "events" in entry["how"] or "reads" in entry["how"]
+        assert entry["unit"] in {"s", "MB", "%", "calls"}
         values = [entry["ours"], *entry["peers"].values()]
         assert all(isinstance(value, float) and value >= 0 for value in values)
 
@@ -60,7 +60,8 @@ def test_a_missed_target_is_shown_as_missed(ours, told):
 def test_measuring_one_part_again_keeps_the_others():
     old = [result(f"{part}.seconds", "w", "h", "s", 1.0) for part in PARTS]
     new = [result(f"{PARTS[1]}.seconds", "w", "h", "s", 2.0)]
-    assert [entry["ours"] for entry in merge(old, new, PARTS)] == [1.0, 2.0, 1.0]
+    others = [1.0] * (len(PARTS) - 2)
+    assert [entry["ours"] for entry in merge(old, new, PARTS)] == [1.0, 2.0, *others]
 
 
 def test_tools_that_count_differently_are_not_compared():
@@ -95,3 +96,45 @@ def test_gates_on_logicle_axes_hold_the_same_borders(tmp_path):
 
     assert logicle([0.0, 262_144.0]) == pytest.approx([0.5 / 4.5, 1.0], abs=1e-6)
     assert (np.diff(logicle(np.linspace(-2000, 262_144, 1000))) > 0).all()
+
+
+def test_a_command_is_timed_with_its_memory_and_a_failing_one_stops_the_run(tmp_path):
+    from benchmarks.commands import measured
+
+    code = "import sys, time; x = bytearray(80_000_000); time.sleep(0.3); print(sys.stdin.read())"
+    found = measured([["echo", "reads"], [sys.executable, "-c", code]], tmp_path / "out")
+    assert (tmp_path / "out").read_text().strip() == "reads"
+    assert 0.3 <= found["seconds"] < 10
+    assert 80 <= found["peak_mb"] < 200
+    with pytest.raises(SystemExit, match="status 1"):
+        measured([["false"]], tmp_path / "out")
+
+
+def test_cells_that_are_counted_differently_stop_the_run():
+    from benchmarks.cell_variants import same_counts
+
+    same_counts({("c", 1): (2, 1)}, {("c", 1): (2, 1)})
+    with pytest.raises(SystemExit, match=r"first in cell c at 1: AfterCAR \(2, 1\), cellSNP None"):
+        same_counts({("c", 1): (2, 1)}, {})
+    with pytest.raises(SystemExit, match="no molecule"):
+        same_counts({}, {})
+
+
+@pytest.mark.real
+@pytest.mark.usefixtures("shared_data")
+def test_the_sequencing_rules_run_as_they_are_measured(tmp_path):
+    from benchmarks.cell_variants import our_counts
+    from benchmarks.sequenced import VARIANTS, amplicon_set, cell_set, references
+    from benchmarks.tools import Tool, started
+
+    fasta, _ = references(tmp_path)
+    bam, _ = amplicon_set(tmp_path / "amplicons.bam", 300, 0)
+    options = {"rule": "call_variants", "fasta": str(fasta), "row": {"assay": "dna"}}
+    with started(Tool("bulk", "sequencing_rule", Path(sys.executable), options)) as rule:
+        assert rule.run(bam)["counts"]["variants"] >= 1
+    cells, barcodes, variants, _ = cell_set(tmp_path, 40, 0)
+    row = {"assay": "scrna", "barcodes": str(barcodes), "variants": str(variants)}
+    options = {"rule": "genotype_cells", "fasta": str(fasta), "row": row, "keep": str(tmp_path)}
+    with started(Tool("cells", "sequencing_rule", Path(sys.executable), options)) as rule:
+        assert rule.run(cells)["counts"] == {"genotypes": 40 * VARIANTS}
+    assert sum(alt for _, alt in our_counts(tmp_path).values()) > 0
