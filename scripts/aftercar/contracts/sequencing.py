@@ -22,6 +22,7 @@ CONSEQUENCES = (
     "exon_deletion",
     "intron",
     "utr",
+    "outside_transcript",
 )
 LOH_STATES = ("LOH", "NO_LOH", "IMBALANCE", "NOT_INFORMATIVE")
 LOH_MECHANISMS = ("deletion", "copy_neutral", "gain", "not_determined", "")

@@ -1,6 +1,7 @@
 """Gene models: where exons, codons and domains lie, and whether a reference agrees with them."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 COMPLEMENT = str.maketrans("ACGTN", "TGCAN")
 _BASES = "TCAG"
@@ -56,6 +57,16 @@ class Polymorphism:
 
 
 @dataclass(frozen=True)
+class OtherTranscript:
+    """Another transcript in use, whose c. numbers from `from_c` on are larger by `shift_nt`."""
+
+    names: tuple[str, ...]
+    from_c: int
+    shift_nt: int
+    note: str
+
+
+@dataclass(frozen=True)
 class Hotspot:
     """A codon whose missense change is pathogenic; with `change`, only that one."""
 
@@ -73,18 +84,22 @@ class Gene:
 
     symbol: str
     transcript: str
+    ensembl_transcript: str
     ensembl_gene: str
     chrom: str
     strand: str
     exons: tuple[Exon, ...]
     role: str
-    domains: dict[str, tuple[int, int]]
+    membrane: tuple[tuple[int, int], ...]
     epitope_exons: tuple[int, ...]
     inframe_loss_exons: tuple[int, ...]
     splice_events: tuple[dict, ...]
     polymorphisms: tuple[Polymorphism, ...]
     hotspots: tuple[Hotspot, ...]
+    other_isoforms: tuple[OtherTranscript, ...]
+    known_events: tuple[tuple[tuple[int, ...], str], ...]
     nmd_distance_nt: int
+    nmd_start_proximal_nt: int
 
     @property
     def start(self) -> int:
@@ -97,9 +112,36 @@ class Gene:
         return max(exon.end for exon in self.exons)
 
     @property
-    def transmembrane_end(self) -> int | None:
-        """Last codon of the transmembrane domain; None where the model has none."""
-        return self.domains["transmembrane"][1] if "transmembrane" in self.domains else None
+    def membrane_end(self) -> int | None:
+        """Last codon of the last transmembrane part; None where the model has none."""
+        return max((end for _, end in self.membrane), default=None)
+
+    @cached_property
+    def exon_starts(self) -> tuple[int, ...]:
+        """0-based index in the spliced transcript of the first base of each exon."""
+        starts, length = [], 0
+        for exon in self.exons:
+            starts.append(length)
+            length += exon.end - exon.start + 1
+        return tuple(starts)
+
+    @cached_property
+    def coding_start(self) -> int:
+        """0-based index of the start codon in the spliced transcript."""
+        exon = next(exon for exon in self.exons if exon.cds_start is not None)
+        first = exon.cds_start if self.strand == "+" else exon.cds_end
+        assert first is not None
+        return self.transcript_index(exon, first)
+
+    @cached_property
+    def coding_length(self) -> int:
+        """Length of the coding sequence with its stop codon, in nt."""
+        return len(self.cds_positions())
+
+    def transcript_index(self, exon: Exon, position: int) -> int:
+        """0-based index in the spliced transcript of a genomic position of `exon`."""
+        inside = position - exon.start if self.strand == "+" else exon.end - position
+        return self.exon_starts[exon.number - self.exons[0].number] + inside
 
     def cds_positions(self) -> list[int]:
         """Genomic positions of all coding bases, in transcript order."""
@@ -180,13 +222,13 @@ def build_genes(models: dict, exons: list[dict[str, str]], symbols: list[str]) -
             symbol,
             models["genes"][symbol],
             [row for row in exons if row["gene"] == symbol],
-            models["nmd_distance_nt"],
+            models,
         )
         for symbol in symbols
     }
 
 
-def _build_gene(symbol: str, model: dict, rows: list[dict[str, str]], nmd_distance_nt: int) -> Gene:
+def _build_gene(symbol: str, model: dict, rows: list[dict[str, str]], models: dict) -> Gene:
     exons = tuple(
         Exon(
             int(row["exon"]),
@@ -200,15 +242,17 @@ def _build_gene(symbol: str, model: dict, rows: list[dict[str, str]], nmd_distan
     gene = Gene(
         symbol=symbol,
         transcript=rows[0]["transcript"],
+        ensembl_transcript=model.get("ensembl_transcript", ""),
         ensembl_gene=rows[0]["ensembl_gene"],
         chrom=rows[0]["chrom"],
         strand=rows[0]["strand"],
         exons=exons,
         role=model["role"],
-        domains={
-            item["name"]: (item["start"], item["end"])
+        membrane=tuple(
+            (item["start"], item["end"])
             for item in model.get("domains", {}).get("items", [])
-        },
+            if item["name"] == "transmembrane"
+        ),
         epitope_exons=tuple(model.get("epitope_exons", ())),
         inframe_loss_exons=tuple(model.get("inframe_loss_exons", ())),
         splice_events=tuple(model.get("splice_events", ())),
@@ -227,7 +271,16 @@ def _build_gene(symbol: str, model: dict, rows: list[dict[str, str]], nmd_distan
             Hotspot(item["codon"], item.get("change", ""), item["source"])
             for item in model.get("hotspots", ())
         ),
-        nmd_distance_nt=nmd_distance_nt,
+        known_events=tuple(
+            (tuple(item["exons"]), f"{item['effect']} ({item['source']})")
+            for item in model.get("known_events", ())
+        ),
+        other_isoforms=tuple(
+            OtherTranscript(tuple(item["names"]), item["from_c"], item["shift_nt"], item["note"])
+            for item in model.get("other_isoforms", ())
+        ),
+        nmd_distance_nt=models["nmd_distance_nt"],
+        nmd_start_proximal_nt=models.get("nmd_start_proximal_nt", 0),
     )
     if len(gene.cds_positions()) % 3:
         raise GeneModelError(f"{symbol}: the coding sequence is not made of whole codons")

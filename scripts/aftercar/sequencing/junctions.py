@@ -6,8 +6,8 @@ import numpy as np
 
 from aftercar.contracts.isoforms import Isoform
 from aftercar.contracts.reads import DELETION, EQUAL, MATCH, MISMATCH, SKIP, AlignedReads
-from aftercar.sequencing.consequence import coding_position
 from aftercar.sequencing.genes import Gene
+from aftercar.sequencing.hgvs import coding_position
 
 MIN_ANCHOR_NT = 8  # aligned bases on both sides of a junction
 

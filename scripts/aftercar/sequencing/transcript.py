@@ -14,6 +14,7 @@ from aftercar.sequencing.genes import (
 
 # Genes times references whose transcripts are kept; more are simply spliced again.
 _KEPT = 64
+STOPS = ("TAA", "TAG", "TGA")
 
 
 @dataclass(frozen=True)
@@ -116,6 +117,32 @@ def spliced(
     )
 
 
+def edited(transcript: Transcript, first: int, deleted: int, inserted: str) -> Transcript:
+    """Return the transcript whose `deleted` bases from the 0-based index `first` are `inserted`.
+
+    Junctions within the deleted bases vanish. The start codon stays where it is spelt as before;
+    the normal stop codon stays where a stop codon is left at its place.
+    """
+    beyond, shift = first + deleted, len(inserted) - deleted
+    sequence = transcript.sequence[:first] + inserted + transcript.sequence[beyond:]
+    start, end = transcript.coding_start, transcript.coding_end
+    if start is not None:
+        if beyond <= start:
+            start += shift
+        elif first < start or (first < start + 3 and sequence[start : start + 3] != "ATG"):
+            start = None
+    if end is not None and first < end:
+        if beyond <= end - 3 or sequence[end + shift - 3 : end + shift] in STOPS:
+            end = end + shift if beyond <= end else None
+        else:
+            end = None
+    junctions = [j if j <= first else j + shift for j in transcript.junctions]
+    kept = [not first < j < beyond for j in transcript.junctions]
+    return Transcript(
+        sequence, start, end, tuple(j for j, keep in zip(junctions, kept, strict=True) if keep)
+    )
+
+
 def reading_frame(sequence: str) -> tuple[str, bool]:
     """Return the amino acids before the first stop, and whether this stop is certain.
 
@@ -160,25 +187,35 @@ def lost_codons(reference: str, protein: str, *, in_frame: bool) -> tuple[int, i
     """
     if protein == reference:
         return None
-    room = min(len(reference), len(protein))
-    head = next((i for i in range(room) if reference[i] != protein[i]), room)
+    first, old, _ = differing(reference, protein)
+    last = first + len(old) if in_frame else len(reference)
+    return (first + 1, last) if first < last else None
+
+
+def differing(reference: str, mutant: str) -> tuple[int, str, str]:
+    """Return the 0-based index of the first difference, and what differs on either side."""
+    room = min(len(reference), len(mutant))
+    first = next((i for i in range(room) if reference[i] != mutant[i]), room)
     tail = 0
-    while in_frame and tail < room - head and reference[-1 - tail] == protein[-1 - tail]:
+    while tail < room - first and reference[-1 - tail] == mutant[-1 - tail]:
         tail += 1
-    return (head + 1, len(reference) - tail) if head < len(reference) - tail else None
+    return first, reference[first : len(reference) - tail], mutant[first : len(mutant) - tail]
 
 
 def membrane_loss(gene: Gene, lost: tuple[int, int] | None) -> str:
-    """Say how much of the transmembrane domain the codons `lost` are: all, part, no.
+    """Say how much of the transmembrane parts the codons `lost` are: all, part, no.
 
     Empty where the gene model has no transmembrane domain: then nothing is known.
     """
-    if "transmembrane" not in gene.domains:
+    if not gene.membrane:
         return ""
-    first, last = gene.domains["transmembrane"]
-    if lost is None or lost[1] < first or lost[0] > last:
+    if lost is None:
         return "no"
-    return "all" if lost[0] <= first and lost[1] >= last else "part"
+    gone = sum(lost[0] <= first and lost[1] >= last for first, last in gene.membrane)
+    hit = sum(lost[0] <= last and lost[1] >= first for first, last in gene.membrane)
+    if not hit:
+        return "no"
+    return "all" if gone == len(gene.membrane) else "part"
 
 
 def nmd_candidate(gene: Gene, stop_end: int, junctions: tuple[int, ...]) -> str:
