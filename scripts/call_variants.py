@@ -18,6 +18,7 @@ from aftercar.io.tables import concatenate_tables, write_table
 from aftercar.io.variants import read_variants, reference_contigs, write_variants
 from aftercar.sequencing.background import backgrounds_of
 from aftercar.sequencing.genes import build_genes
+from aftercar.sequencing.listed_names import resolve_names
 from aftercar.sequencing.lookback import add_known_variants
 from aftercar.sequencing.origin import add_origins
 from aftercar.sequencing.specimens import TABLES, examine_specimen, stretches, tables_of
@@ -30,20 +31,22 @@ if TYPE_CHECKING:
 if __name__ == "__main__":
     log = start_log(snakemake.log[0])
     given, config, files = snakemake.params, snakemake.params.settings, snakemake.output
-    genes = build_genes(*read_gene_models(given.models), config["genes"])
+    genes, listed = build_genes(*read_gene_models(given.models), config["genes"]), {}
     settings = CallSettings(**{name: config[name] for name in CallSettings.__dataclass_fields__})
     fetch = partial(read_alignments, min_mapping_quality=config["min_mapping_quality"])
-    isoforms, listed = read_isoforms(given.isoforms), {}
 
     def bases(row):
-        listed[row["sample_id"]] = read_variants(row["variants"])
         fasta = given.references.get(row["reference"] or given.default)
+        listed[row["sample_id"]] = read_variants(row["variants"], resolve_names, fasta)
         return read_references(row["path"], fasta, stretches(genes))
 
     def examined(row):
         run = [p for p in snakemake.input.backgrounds if p.endswith(f"/{row['batch']}.tsv")]
         tables = [concatenate_tables(BACKGROUND, p) for p in (snakemake.input.panel, run)]
-        known = isoforms, backgrounds_of([table.to_dict("records") for table in tables])
+        known = (
+            read_isoforms(given.isoforms),
+            backgrounds_of([t.to_dict("records") for t in tables]),
+        )
         return examine_specimen(row, genes, bases, fetch, AlignmentFileError, settings, *known)
 
     normals, found = ([examined(row) for row in part] for part in (given.normals, given.samples))

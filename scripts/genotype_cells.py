@@ -27,6 +27,7 @@ from aftercar.sequencing.cell_tables import (
     unassessed_cells,
 )
 from aftercar.sequencing.genes import build_genes
+from aftercar.sequencing.listed_names import resolve_names
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
@@ -40,18 +41,17 @@ if __name__ == "__main__":
     found, inputs = [], []
     for row in given.samples:
         path, roles = row["bam"], [role for role in ("bam", "barcodes", "variants") if row[role]]
-        bases = partial(read_reference, given.references.get(row["reference"] or given.default))
+        fasta = given.references.get(row["reference"] or given.default)
+        bases = partial(read_reference, fasta)
         fetch = partial(read_cells, path, min_mapping_quality=config["min_mapping_quality"])
         inputs += [input_row(row["sample_id"], row["patient_id"], r, row[r]) for r in roles]
         try:
-            wanted = collect_candidates(own, read_variants(row["variants"]))
+            wanted = collect_candidates(own, read_variants(row["variants"], resolve_names, fasta))
             if reason := missing_input(row):
                 found.append(unassessed_cells(row, wanted, "NOT_ASSESSED", reason))
                 continue
-            cells, search = read_barcodes(row["barcodes"]), partial(barcodes_in, path)
-            found.append(
-                genotype_specimen(row, cells, search, wanted, genes, fetch, bases, settings)
-            )
+            cells = read_barcodes(row["barcodes"]), partial(barcodes_in, path)
+            found.append(genotype_specimen(row, *cells, wanted, genes, fetch, bases, settings))
         except AlignmentFileError as error:
             found.append(unassessed_cells(row, collect_candidates(own, []), "FAILED", str(error)))
     write_table(GENOTYPES, pd.concat([f.genotypes for f in found]), files.genotypes)

@@ -27,6 +27,7 @@ from aftercar.sequencing.consequence import predict
 from aftercar.sequencing.fragments import pile_up, split_segments
 from aftercar.sequencing.genes import ReferenceWindow, build_genes
 from aftercar.sequencing.junctions import introns_of, junction_reads
+from aftercar.sequencing.listed_names import resolve_names
 from aftercar.sequencing.specimens import call_specimen, stretches
 from aftercar.sequencing.variants import CallSettings
 
@@ -323,7 +324,7 @@ def test_junction_counts_equal_the_published_ones(data, anchor, junctions):
 def test_the_vartrix_file_gives_its_published_matrices(data):
     folder = data / "vartrix"
     barcodes = read_barcodes(folder / "barcodes.tsv")
-    listed = read_variants(folder / "test.vcf")
+    listed = read_variants(folder / "test.vcf", resolve_names, None)
     bam = folder / "test.bam"
 
     def fetch(chrom, intervals, numbers):

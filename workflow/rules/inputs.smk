@@ -1,7 +1,7 @@
 """
 Open the header of every input file, without analysing anything, and say what is wrong.
 
-REQUIRED INPUTS:  columns `path`, `bam`, `workspace` and `compensation`   samples.tsv
+REQUIRED INPUTS:  columns `path`, `bam`, `workspace`, `compensation`, `variants`   samples.tsv
 OUTPUTS:          <results>/quality/input_checks.tsv         contract: INPUT_CHECKS
 CONFIG:           cytometry/panels, sequencing/references, sequencing/genes
 
@@ -16,7 +16,8 @@ again when a job behind an ancient() input is pending, so that edits would be mi
 from aftercar.cytometry.beads import detector_problems
 from aftercar.cytometry.compensation import matrix_problem
 from aftercar.cytometry.panel import panel_problems
-from aftercar.io.preflight import header_problems, problem_lines
+from aftercar.io.preflight import header_problems, listed_name_problems, problem_lines
+from aftercar.sequencing.listed_names import resolve_names
 
 
 localrules:
@@ -53,6 +54,7 @@ rule check_inputs:
             "bam",
             "workspace",
             "compensation",
+            "variants",
         ),
     output:
         checks="<results>/quality/input_checks.tsv",
@@ -62,7 +64,7 @@ rule check_inputs:
         "../../envs/base.yaml"
     params:
         code=digest("check_inputs", *HEADER_RESOURCES),
-        settings=check_params(),
+        settings=lambda wildcards: check_params(),
     script:
         "../../scripts/check_inputs.py"
 
@@ -74,6 +76,6 @@ rule check:
         "../../envs/base.yaml"
     params:
         code=digest("check", *HEADER_RESOURCES),
-        settings=check_params(),
+        settings=lambda wildcards: check_params(),
     script:
         "../../scripts/check.py"

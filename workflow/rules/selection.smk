@@ -24,6 +24,11 @@ def check_params():
         },
         "references": config["sequencing"]["references"],
         "genes": config["sequencing"]["genes"],
+        "name_problems": listed_name_problems(
+            SHEETS["samples"].to_dict("records"),
+            config["sequencing"]["references"],
+            resolve_names,
+        ),
     }
 
 

@@ -115,10 +115,32 @@ def alignment_problems(
         except AlignmentFileError as error:
             found.append((error.found, error.expected, error.remedy))
         else:
-            if chroms and not any(contig_in(chrom, list(contigs)) for chrom in chroms):
-                missing = _without_contigs(chroms)
-                found.append((missing.found, missing.expected, missing.remedy))
+            found += _reference_problems(contigs, chroms, models["contig_lengths"])
     return found
+
+
+def _reference_problems(
+    contigs: dict[str, int], chroms: Sequence[str], known: dict[str, dict[str, int]]
+) -> list[tuple[str, str, str]]:
+    if chroms and not any(contig_in(chrom, list(contigs)) for chrom in chroms):
+        missing = _without_contigs(chroms)
+        return [(missing.found, missing.expected, missing.remedy)]
+    told = _other_build(contigs, chroms, known)
+    if not told:
+        return []
+    return [(f"a reference FASTA with {told}", "the FASTA of GRCh38", "correct the path of it")]
+
+
+def _other_build(
+    lengths: dict[str, int], chroms: Sequence[str], known: dict[str, dict[str, int]]
+) -> str:
+    """Say which contig has the length of another build than GRCh38; nothing if none has."""
+    for build, sizes in known.items():
+        for chrom in chroms if build != "GRCh38" else ():
+            name = contig_in(chrom, list(lengths))
+            if name and lengths[name] == sizes.get(chrom):
+                return f"the length of {chrom} in build {build}"
+    return ""
 
 
 def _without_contigs(chroms: Sequence[str]) -> AlignmentFileError:
@@ -142,18 +164,14 @@ def contig_problems(
                 "align to GRCh38 with these contig names, or rename them with samtools reheader",
             )
         ]
-    for build, sizes in known.items():
-        if build == "GRCh38":
-            continue
-        fits = [c for c, name in here.items() if name and lengths[name] == sizes.get(c)]
-        if fits:
-            return [
-                (
-                    f"the length of {fits[0]} in build {build}",
-                    "reads aligned to GRCh38",
-                    "align the reads again to GRCh38; coordinates cannot be converted afterwards",
-                )
-            ]
+    if told := _other_build(lengths, chroms, known):
+        return [
+            (
+                told,
+                "reads aligned to GRCh38",
+                "align the reads again to GRCh38; coordinates cannot be converted afterwards",
+            )
+        ]
     return []
 
 
@@ -210,16 +228,17 @@ def read_references(
     chroms = sorted({chrom for chrom, _, _ in stretches.values()})
     with _opened_bam(bam_path) as bam:
         lengths = dict(zip(bam.references, bam.lengths, strict=True))
-    problems += contig_problems(lengths, chroms, read_gene_models()[0]["contig_lengths"])
+    known = read_gene_models()[0]["contig_lengths"]
+    problems += contig_problems(lengths, chroms, known)
     for problem in problems:
         raise AlignmentFileError(*problem)
-    contigs = list(fasta_contigs(fasta_path))
-    if not any(contig_in(chrom, contigs) for chrom in chroms):
-        raise _without_contigs(chroms)
+    contigs = fasta_contigs(fasta_path)
+    for problem in _reference_problems(contigs, chroms, known):
+        raise AlignmentFileError(*problem)
     return {
         name: read_reference(fasta_path, *stretch)
         for name, stretch in stretches.items()
-        if contig_in(stretch[0], contigs) and contig_in(stretch[0], list(lengths))
+        if contig_in(stretch[0], list(contigs)) and contig_in(stretch[0], list(lengths))
     }
 
 

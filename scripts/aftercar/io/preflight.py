@@ -5,11 +5,12 @@ from pathlib import Path
 
 from aftercar.contracts.events import StatedMatrix
 from aftercar.contracts.sheets import named_file
-from aftercar.io.alignments import alignment_problems
+from aftercar.io.alignments import AlignmentFileError, alignment_problems
 from aftercar.io.compensation_matrices import WORKSPACES, read_matrix
 from aftercar.io.fcs import UnreadableFile, read_fcs_header
 from aftercar.io.matrices import matrix_problems
 from aftercar.io.templates import read_template
+from aftercar.io.variants import NAME_TABLES, Resolve, read_names, resolve_rows
 from aftercar.io.workspace import workspace_problem
 
 # Names and remedies of problems that several readers share.
@@ -24,6 +25,7 @@ def header_problems(
     panels: dict[str, str],
     references: dict[str, str],
     genes: list[str],
+    name_problems: dict[str, list[Finding]],
     panel_problems: PanelProblems,
     matrix_problem: MatrixProblem,
     detector_problems: PanelProblems,
@@ -31,10 +33,11 @@ def header_problems(
     """Return a row of INPUT_CHECKS for each problem in each file that samples.tsv names.
 
     `samples` are all rows in the order of the sheet; `panels` are the paths of the gating templates
-    by name; `panel_problems` tells for the channels of a file and a template which markers the
-    file lacks, `matrix_problem` for a stated matrix and the names of a file's channels why the
-    two do not fit, `detector_problems` which detectors for beads a file lacks. Of a workspace the
-    XML and the name of the sample are checked, no gate.
+    by name; `name_problems` is what `listed_name_problems` found; `panel_problems` tells for the
+    channels of a file and a template which markers the file lacks, `matrix_problem` for a stated
+    matrix and the names of a file's channels why the two do not fit, `detector_problems` which
+    detectors for beads a file lacks. Of a workspace the XML and the name of the sample are checked,
+    no gate.
     """
     templates = {name: read_template(path) for name, path in panels.items()}
     rows: list[dict[str, object]] = []
@@ -52,6 +55,7 @@ def header_problems(
             found = _matrix_or_read_problems(sample, references, genes)
         else:
             found = []
+        found += name_problems.get(sample["sample_id"], [])
         rows += [
             {
                 "sample_id": sample["sample_id"],
@@ -153,6 +157,35 @@ def _matrix_or_read_problems(
         found += _read_problems(
             sample["bam"], sample, references, [] if sample["variants"] else genes
         )
+    return found
+
+
+def listed_name_problems(
+    samples: list[dict[str, str]], references: dict[str, str], resolve: Resolve
+) -> dict[str, list[Finding]]:
+    """Return what is wrong with the names in each sample's table of variants, by sample_id.
+
+    `resolve` takes rows of names, the gene models and a function that returns bases.
+    """
+    found: dict[str, list[Finding]] = {}
+    for sample in samples:
+        path = sample["variants"]
+        if Path(path).suffix.lower() not in NAME_TABLES or not Path(path).exists():
+            continue
+        fasta = references.get(sample["reference"] or next(iter(references), ""))
+        try:
+            _, told = resolve_rows(read_names(path), resolve, fasta)
+        except AlignmentFileError as error:
+            found[sample["sample_id"]] = [(error.found, error.expected, error.remedy)]
+            continue
+        found[sample["sample_id"]] = [
+            (
+                f"in column variants, {problem}",
+                "an HGVS name on the transcript of resources/genes",
+                "correct or remove the row; otherwise this specimen becomes FAILED",
+            )
+            for problem in told
+        ]
     return found
 
 

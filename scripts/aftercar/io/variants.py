@@ -1,23 +1,84 @@
-"""Read and write VCF."""
+"""Read lists of variants, VCF or tables of HGVS names, and write VCF."""
 
+import csv
 import itertools
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
-from aftercar.io.alignments import AlignmentFileError, fasta_contigs
+from aftercar.io.alignments import (
+    AlignmentFileError,
+    fasta_contigs,
+    read_gene_models,
+    read_reference,
+)
 
 _BASES = set("ACGT")
+NAME_TABLES = (".tsv", ".txt")
+_NAME_COLUMNS = ("gene", "transcript", "hgvs_c")
+
+Variant = tuple[str, int, str, str]
+# Takes rows of names, `models` and `bases`; returns variants, and what is wrong with other rows.
+Resolve = Callable[..., tuple[list[Variant], list[str]]]
 
 
-def read_variants(path: str | Path) -> list[tuple[str, int, str, str]]:
-    """Return (contig, position, ref, alt) of each alternative allele of a VCF, in file order.
+def read_variants(
+    path: str | Path, resolve: Resolve, fasta_path: str | Path | None
+) -> list[Variant]:
+    """Return (contig, position, ref, alt) of each variant of a list, in file order; no path, none.
 
-    Alleles that are not written as bases (symbolic, breakends, missing) are left out; no path, no
-    variants.
+    The list is a VCF, of which alleles that are not written as bases (symbolic, breakends, missing)
+    are left out, or a table of names for `resolve`, see `read_names`, on the reference in
+    `fasta_path`. Raises AlignmentFileError, for all names at once that are not sound.
     """
-    import pysam
-
     if not path:
         return []
+    if Path(path).suffix.lower() not in NAME_TABLES:
+        return _read_vcf(path)
+    variants, problems = resolve_rows(read_names(path), resolve, fasta_path)
+    if problems:
+        raise AlignmentFileError(
+            f"in the list of variants {'; '.join(problems)}",
+            "HGVS names on the transcripts of resources/genes",
+            "correct or remove these rows",
+        )
+    return variants
+
+
+def resolve_rows(
+    rows: list[dict[str, str]], resolve: Resolve, fasta_path: str | Path | None
+) -> tuple[list[Variant], list[str]]:
+    """Return what `resolve` makes of rows of names, given our gene models and a reference."""
+    return resolve(rows, models=read_gene_models(), bases=partial(read_reference, fasta_path))
+
+
+def read_names(path: str | Path) -> list[dict[str, str]]:
+    """Return the rows of a table of names: row (from 1), gene, transcript (or empty) and hgvs_c.
+
+    Tab-separated with a header; further columns, empty lines and lines with # are passed over.
+    """
+    try:
+        lines = Path(path).read_text(encoding="utf-8-sig").splitlines()
+    except (OSError, UnicodeDecodeError):
+        lines = []
+    told = [line for line in lines if line.strip() and not line.startswith("#")]
+    rows = list(csv.DictReader(told, delimiter="\t"))
+    columns = told[0].split("\t") if told else []
+    missing = [name for name in ("gene", "hgvs_c") if name not in columns]
+    if missing:
+        raise AlignmentFileError(
+            f"a list of variants without column {' and '.join(missing)}",
+            "a tab-separated table with columns gene, hgvs_c and transcript, or a VCF",
+            "correct the header, or name a VCF .vcf or .vcf.gz",
+        )
+    return [
+        {"row": str(number)} | {name: (row.get(name) or "").strip() for name in _NAME_COLUMNS}
+        for number, row in enumerate(rows, start=1)
+    ]
+
+
+def _read_vcf(path: str | Path) -> list[Variant]:
+    import pysam
 
     before = pysam.set_verbosity(0)
     try:

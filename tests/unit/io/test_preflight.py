@@ -29,7 +29,7 @@ def told(tmp_path):
         row |= {"sample_id": "A-1", "assay": "flow", "path": str(tmp_path / "tube.fcs")}
         return header_problems(
             [row | {column: path or str(tmp_path / name)}],
-            panels={}, references={}, genes=[],
+            panels={}, references={}, genes=[], name_problems={},
             panel_problems=panel_problems, matrix_problem=matrix_problem,
             detector_problems=detector_problems,
         )  # fmt: skip
@@ -114,7 +114,7 @@ def test_a_detector_for_beads_that_the_file_lacks_is_told_where_beads_were_added
     row |= {"sample_id": "A-1", "assay": "flow", "path": str(tmp_path / "tube.fcs")}
     found = header_problems(
         [row | {"sample_volume_ul": volume}],
-        panels={"nk": str(tmp_path / "nk.yaml")}, references={}, genes=[],
+        panels={"nk": str(tmp_path / "nk.yaml")}, references={}, genes=[], name_problems={},
         panel_problems=panel_problems, matrix_problem=matrix_problem,
         detector_problems=detector_problems,
     )  # fmt: skip
