@@ -43,11 +43,8 @@ if __name__ == "__main__":
     def examined(row):
         run = [p for p in snakemake.input.backgrounds if p.endswith(f"/{row['batch']}.tsv")]
         tables = [concatenate_tables(BACKGROUND, p) for p in (snakemake.input.panel, run)]
-        known = (
-            read_isoforms(given.isoforms),
-            backgrounds_of([t.to_dict("records") for t in tables]),
-        )
-        return examine_specimen(row, genes, bases, fetch, AlignmentFileError, settings, *known)
+        more = read_isoforms(given.isoforms), backgrounds_of([t.to_dict("records") for t in tables])
+        return examine_specimen(row, genes, bases, fetch, AlignmentFileError, settings, *more)
 
     normals, found = ([examined(row) for row in part] for part in (given.normals, given.samples))
     add_known_variants(found, listed, settings)
