@@ -20,7 +20,7 @@ from aftercar.sequencing.background import backgrounds_of
 from aftercar.sequencing.genes import build_genes
 from aftercar.sequencing.listed_names import resolve_names
 from aftercar.sequencing.lookback import add_known_variants
-from aftercar.sequencing.origin import add_origins
+from aftercar.sequencing.matched_normals import compare_with_normals
 from aftercar.sequencing.specimens import TABLES, examine_specimen, stretches, tables_of
 from aftercar.sequencing.splice_comparison import add_comparisons
 from aftercar.sequencing.variants import CallSettings
@@ -48,7 +48,7 @@ if __name__ == "__main__":
 
     normals, found = ([examined(row) for row in part] for part in (given.normals, given.samples))
     add_known_variants(found, listed, settings)
-    add_origins(found, normals, settings)
+    compare_with_normals(found, normals, settings)
     add_comparisons([row for findings in found for row in findings.rows["splicing"]], [])
     for name, frame in tables_of(found, normals).items():
         write_table(TABLES[name], frame, files[name])

@@ -132,6 +132,10 @@ def test_tp53_e285k_is_found_and_p72r_is_a_polymorphism(real_run):
     assert somatic["hgvs_p"].iloc[0].strip("()") in ("p.(Glu285Lys", "p.Glu285Lys", "p.E285K")
     common = found[found["tier"] == "POLYMORPHISM"]
     assert 7676154 in set(common["pos"])
+    # without a matched normal, all reads of one RNA specimen do not tell acquired from inherited
+    assert list(somatic["origin"]) == ["POSSIBLY_GERMLINE"]
+    assert "more often inherited than a clonal loss" in somatic["flags"].iloc[0]
+    assert set(common["origin"]) == {"POLYMORPHISM"}
 
 
 def test_the_cell_matrices_equal_the_expected_ones(real_run):

@@ -69,8 +69,8 @@ VARIANTS = Table(
         ),
         "origin": Column(
             "string",
-            "SOMATIC: absent from a matched normal or an earlier specimen; GERMLINE: inherited, "
-            "half or all of the matched normal; POLYMORPHISM: known in the population; "
+            "SOMATIC: absent from a deep enough matched normal; GERMLINE: inherited, half or all of "
+            "the matched normal; POLYMORPHISM: known in the population; "
             "POSSIBLY_GERMLINE: a fraction near 50 % or 100 %, or too few fragments of the normal; "
             "NOT_DETERMINED",
             allowed=ORIGINS,

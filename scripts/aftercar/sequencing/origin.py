@@ -1,13 +1,11 @@
 """Whether a variant was inherited or acquired, by the patient's own normal cells if given."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
 from aftercar.sequencing.alleles import Allele
-from aftercar.sequencing.fragments import BASES
-from aftercar.sequencing.specimens import Findings, GeneFindings, window_segments
+from aftercar.sequencing.specimens import Findings, window_segments
 from aftercar.sequencing.variants import (
     KNOWN_VARIANT_ALPHA,
     KNOWN_VARIANT_MIN_FRAGMENTS,
@@ -25,9 +23,6 @@ LARGEST_TRACE = 0.3
 # Inherited against not inherited must be this much likelier, or this much less likely (Bayes
 # factor): an acquired loss that is taken for an inherited one would hide an escape.
 DECISIVE_FACTOR = 1000.0
-# An allele of a polymorphism that a specimen shows in at least the first fraction and its normal in
-# less than the second was never the patient's: leukemia loses alleles and gains none (conventions).
-FOREIGN_FRACTION, LACKING_FRACTION, MIN_IDENTITY_DEPTH = 0.2, 0.05, 20
 
 INHERITED, ABSENT, TRACE = "INHERITED", "ABSENT", "TRACE"
 MAYBE_INHERITED, UNDECIDED = "MAYBE_INHERITED", "UNDECIDED"
@@ -82,42 +77,43 @@ def compare_with_normal(evidence: Evidence) -> str:
     return TRACE if more else ABSENT
 
 
-def add_origins(found: list[Findings], normals: list[Findings], settings: CallSettings) -> None:
-    """Say for each row of VARIANTS where the variant comes from, and add the reasons to its flags.
+def add_origins(
+    findings: Findings,
+    found: list[Findings],
+    normals: list[Findings],
+    fitting: list[Findings],
+    settings: CallSettings,
+    counted: dict[tuple, Evidence],
+) -> None:
+    """Say for each row of VARIANTS of a specimen where the variant comes from; reasons in flags.
 
-    A normal counts for what is known on its day or later, or always where it has no day; of
-    several, the deepest. A normal that lacks an allele of a polymorphism which the specimen has is
-    of another person, or a donor, and is left out. Call it after `add_known_variants`.
+    `found` are all specimens of the patient, `normals` his matched normals, `fitting` those that
+    are of the same person. A normal counts for what is known on its day or later, or always where
+    it has no day; of several, the deepest. `counted` keeps counts of normals by variant.
     """
-    counted: dict[tuple, Evidence] = {}
-    for findings in found:
-        fitting = [normal for normal in normals if _same_person(normal, findings)]
-        for row in findings.rows["variants"]:
-            known = [normal for normal in fitting if _not_later(normal, row["known_from_day"])]
-            normal = _deepest(known, row, settings, counted)
-            others = [
-                other
-                for specimen in found
-                if specimen is not findings and _not_later(specimen, row["known_from_day"])
-                for other in specimen.rows["variants"]
-                if other["assay"] == "dna" and _key(other) == _key(row)
-            ]
-            origin, flags = _origin(row, normal, others)
-            if normal is None and normals:
-                flags.insert(0, _why_none(normals, fitting, known))
-            row["origin"] = origin
-            if normal is not None:
-                row["normal_alt_fragments"] = normal.evidence.alt_fragments
-                row["normal_depth"] = normal.evidence.depth
-            row["flags"] = "; ".join(part for part in (str(row["flags"]), *flags) if part)
+    for row in findings.rows["variants"]:
+        day = row["known_from_day"]
+        known = [normal for normal in fitting if normal.not_after(day)]
+        normal = _deepest(known, row, settings, counted)
+        others = [
+            other
+            for specimen in found
+            if specimen is not findings and specimen.not_after(day)
+            for other in specimen.rows["variants"]
+            if other["assay"] == "dna" and _key(other) == _key(row)
+        ]
+        origin, flags = _origin(row, normal, others)
+        if normal is None and normals:
+            flags.insert(0, _why_none(normals, fitting, known))
+        row["origin"] = origin
+        if normal is not None:
+            row["normal_alt_fragments"] = normal.evidence.alt_fragments
+            row["normal_depth"] = normal.evidence.depth
+        row["flags"] = "; ".join(part for part in (str(row["flags"]), *flags) if part)
 
 
 def _key(row: dict[str, object]) -> tuple:
     return tuple(row[name] for name in ("gene", "chrom", "pos", "ref", "alt"))
-
-
-def _not_later(findings: Findings, day: object) -> bool:
-    return findings.day is None or day is None or findings.day <= int(str(day))
 
 
 def _why_none(normals: list[Findings], fitting: list[Findings], known: list[Findings]) -> str:
@@ -222,85 +218,3 @@ def _lacks(other: dict[str, object]) -> str:
         f"{other['alt_fragments']} of {other['depth']} fragments in {other['sample_id']} "
         f"(day {other['day']})"
     )
-
-
-# The right person
-
-
-def _same_person(normal: Findings, findings: Findings) -> bool:
-    """Compare the known polymorphisms; a quality row of the specimen says what came of it."""
-    compared, foreign = 0, []
-    for symbol, part in findings.genes.items():
-        if symbol not in normal.genes:
-            continue
-        for name, mine, its in _shared_polymorphisms(part, normal.genes[symbol]):
-            compared += 1
-            for here, there in ((mine, its), (1 - mine, 1 - its)):
-                if here >= FOREIGN_FRACTION and there < LACKING_FRACTION:
-                    foreign.append(name)
-    check = f"matched_normal:{normal.sample['sample_id']}"
-    if foreign:
-        findings.quality(
-            check, len(foreign), "polymorphisms", "FLAG",
-            f"the normal lacks an allele of {', '.join(foreign)} that the specimen has: another "
-            "person, or cells of a donor; it is not used for this specimen",
-        )  # fmt: skip
-        return False
-    if normal.genes:
-        verdict, said = ("PASS", "") if compared else ("FLAG", "no polymorphism could be compared")
-        findings.quality(check, 0, "polymorphisms", verdict, said)
-    else:
-        findings.quality(check, None, "", "FLAG", "the matched normal was not measured")
-    return True
-
-
-def _shared_polymorphisms(
-    one: GeneFindings, two: GeneFindings
-) -> Iterator[tuple[str, float, float]]:
-    """Yield the name and both fractions of each substitution that both specimens cover."""
-    for known in one.gene.polymorphisms:
-        if not len(known.ref) == len(known.alt) == 1:
-            continue
-        allele = Allele(known.pos, known.ref, known.alt)
-        fractions = [_fraction(part, allele) for part in (one, two)]
-        if None not in fractions:
-            yield known.rs, *fractions  # type: ignore[misc]
-
-
-def _counts(part: GeneFindings, allele: Allele) -> tuple[int, int]:
-    """Fragments with a substitution, and with it or the reference base."""
-    index = allele.pos - part.window.start
-    pileup = part.calls.pileup
-    if not 0 <= index < pileup.counts.shape[2]:
-        return 0, 0
-    by_base = pileup.counts[:, :, index].sum(axis=0)
-    alternative = int(by_base[BASES.index(allele.alt)])
-    return alternative, alternative + int(by_base[BASES.index(allele.ref)])
-
-
-def _fraction(part: GeneFindings, allele: Allele) -> float | None:
-    alternative, total = _counts(part, allele)
-    return alternative / total if total >= MIN_IDENTITY_DEPTH else None
-
-
-def heterozygous_positions(normals: list[Findings], gene: str) -> list[Allele]:
-    """Return the substitutions for which normal cells of the patient are heterozygous, by position.
-
-    Looked at are the known polymorphisms and what the normals show by themselves. A normal that
-    cannot tell (too few fragments) adds none.
-    """
-    found = set()
-    for normal in normals:
-        part = normal.genes.get(gene)
-        if part is None:
-            continue
-        known = [Allele(p.pos, p.ref, p.alt) for p in part.gene.polymorphisms]
-        for allele in {*known, *(e.allele for e in part.calls.found)}:
-            if not allele.is_snv:
-                continue
-            alternative, total = _counts(part, allele)
-            if total and LARGEST_TRACE < alternative / total < 1 - LARGEST_TRACE:
-                factor = inherited_factor(alternative, total, 1e-3, 1e-4)
-                if factor >= DECISIVE_FACTOR:
-                    found.add(allele)
-    return sorted(found)

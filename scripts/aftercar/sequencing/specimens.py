@@ -83,6 +83,10 @@ class Findings:
         """Day of collection."""
         return int(self.sample["day"]) if self.sample["day"] else None
 
+    def not_after(self, day: object) -> bool:
+        """Whether the specimen existed on a day; one without day (a constitutional normal) did."""
+        return self.day is None or day is None or self.day <= int(str(day))
+
     def quality(
         self, check: str, value: float | None, unit: str, verdict: str, message: str = ""
     ) -> None:

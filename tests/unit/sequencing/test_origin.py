@@ -5,12 +5,8 @@ import pytest
 
 from aftercar.sequencing.alleles import Allele
 from aftercar.sequencing.lookback import add_known_variants
-from aftercar.sequencing.origin import (
-    add_origins,
-    compare_with_normal,
-    heterozygous_positions,
-    inherited_factor,
-)
+from aftercar.sequencing.matched_normals import compare_with_normals
+from aftercar.sequencing.origin import compare_with_normal, inherited_factor
 from aftercar.sequencing.variants import CallSettings, Evidence
 
 SETTINGS = CallSettings(20, 4, 1e-6, 0.02)
@@ -94,7 +90,7 @@ def deletion(toy):
 
 def judged(found, normals):
     add_known_variants(found, {}, SETTINGS)
-    add_origins(found, normals, SETTINGS)
+    compare_with_normals(found, normals, SETTINGS)
     return [row for findings in found for row in findings.rows["variants"]]
 
 
@@ -210,9 +206,7 @@ def test_a_normal_that_could_not_be_measured_is_named(examine, deletion, toy, sh
     assert "matched normal n was not measured at this gene" in row["flags"]
 
 
-def test_a_polymorphism_is_one_with_or_without_a_normal_and_half_of_it_is_given_to_loh(
-    examine, toy
-):
+def test_a_polymorphism_is_one_with_or_without_a_normal(examine, toy):
     _, window = toy
     common = (window.start + 629, "C", "G")
     normal = examine("n", 5, [([common], 0.5)])
@@ -220,15 +214,18 @@ def test_a_polymorphism_is_one_with_or_without_a_normal_and_half_of_it_is_given_
     assert (row["origin"], row["tier"]) == ("POLYMORPHISM", "POLYMORPHISM")
     (row,) = judged([examine("r", 90, [([common], 0.9)])], [])
     assert row["origin"] == "POLYMORPHISM"
-    assert heterozygous_positions([normal], "CD19") == [Allele(*common)]
-    homozygous = examine("hom", 6, [([common], 1.0)])
-    assert heterozygous_positions([homozygous, examine("n2", 5, [])], "CD19") == []
 
 
-def test_heterozygous_positions_are_also_found_beside_the_known_ones(examine, toy):
+def test_a_lost_allele_is_told_by_positions_of_the_normal_that_the_leukemia_has_lost(examine, toy):
     _, window = toy
     at = window.start + 700
     private = (at, window.bases(at, at), SUBSTITUTE[window.bases(at, at)])
-    trace = (at + 40, window.bases(at + 40, at + 40), SUBSTITUTE[window.bases(at + 40, at + 40)])
-    normal = examine("n", 5, [([private], 0.45), ([private, trace], 0.05)])
-    assert heterozygous_positions([normal], "CD19") == [Allele(*private)]
+    normal = examine("n", 5, [([private], 0.5)])
+    alone, compared, early = (examine("r", day, [([private], 0.96)]) for day in (90, 91, 3))
+    judged([alone], [])
+    judged([compared, early], [normal])
+    assert alone.rows["loh"][0]["state"] == "NOT_INFORMATIVE"  # looks homozygous
+    (row,) = compared.rows["loh"]
+    assert (row["state"], row["informative_snps"]) == ("LOH", 1)
+    assert "matched normal n" in row["flags"]
+    assert early.rows["loh"][0]["state"] == "NOT_INFORMATIVE"  # the normal did not exist yet
