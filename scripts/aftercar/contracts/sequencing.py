@@ -69,7 +69,7 @@ VARIANTS = Table(
         ),
         "origin": Column(
             "string",
-            "SOMATIC: absent from a deep enough matched normal; GERMLINE: inherited, half or all of "
+            "SOMATIC: absent from a deep matched normal; GERMLINE: inherited, half or all of "
             "the matched normal; POLYMORPHISM: known in the population; "
             "POSSIBLY_GERMLINE: a fraction near 50 % or 100 %, or too few fragments of the normal; "
             "NOT_DETERMINED",

@@ -86,10 +86,13 @@ def _row(first: dict, looks: list[Look]) -> dict[str, object]:
     last = next((look for look in reversed(negative) if look.day < seen.day), None)
     before = [look for look in looks if look.day <= INFUSION_DAY]
     limits = [look.limit for look in before if look.limit is not None]
-    earlier = [look for look in looks if look.sample != first["sample_id"]]
+    # in cells a clone has a limit of its own; in bulk reads each look is a test
+    earlier = [k for k in looks if k.sample != first["sample_id"] and k.assay in ("dna", "rna")]
     flags = []
     if earlier:
-        flags.append(f"looked for in {len(earlier)} earlier specimen(s), one test at 0.001 each")
+        flags.append(
+            f"looked for in {len(earlier)} bulk specimen(s) up to then, one test at 0.001 each"
+        )
     if any(look.seen for look in before):
         verdict = "PRE_EXISTING"
         if limits:

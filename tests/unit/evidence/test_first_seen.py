@@ -40,7 +40,7 @@ def test_the_first_specimen_that_shows_a_variant_is_stated_also_where_it_was_onl
     assert (row["last_negative_day"], row["last_negative_limit"]) == (-12, 0.008)
     assert row["verdict"] == "NOT_DETECTED_BEFORE"
     assert "a fraction below 0.008 before the infusion is not excluded" in row["flags"]
-    assert "looked for in 3 earlier specimen(s), one test at 0.001 each" in row["flags"]
+    assert "looked for in 3 bulk specimen(s) up to then, one test at 0.001 each" in row["flags"]
 
 
 @pytest.mark.parametrize("day", [-12, 0])
