@@ -66,6 +66,10 @@ class AlignedReads:
     molecule (same name, or same molecular barcode). `cell` and `molecule` number cell barcodes
     and molecules, -1 without.
     `dropped` counts the reads left out, by reason.
+    `strand`, where it says more than the flag, is 0 forward, 1 reverse, 2 for the consensus of both
+    strands of a molecule. `barcode` holds the molecular barcodes of bulk reads (bytes, empty
+    without one) and `barcode_tag` the tag that they come from: MI names the molecule, RX the bases
+    of its barcode. Reads marked as duplicates are then among the reads.
     """
 
     start: np.ndarray
@@ -80,6 +84,9 @@ class AlignedReads:
     cell: np.ndarray
     molecule: np.ndarray
     dropped: dict[str, int]
+    strand: np.ndarray | None = None
+    barcode: np.ndarray | None = None
+    barcode_tag: str = ""
 
     def __len__(self) -> int:
         """Return the number of reads."""

@@ -24,6 +24,10 @@ _DUPLICATE = 0x400
 _NOT_ALIGNED = 0x4
 # Reads looked at to tell which barcodes a file has at all; about half a minute.
 MAX_READS_SEARCHED = 20_000_000
+# Tags of molecular barcodes in bulk reads, the better one first (SAM optional fields); a file has
+# them where this share of its first reads does.
+_MOLECULE_TAGS = ("MI", "RX")
+_TAGGED_SHARE = 0.5
 _SWEEP_NT = 50_000  # reading on over a smaller gap is faster than looking the next place up
 
 
@@ -255,7 +259,8 @@ def read_alignments(
 
     Usable: primary, not a duplicate, not failed, mapped with at least `min_mapping_quality`. With
     `barcodes` (cell barcode -> number) only reads of listed cells; reads marked as duplicates are
-    then used, because molecules are told apart by their UMI. `unfiltered` takes every aligned read.
+    then used, because molecules are told apart by their UMI; so are those of a bulk file whose
+    reads carry a molecular barcode (MI or RX). `unfiltered` takes every aligned read.
     Raises AlignmentFileError.
     """
     unused = _UNUSED | (0 if barcodes is not None else _DUPLICATE)
@@ -302,7 +307,8 @@ class _Collector:
     ) -> None:
         self.contig, self.min_mapping_quality, self.unused = contig, min_mapping_quality, unused
         self.barcodes = barcodes
-        self.tags = () if barcodes is None else ("CB", "UB")
+        self.tags = _MOLECULE_TAGS if barcodes is None else ("CB", "UB")
+        self.barcode_tag: str | None = None  # of bulk reads; None: not yet looked for
         self.taken_up_to = -1
         self.parts: list[tuple[np.ndarray, ...]] = []
         self.letters: list[np.ndarray] = []
@@ -336,12 +342,14 @@ class _Collector:
     def _add(self, records: Records, intervals: np.ndarray) -> None:
         fixed = records.fixed
         flag = fixed["flag"].astype(np.int64)
+        barcode = self._molecular_barcodes(records)
+        unused = self.unused & ~np.where(barcode != b"", _DUPLICATE, 0)
         end = fixed["start"] + np.maximum(records.reference_length, 1)
         nearest = np.searchsorted(intervals[:, 1], fixed["start"], side="right")
         kept = end > intervals[np.minimum(nearest, len(intervals) - 1), 0]
         for reason, fault in (
-            ("not primary", (flag & self.unused & _UNUSED) > 0),
-            ("duplicate", (flag & self.unused) > 0),
+            ("not primary", (flag & unused & _UNUSED) > 0),
+            ("duplicate", (flag & unused) > 0),
             ("low mapping quality", fixed["mapping_quality"] < self.min_mapping_quality),
             ("without sequence", fixed["length"] == 0),
             ("without a whole alignment", records.query_length != fixed["length"]),
@@ -365,8 +373,23 @@ class _Collector:
                 np.bincount(owner, minlength=len(records.at)),
                 cell,
                 molecule,
+                barcode[kept] if self.barcodes is None else barcode[:0],
             )
         )
+
+    def _molecular_barcodes(self, records: Records) -> np.ndarray:
+        """Return the molecular barcode of each bulk read, empty without one."""
+        none = np.zeros(len(records.at), dtype="S1")
+        if self.barcodes is not None or self.barcode_tag == "" or not len(none):
+            return none
+        wanted = (self.barcode_tag,) if self.barcode_tag else _MOLECULE_TAGS
+        found = records.text_tags(wanted)
+        if self.barcode_tag is None:
+            shares = {tag: float((found[tag][1] > 0).mean()) for tag in wanted}
+            self.barcode_tag = next((t for t in wanted if shares[t] >= _TAGGED_SHARE), "")
+            if not self.barcode_tag:
+                return none
+        return records.text_column(*found[self.barcode_tag])
 
     def _cells(self, records: Records) -> tuple[Records, np.ndarray, np.ndarray]:
         """Return the records of listed cells, their cells, and hashes of their molecules."""
@@ -386,10 +409,10 @@ class _Collector:
     def arrays(self) -> AlignedReads:
         """Return what was gathered."""
         if not self.parts:
-            self.parts = [(np.zeros(0, dtype=np.int64),) * 9]
+            self.parts = [(np.zeros(0, dtype=np.int64),) * 9 + (np.zeros(0, dtype="S1"),)]
         columns = [np.concatenate(part) for part in zip(*self.parts, strict=True)]
         self.parts = []
-        start, flag, name, lengths, op, op_length, op_count, cell, molecule = columns
+        start, flag, name, lengths, op, op_length, op_count, cell, molecule, barcode = columns
         if self.barcodes is not None:
             molecule = numbered(np.stack([cell, molecule], axis=1))
         packed = np.zeros(int(lengths.sum()), dtype=np.uint8)
@@ -412,6 +435,8 @@ class _Collector:
             cell=cell,
             molecule=molecule,
             dropped=dict(sorted(self.dropped.items())),
+            barcode=barcode if self.barcode_tag else None,
+            barcode_tag=self.barcode_tag or "",
         )
 
 

@@ -200,6 +200,14 @@ class Records:
             data[a:b].decode("ascii", "replace") for a, b in zip(at.tolist(), ends, strict=True)
         ]
 
+    def text_column(self, at: np.ndarray, length: np.ndarray) -> np.ndarray:
+        """Return the bytes at offsets of the buffer as one array of fixed width."""
+        width = max(int(length.max(initial=0)), 1)
+        table = np.zeros((len(at), width), dtype=np.uint8)
+        for size, rows in _by_size(length):
+            table[rows, :size] = sliding_window_view(self.buffer, size)[at[rows]]
+        return table.view(f"S{width}")[:, 0]
+
     def text_tags(self, wanted: tuple[str, ...]) -> dict[str, tuple[np.ndarray, np.ndarray]]:
         """Return offset and length of the value of text tags by record; length -1 without it."""
         n = len(self.at)

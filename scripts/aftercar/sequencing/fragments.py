@@ -60,6 +60,13 @@ class Segments:
         return (self.reads.flag[self.read] & REVERSE) > 0
 
     @cached_property
+    def stratum(self) -> np.ndarray:
+        """Strand class of each segment: forward, reverse, or both strands of a molecule."""
+        if self.reads.strand is None:
+            return self.reverse.astype(np.uint8)
+        return self.reads.strand[self.read]
+
+    @cached_property
     def aligned_ops(self) -> tuple[np.ndarray, np.ndarray]:
         """Operations that align bases, in order, and where those of each segment begin."""
         ops = np.flatnonzero(ALIGNED[self.reads.op])
@@ -300,7 +307,7 @@ def _observations(
     joined[both] = True
     alone = np.flatnonzero(~joined)
     owner = segment[alone]
-    yield segments.fragment[owner], index[alone], base[alone], segments.reverse[owner]
+    yield segments.fragment[owner], index[alone], base[alone], segments.stratum[owner]
     if len(both):
         yield _of_pairs(segments, mates, window, segment[both], position[both], base[both])
     crowd = np.flatnonzero(crowded)
@@ -310,7 +317,7 @@ def _observations(
             segments.fragment[owner],
             index[crowd],
             base[crowd],
-            segments.reverse[owner].astype(np.uint8),
+            segments.stratum[owner],
         )
 
 
@@ -336,10 +343,10 @@ def _of_pairs(
     letter, most = np.minimum(first, second), np.maximum(first, second)
     agree = np.flatnonzero((letter < 4) & ((letter == most) | (most == 4)))
     owner = np.repeat(np.arange(len(width)), width)[agree]
-    reverse = segments.reverse[pairs].astype(np.uint8)
-    strands = np.where(reverse[:, 0] == reverse[:, 1], reverse[:, 0], BOTH_STRANDS)
+    own = segments.stratum[pairs]
+    strands = np.where(own[:, 0] == own[:, 1], own[:, 0], BOTH_STRANDS)
     # by who shows the base: only the second, only the first, both
-    strands = np.stack([reverse[:, 1], reverse[:, 0], strands], axis=1).astype(np.uint8)
+    strands = np.stack([own[:, 1], own[:, 0], strands], axis=1).astype(np.uint8)
     who = np.where(first[agree] == 4, 0, np.where(second[agree] == 4, 1, 2))
     shift = low - (window.start - 1) - before
     return (

@@ -272,7 +272,7 @@ def by_fragment(segments: Segments, overlap: np.ndarray, verdict: np.ndarray) ->
     informative = verdict != 0
     fragment = segments.fragment[overlap][informative]
     says = verdict[informative]
-    strand = segments.reverse[overlap][informative].astype(np.int64)
+    strand = segments.stratum[overlap][informative].astype(np.int64)
     alternative, total = np.zeros(3, dtype=np.int64), np.zeros(3, dtype=np.int64)
     if not len(fragment):
         return Support(alternative, total, np.zeros(0, dtype=np.int64))

@@ -16,6 +16,7 @@ from aftercar.sequencing.background import Backgrounds, SiteBackground
 from aftercar.sequencing.callability import callable_bases, limits_by_base
 from aftercar.sequencing.callability_rows import RNA_LIMIT, callability_rows
 from aftercar.sequencing.consequence import Consequence, predict
+from aftercar.sequencing.families import FamilySummary, join_families
 from aftercar.sequencing.fragments import CODE, Pileup, Segments, split_segments
 from aftercar.sequencing.genes import Gene, ReferenceWindow, reference_faults, reference_known
 from aftercar.sequencing.loh import measure_loh
@@ -276,8 +277,8 @@ def _call_gene(
 ) -> None:
     rna = findings.sample["assay"] == "rna"
     intervals = [(gene.start, gene.end)] if rna else _merged(_wanted_intervals(gene))
-    reads = fetch(gene.chrom, intervals)
-    _reads_quality(findings, gene, reads)
+    reads, families = join_families(fetch(gene.chrom, intervals))
+    _reads_quality(findings, gene, reads, families)
     segments = split_segments(reads, gene if rna else None)
     wanted = wanted_positions(gene, window)
     calls = call_variants(segments, window, wanted, settings, background, spliced=rna)
@@ -326,7 +327,9 @@ def _in_scope(allele: Allele, window: ReferenceWindow) -> bool:
     return window.start < allele.pos and allele.end < window.end
 
 
-def _reads_quality(findings: Findings, gene: Gene, reads: AlignedReads) -> None:
+def _reads_quality(
+    findings: Findings, gene: Gene, reads: AlignedReads, families: FamilySummary | None
+) -> None:
     left_out = ", ".join(f"{reason} {n}" for reason, n in reads.dropped.items())
     findings.quality(
         f"usable_reads:{gene.symbol}",
@@ -335,6 +338,14 @@ def _reads_quality(findings: Findings, gene: Gene, reads: AlignedReads) -> None:
         "PASS" if len(reads) else "FLAG",
         f"left out: {left_out}" if left_out else "",
     )
+    if families is not None:
+        findings.quality(
+            f"molecules:{gene.symbol}",
+            families.molecules,
+            "molecules",
+            "FLAG" if families.crowded else "PASS",
+            str(families),
+        )
 
 
 def mismatch_rate(pileup: Pileup, window: ReferenceWindow) -> float | None:
@@ -447,7 +458,7 @@ def _splicing(
 def window_segments(findings: Findings, gene: Gene, allele: Allele) -> Segments:
     """Fetch the reads around one allele again."""
     assert findings.fetch is not None
-    reads = findings.fetch(gene.chrom, [(allele.pos - 1, allele.end + 1)])
+    reads, _ = join_families(findings.fetch(gene.chrom, [(allele.pos - 1, allele.end + 1)]))
     return split_segments(reads, gene if findings.sample["assay"] == "rna" else None)
 
 

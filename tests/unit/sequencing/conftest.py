@@ -164,7 +164,9 @@ def write_bam(path, reads, contig=CONTIG, contig_length=CONTIG_LENGTH, tags=None
             read.reference_id, read.reference_start = 0, start
             read.cigartuples, read.mapping_quality = cigar, 60
             read.flag = 1 | (0x10 if reverse else 0x20) | (0x80 if mate else 0x40)
-            for key, value in (more[0] if more else {}).items():
+            tags = dict(more[0]) if more else {}
+            read.flag |= tags.pop("flag", 0)
+            for key, value in tags.items():
                 read.set_tag(key, value)
             bam.write(read)
     pysam.index(str(path))
