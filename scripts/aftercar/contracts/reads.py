@@ -69,7 +69,8 @@ class AlignedReads:
     `strand`, where it says more than the flag, is 0 forward, 1 reverse, 2 for the consensus of both
     strands of a molecule. `barcode` holds the molecular barcodes of bulk reads (bytes, empty
     without one) and `barcode_tag` the tag that they come from: MI names the molecule, RX the bases
-    of its barcode. Reads marked as duplicates are then among the reads.
+    of its barcode. Reads marked as duplicates are then among the reads. `notes` are check, verdict
+    and message of what a reader must know about the file.
     """
 
     start: np.ndarray
@@ -87,6 +88,7 @@ class AlignedReads:
     strand: np.ndarray | None = None
     barcode: np.ndarray | None = None
     barcode_tag: str = ""
+    notes: tuple[tuple[str, str, str], ...] = ()
 
     def __len__(self) -> int:
         """Return the number of reads."""

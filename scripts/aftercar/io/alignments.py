@@ -5,30 +5,21 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-import numpy as np
 import yaml
 
-from aftercar.contracts.reads import AlignedReads, letters_and_qualities
-from aftercar.io.bam_records import (
-    BrokenRecordsError,
-    Records,
-    raw_record,
-    record_batches,
-    text_hashes,
+from aftercar.contracts.reads import AlignedReads
+from aftercar.io.bam_index import index_problem
+from aftercar.io.read_collector import (
+    DUPLICATE,
+    NOT_ALIGNED,
+    UNUSED,
+    ReadCollector,
+    neighbours,
 )
 
 GENE_MODELS = Path(__file__).resolve().parents[3] / "resources" / "genes"
-# Not aligned, secondary, failed by the vendor, supplementary; duplicate (SAM specification, 1.4).
-_UNUSED = 0x4 | 0x100 | 0x200 | 0x800
-_DUPLICATE = 0x400
-_NOT_ALIGNED = 0x4
 # Reads looked at to tell which barcodes a file has at all; about half a minute.
 MAX_READS_SEARCHED = 20_000_000
-# Tags of molecular barcodes in bulk reads, the better one first (SAM optional fields); a file has
-# them where this share of its first reads does.
-_MOLECULE_TAGS = ("MI", "RX")
-_TAGGED_SHARE = 0.5
-_SWEEP_NT = 50_000  # reading on over a smaller gap is faster than looking the next place up
 
 
 class AlignmentFileError(ValueError):
@@ -43,6 +34,16 @@ class AlignmentFileError(ValueError):
 _NO_REFERENCE = AlignmentFileError(
     "no reference", "a FASTA in sequencing/references of config.yaml", "add the reference"
 )
+
+
+_NOT_BAM = {
+    True: AlignmentFileError(
+        "a CRAM file", "a BAM file", "convert it: samtools view -b -T REFERENCE.fa FILE.cram"
+    ),
+    False: AlignmentFileError(
+        "a text file (SAM)", "a BAM file", "convert it: samtools sort -o FILE.bam FILE.sam"
+    ),
+}
 
 
 def read_gene_models(folder: str | Path = GENE_MODELS) -> tuple[dict, list[dict[str, str]]]:
@@ -75,6 +76,8 @@ def _opened_bam(path: str | Path) -> Iterator:
                 "copy the file again, or align again",
             ) from None
         try:
+            if not bam.is_bam:
+                raise _NOT_BAM[bool(bam.is_cram)]
             yield bam
         finally:
             with suppress(OSError):  # htslib repeats an error of reading when it closes the file
@@ -83,13 +86,36 @@ def _opened_bam(path: str | Path) -> Iterator:
         pysam.set_verbosity(before)
 
 
-def _require_index(bam: object) -> None:
-    if not bam.has_index():  # type: ignore[attr-defined]
+def _require_index(bam) -> None:  # type: ignore[no-untyped-def]
+    order = bam.header.to_dict().get("HD", {}).get("SO", "")
+    if order in ("queryname", "unsorted"):
+        raise AlignmentFileError(
+            f"a BAM file whose order is {order}",
+            "reads sorted by coordinate",
+            "run: samtools sort, then samtools index",
+        )
+    if not bam.has_index():
         raise AlignmentFileError(
             "a BAM file without index",
             "a .bai file beside the BAM file",
             "run: samtools index FILE.bam (sort it first with samtools sort)",
         )
+
+
+def _sample_note(bam) -> tuple[str, str, str] | None:  # type: ignore[no-untyped-def]
+    """Return what the read groups say about whose reads these are, without naming anybody."""
+    groups = bam.header.to_dict().get("RG", [])
+    samples = {group["SM"] for group in groups if "SM" in group}
+    if len(samples) > 1:
+        return (
+            "samples_in_file",
+            "FLAG",
+            f"read groups of {len(samples)} samples (SM); the reads are taken as those of one "
+            "specimen, fractions are those of the mixture; split the file with samtools split",
+        )
+    if not samples:
+        return "samples_in_file", "NOT_POSSIBLE", "no read group names a sample (SM)"
+    return None
 
 
 def alignment_problems(
@@ -109,6 +135,12 @@ def alignment_problems(
             names = list(bam.references)
             lengths = dict(zip(bam.references, bam.lengths, strict=True))
             _require_index(bam)
+            if problem := index_problem(bam_path, bam.nreferences, bam.tell()):
+                raise AlignmentFileError(
+                    f"the index of another BAM file or of another state of it ({problem})",
+                    "the index that was made from this file",
+                    "run: samtools index FILE.bam",
+                )
     except AlignmentFileError as error:
         found.append((error.found, error.expected, error.remedy))
     if names:
@@ -263,8 +295,8 @@ def read_alignments(
     reads carry a molecular barcode (MI or RX). `unfiltered` takes every aligned read.
     Raises AlignmentFileError.
     """
-    unused = _UNUSED | (0 if barcodes is not None else _DUPLICATE)
-    unused = _NOT_ALIGNED if unfiltered else unused
+    unused = UNUSED | (0 if barcodes is not None else DUPLICATE)
+    unused = NOT_ALIGNED if unfiltered else unused
     with _opened_bam(path) as bam:
         _require_index(bam)
         contig = contig_in(chrom, list(bam.references))
@@ -273,9 +305,9 @@ def read_alignments(
                 f"no contig {chrom}", f"a BAM file with contig {chrom}", "align to GRCh38"
             )
         limit = bam.get_reference_length(contig)
-        collected = _Collector(bam.get_tid(contig), min_mapping_quality, unused, barcodes)
+        collected = ReadCollector(bam.get_tid(contig), min_mapping_quality, unused, barcodes)
         try:
-            for group in _neighbours([(a, min(b, limit)) for a, b in intervals if a <= limit]):
+            for group in neighbours([(a, min(b, limit)) for a, b in intervals if a <= limit]):
                 collected.add_intervals(path, bam, group)
         except (OSError, ValueError):
             raise AlignmentFileError(
@@ -283,173 +315,8 @@ def read_alignments(
                 "a complete BAM file, sorted by coordinate, with its own index",
                 "copy the file again, run samtools sort if need be, then samtools index",
             ) from None
-    return collected.arrays()
-
-
-def _neighbours(intervals: list[tuple[int, int]]) -> list[np.ndarray]:
-    """Return the intervals, 0-based half-open and merged, in groups that are read in one sweep."""
-    merged: list[list[int]] = []
-    for first, last in sorted(intervals):
-        if merged and first - 1 <= merged[-1][1]:
-            merged[-1][1] = max(merged[-1][1], last)
-        else:
-            merged.append([max(first - 1, 0), last])
-    table = np.array(merged, dtype=np.int64).reshape(-1, 2)
-    far = np.flatnonzero(table[1:, 0] - table[:-1, 1] > _SWEEP_NT) + 1
-    return [part for part in np.split(table, far) if len(part)]
-
-
-class _Collector:
-    """Gathers the usable records of one contig in arrays."""
-
-    def __init__(
-        self, contig: int, min_mapping_quality: int, unused: int, barcodes: dict[str, int] | None
-    ) -> None:
-        self.contig, self.min_mapping_quality, self.unused = contig, min_mapping_quality, unused
-        self.barcodes = barcodes
-        self.tags = _MOLECULE_TAGS if barcodes is None else ("CB", "UB")
-        self.barcode_tag: str | None = None  # of bulk reads; None: not yet looked for
-        self.taken_up_to = -1
-        self.parts: list[tuple[np.ndarray, ...]] = []
-        self.letters: list[np.ndarray] = []
-        self.dropped: dict[str, int] = {}
-
-    def add_intervals(self, path: str | Path, bam, intervals: np.ndarray) -> None:  # type: ignore[no-untyped-def]
-        """Take the usable reads that overlap any of the 0-based half-open intervals, sorted."""
-        low, high = int(intervals[0, 0]), int(intervals[-1, 1])
-        read = next(bam.fetch(bam.get_reference_name(self.contig), low, high), None)
-        if read is None:
-            return
-        position = -1
-        for records in record_batches(path, bam.tell(), raw_record(read, self.tags)):
-            fixed = records.fixed
-            inside = fixed["contig"] == self.contig
-            here = fixed["start"][inside]
-            if len(here) and (int(here[0]) < position or (np.diff(here) < 0).any()):
-                raise BrokenRecordsError("reads that are not sorted")
-            position = int(here[-1]) if len(here) else position
-            # what begins before that was brought by earlier intervals
-            inside &= (fixed["start"] >= self.taken_up_to) & (fixed["start"] < high)
-            self._add(records.take(inside), intervals)
-            if len(here) < len(fixed) or position >= high:
-                break
-        self.taken_up_to = high
-
-    def _drop(self, reason: str, which: np.ndarray) -> None:
-        if n := int(which.sum()):
-            self.dropped[reason] = self.dropped.get(reason, 0) + n
-
-    def _add(self, records: Records, intervals: np.ndarray) -> None:
-        fixed = records.fixed
-        flag = fixed["flag"].astype(np.int64)
-        barcode = self._molecular_barcodes(records)
-        unused = self.unused & ~np.where(barcode != b"", _DUPLICATE, 0)
-        end = fixed["start"] + np.maximum(records.reference_length, 1)
-        nearest = np.searchsorted(intervals[:, 1], fixed["start"], side="right")
-        kept = end > intervals[np.minimum(nearest, len(intervals) - 1), 0]
-        for reason, fault in (
-            ("not primary", (flag & unused & _UNUSED) > 0),
-            ("duplicate", (flag & unused) > 0),
-            ("low mapping quality", fixed["mapping_quality"] < self.min_mapping_quality),
-            ("without sequence", fixed["length"] == 0),
-            ("without a whole alignment", records.query_length != fixed["length"]),
-        ):
-            self._drop(reason, kept & fault)
-            kept &= ~fault
-        records = records.take(kept)
-        cell = molecule = np.full(len(records.at), -1, dtype=np.int64)
-        if self.barcodes is not None:
-            records, cell, molecule = self._cells(records)
-        op, op_length, owner = records.operations
-        self.letters.append(records.letters())
-        self.parts.append(
-            (
-                records.fixed["start"].astype(np.int64),
-                records.fixed["flag"].astype(np.int64),
-                records.name_hashes(),
-                records.fixed["length"].astype(np.int64),
-                op,
-                op_length,
-                np.bincount(owner, minlength=len(records.at)),
-                cell,
-                molecule,
-                barcode[kept] if self.barcodes is None else barcode[:0],
-            )
-        )
-
-    def _molecular_barcodes(self, records: Records) -> np.ndarray:
-        """Return the molecular barcode of each bulk read, empty without one."""
-        none = np.zeros(len(records.at), dtype="S1")
-        if self.barcodes is not None or self.barcode_tag == "" or not len(none):
-            return none
-        wanted = (self.barcode_tag,) if self.barcode_tag else _MOLECULE_TAGS
-        found = records.text_tags(wanted)
-        if self.barcode_tag is None:
-            shares = {tag: float((found[tag][1] > 0).mean()) for tag in wanted}
-            self.barcode_tag = next((t for t in wanted if shares[t] >= _TAGGED_SHARE), "")
-            if not self.barcode_tag:
-                return none
-        return records.text_column(*found[self.barcode_tag])
-
-    def _cells(self, records: Records) -> tuple[Records, np.ndarray, np.ndarray]:
-        """Return the records of listed cells, their cells, and hashes of their molecules."""
-        assert self.barcodes is not None
-        at, length = records.text_tags(("CB",))["CB"]
-        self._drop("without cell barcode", length < 0)
-        number = [self.barcodes.get(text, -1) for text in records.texts(at, length)]
-        cell = np.array(number, dtype=np.int64)
-        self._drop("barcode not listed", (length >= 0) & (cell < 0))
-        records, cell = records.take(cell >= 0), cell[cell >= 0]
-        at, length = records.text_tags(("UB",))["UB"]
-        self._drop("without molecular barcode, kept", length < 0)
-        tag = text_hashes(records.buffer, at, np.maximum(length, 0))
-        molecule = np.where(length < 0, ~records.name_hashes(), tag)
-        return records, cell, molecule.view(np.int64)
-
-    def arrays(self) -> AlignedReads:
-        """Return what was gathered."""
-        if not self.parts:
-            self.parts = [(np.zeros(0, dtype=np.int64),) * 9 + (np.zeros(0, dtype="S1"),)]
-        columns = [np.concatenate(part) for part in zip(*self.parts, strict=True)]
-        self.parts = []
-        start, flag, name, lengths, op, op_length, op_count, cell, molecule, barcode = columns
-        if self.barcodes is not None:
-            molecule = numbered(np.stack([cell, molecule], axis=1))
-        packed = np.zeros(int(lengths.sum()), dtype=np.uint8)
-        at = 0
-        for number, letters in enumerate(self.letters):
-            packed[at : at + len(letters)] = letters
-            at += len(letters)
-            self.letters[number] = letters[:0]  # frees it
-        base, quality = letters_and_qualities(packed)
-        return AlignedReads(
-            start=start,
-            flag=flag,
-            fragment=numbered(name),
-            base=base,
-            quality=quality,
-            base_offset=_offsets(lengths),
-            op=op.astype(np.uint8),
-            op_length=op_length,
-            op_offset=_offsets(op_count),
-            cell=cell,
-            molecule=molecule,
-            dropped=dict(sorted(self.dropped.items())),
-            barcode=barcode if self.barcode_tag else None,
-            barcode_tag=self.barcode_tag or "",
-        )
-
-
-def numbered(keys: np.ndarray) -> np.ndarray:
-    """Return numbers from 0 in the order in which each key (or row of keys) is first seen."""
-    _, first, number = np.unique(keys, axis=0, return_index=True, return_inverse=True)
-    order = np.empty(len(first), dtype=np.int64)
-    order[np.argsort(first)] = np.arange(len(first))
-    return order[number.reshape(-1)]
-
-
-def _offsets(lengths: np.ndarray) -> np.ndarray:
-    return np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+        note = _sample_note(bam)
+    return collected.arrays(() if note is None else (note,))
 
 
 def read_barcodes(path: str | Path) -> list[str]:

@@ -312,6 +312,7 @@ def _consensus(reads: AlignedReads, group: np.ndarray, chosen: np.ndarray) -> Al
         cell=reads.cell[template],
         molecule=reads.molecule[template],
         dropped=reads.dropped,
+        notes=reads.notes,
     )
 
 

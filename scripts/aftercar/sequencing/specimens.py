@@ -38,6 +38,8 @@ MIN_REFERENCE_KNOWN = 0.5
 # Reads that differ from the reference more often were aligned to something else.
 MAX_MISMATCH_RATE = 0.05
 MIN_BASES_FOR_MISMATCH_RATE = 1000
+# Fewer usable ones among the reads of a gene: something is wrong with their marks or qualities.
+MIN_USABLE_SHARE = 0.1
 # Reverse transcription skips between short repeats within an exon: in cDNA, a deletion of this size
 # inside one exon is no finding (Schulz 2021, Genome Biol 22:190; the size is a convention).
 CDNA_ARTEFACT_NT = 50
@@ -327,17 +329,27 @@ def _in_scope(allele: Allele, window: ReferenceWindow) -> bool:
     return window.start < allele.pos and allele.end < window.end
 
 
+def left_out_reads(reads: AlignedReads) -> str:
+    """Return how many reads were left out, by reason."""
+    return ", ".join(f"{reason} {n}" for reason, n in reads.dropped.items())
+
+
 def _reads_quality(
     findings: Findings, gene: Gene, reads: AlignedReads, families: FamilySummary | None
 ) -> None:
-    left_out = ", ".join(f"{reason} {n}" for reason, n in reads.dropped.items())
+    left_out, usable = left_out_reads(reads), len(reads)
+    enough = usable > MIN_USABLE_SHARE * (usable + sum(reads.dropped.values()))
     findings.quality(
         f"usable_reads:{gene.symbol}",
-        len(reads),
+        usable,
         "reads",
-        "PASS" if len(reads) else "FLAG",
-        f"left out: {left_out}" if left_out else "",
+        "PASS" if enough else "FLAG",
+        f"left out: {left_out}" if left_out else "" if usable else "no read lies here",
     )
+    told = {row["check"] for row in findings.rows["quality"]}
+    for check, verdict, message in reads.notes:
+        if check not in told:
+            findings.quality(check, None, "", verdict, message)
     if families is not None:
         findings.quality(
             f"molecules:{gene.symbol}",

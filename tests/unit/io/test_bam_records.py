@@ -133,7 +133,7 @@ def test_a_read_written_as_bytes_is_the_record_of_the_file(bam):
         for field in ("contig", "start", "mapping_quality", "flag", "length", "template_length"):
             assert a.fixed[field].tolist() == b.fixed[field].tolist()
         assert a.letters().tolist() == b.letters().tolist()
-        assert a.name_hashes().tolist() == b.name_hashes().tolist()
+        assert a.name_hashes()[0].tolist() == b.name_hashes()[0].tolist()
         for tag in ("CB", "UB"):
             assert a.texts(*a.text_tags((tag,))[tag]) == b.texts(*b.text_tags((tag,))[tag])
 
