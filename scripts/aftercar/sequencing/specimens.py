@@ -16,10 +16,11 @@ from aftercar.sequencing.background import Backgrounds, SiteBackground
 from aftercar.sequencing.callability import callable_bases, limits_by_base
 from aftercar.sequencing.callability_rows import RNA_LIMIT, callability_rows
 from aftercar.sequencing.consequence import Consequence, predict
-from aftercar.sequencing.families import FamilySummary, join_families
+from aftercar.sequencing.families import join_families
 from aftercar.sequencing.fragments import CODE, Pileup, Segments, split_segments
 from aftercar.sequencing.genes import Gene, ReferenceWindow, reference_faults, reference_known
 from aftercar.sequencing.loh import measure_loh
+from aftercar.sequencing.read_checks import left_out_reads, read_checks
 from aftercar.sequencing.splicing import measure_splicing, unassessed_splicing
 from aftercar.sequencing.variants import (
     Calls,
@@ -38,8 +39,6 @@ MIN_REFERENCE_KNOWN = 0.5
 # Reads that differ from the reference more often were aligned to something else.
 MAX_MISMATCH_RATE = 0.05
 MIN_BASES_FOR_MISMATCH_RATE = 1000
-# Fewer usable ones among the reads of a gene: something is wrong with their marks or qualities.
-MIN_USABLE_SHARE = 0.1
 # Reverse transcription skips between short repeats within an exon: in cDNA, a deletion of this size
 # inside one exon is no finding (Schulz 2021, Genome Biol 22:190; the size is a convention).
 CDNA_ARTEFACT_NT = 50
@@ -280,7 +279,10 @@ def _call_gene(
     rna = findings.sample["assay"] == "rna"
     intervals = [(gene.start, gene.end)] if rna else _merged(_wanted_intervals(gene))
     reads, families = join_families(fetch(gene.chrom, intervals))
-    _reads_quality(findings, gene, reads, families)
+    told = {row["check"] for row in findings.rows["quality"]}
+    for check in read_checks(gene.symbol, reads, families):
+        if check[0] not in told:  # what holds for the file is told once
+            findings.quality(*check)
     segments = split_segments(reads, gene if rna else None)
     wanted = wanted_positions(gene, window)
     calls = call_variants(segments, window, wanted, settings, background, spliced=rna)
@@ -327,37 +329,6 @@ def _merged(intervals: list[tuple[int, int]]) -> list[tuple[int, int]]:
 
 def _in_scope(allele: Allele, window: ReferenceWindow) -> bool:
     return window.start < allele.pos and allele.end < window.end
-
-
-def left_out_reads(reads: AlignedReads) -> str:
-    """Return how many reads were left out, by reason."""
-    return ", ".join(f"{reason} {n}" for reason, n in reads.dropped.items())
-
-
-def _reads_quality(
-    findings: Findings, gene: Gene, reads: AlignedReads, families: FamilySummary | None
-) -> None:
-    left_out, usable = left_out_reads(reads), len(reads)
-    enough = usable > MIN_USABLE_SHARE * (usable + sum(reads.dropped.values()))
-    findings.quality(
-        f"usable_reads:{gene.symbol}",
-        usable,
-        "reads",
-        "PASS" if enough else "FLAG",
-        f"left out: {left_out}" if left_out else "" if usable else "no read lies here",
-    )
-    told = {row["check"] for row in findings.rows["quality"]}
-    for check, verdict, message in reads.notes:
-        if check not in told:
-            findings.quality(check, None, "", verdict, message)
-    if families is not None:
-        findings.quality(
-            f"molecules:{gene.symbol}",
-            families.molecules,
-            "molecules",
-            "FLAG" if families.crowded else "PASS",
-            str(families),
-        )
 
 
 def mismatch_rate(pileup: Pileup, window: ReferenceWindow) -> float | None:
