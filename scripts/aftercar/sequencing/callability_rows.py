@@ -24,11 +24,13 @@ def callability_rows(
     limits: BaseLimits,
     called: list[dict[str, object]],
     settings: CallSettings,
+    left_out: str = "",
 ) -> list[dict[str, object]]:
     """Return a row for each coding exon and for the gene, with the statement that it allows.
 
     `who` names specimen and assay, `called` are its rows of VARIANTS. "No loss of function" is said
     only of a fraction that would have been seen, and of the bases where it would.
+    `left_out` says why no read at all was used.
     """
     rna = who["assay"] == "rna"
     lost = {str(row["exon"]) for row in called if is_loss_of_function(row)}
@@ -47,7 +49,9 @@ def callability_rows(
                 flags.insert(0, too_shallow + where)
         elif part["depth"] == 0 and part["callable_fraction"] == 0 and limit is None:
             status = "NOT_ASSESSED"
-            flags.insert(0, "no coverage")
+            flags.insert(
+                0, f"no coverage: all reads left out, {left_out}" if left_out else "no coverage"
+            )
         elif limit is not None and float(str(limit)) <= settings.target_vaf:
             # silence of RNA is no proof: the allele may not be transcribed
             status = "INDETERMINATE" if rna else "NOT_DETECTED"

@@ -307,7 +307,9 @@ def _call_gene(
     limits = limits_by_base(gene, window, calls, settings)
     findings.callable_bases.append(callable_bases(gene, window, limits))
     who = findings.who | {"assay": findings.sample["assay"]}
-    findings.rows["callability"] += callability_rows(who, gene, limits, rows, settings)
+    findings.rows["callability"] += callability_rows(
+        who, gene, limits, rows, settings, "" if len(reads) else left_out_reads(reads)
+    )
     if rna:
         findings.rows["splicing"] += _splicing(findings, gene, reads, window, isoforms)
     else:
