@@ -87,6 +87,13 @@ VARIANTS = Table(
         "vaf_low": _VAF,
         "vaf_high": _VAF,
         "log10_bayes_factor": Column("float64", "variant against error only", nullable=True),
+        "posterior": Column(
+            "float64",
+            "probability of the variant given the reads, if one base in a million carries one",
+            minimum=0,
+            maximum=1,
+            nullable=True,
+        ),
         "detectable_vaf": Column(
             "float64",
             "smallest VAF that this depth shows with 95 % probability",

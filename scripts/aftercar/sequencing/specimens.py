@@ -15,6 +15,7 @@ from aftercar.sequencing.alleles import Allele
 from aftercar.sequencing.background import Backgrounds, SiteBackground
 from aftercar.sequencing.callability import callable_bases, limits_by_base
 from aftercar.sequencing.callability_rows import RNA_LIMIT, callability_rows
+from aftercar.sequencing.cdna import cdna_doubts
 from aftercar.sequencing.consequence import Consequence, predict
 from aftercar.sequencing.families import join_families
 from aftercar.sequencing.fragments import CODE, Pileup, Segments, split_segments
@@ -39,9 +40,6 @@ MIN_REFERENCE_KNOWN = 0.5
 # Reads that differ from the reference more often were aligned to something else.
 MAX_MISMATCH_RATE = 0.05
 MIN_BASES_FOR_MISMATCH_RATE = 1000
-# Reverse transcription skips between short repeats within an exon: in cDNA, a deletion of this size
-# inside one exon is no finding (Schulz 2021, Genome Biol 22:190; the size is a convention).
-CDNA_ARTEFACT_NT = 50
 
 Fetch = Callable[[str, list[tuple[int, int]]], AlignedReads]
 TABLES = {
@@ -277,8 +275,9 @@ def _call_gene(
     background: SiteBackground | None,
 ) -> None:
     rna = findings.sample["assay"] == "rna"
-    intervals = [(gene.start, gene.end)] if rna else _merged(_wanted_intervals(gene))
-    reads, families = join_families(fetch(gene.chrom, intervals))
+    # introns and surroundings too: clipped ends there tell the deletion of an exon
+    around = 0 if rna else WINDOW_NT
+    reads, families = join_families(fetch(gene.chrom, [(gene.start - around, gene.end + around)]))
     told = {row["check"] for row in findings.rows["quality"]}
     for check in read_checks(gene.symbol, reads, families):
         if check[0] not in told:  # what holds for the file is told once
@@ -319,16 +318,6 @@ def _call_gene(
         )
 
 
-def _merged(intervals: list[tuple[int, int]]) -> list[tuple[int, int]]:
-    merged: list[tuple[int, int]] = []
-    for first, last in intervals:
-        if merged and first <= merged[-1][1] + 1:
-            merged[-1] = (merged[-1][0], max(last, merged[-1][1]))
-        else:
-            merged.append((first, last))
-    return merged
-
-
 def _in_scope(allele: Allele, window: ReferenceWindow) -> bool:
     return window.start < allele.pos and allele.end < window.end
 
@@ -364,12 +353,11 @@ def called_row(
         flags.append("seen on one strand only or mainly: may be an artefact")
     elif strand:
         flags.append(strand)
-    if findings.sample["assay"] == "rna":
-        if len(evidence.allele.ref) - len(evidence.allele.alt) >= CDNA_ARTEFACT_NT:
-            reasons.append("cdna_artefact")
-            flags.append(
-                "a deletion within an exon seen in cDNA only: reverse transcription artefact"
-            )
+    rna = findings.sample["assay"] == "rna"
+    for reason, flag in cdna_doubts(gene, evidence.allele, window, rna=rna):
+        reasons.append(reason)
+        flags.append(flag)
+    if rna:
         flags.append(RNA_LIMIT)
     return variant_columns(findings, gene, window, evidence, found) | {
         "detectable_vaf": evidence.detectable_vaf(
@@ -414,6 +402,7 @@ def variant_columns(
         "vaf_low": low if evidence.depth else None,
         "vaf_high": high if evidence.depth else None,
         "log10_bayes_factor": evidence.log10_bayes_factor if evidence.depth else None,
+        "posterior": evidence.posterior if evidence.depth else None,
     }
 
 

@@ -8,6 +8,7 @@ import numpy as np
 from aftercar.contracts.isoforms import Isoform
 from aftercar.contracts.reads import DELETION, EQUAL, MATCH, MISMATCH, SKIP, AlignedReads
 from aftercar.contracts.sequencing import ARTEFACT_EVENT, OTHER_JUNCTION
+from aftercar.sequencing.cdna import CDNA_ARTEFACT_NT
 from aftercar.sequencing.genes import Gene, ReferenceWindow
 from aftercar.sequencing.junctions import (
     MIN_ANCHOR_NT,
@@ -37,9 +38,6 @@ OVERDISPERSION = 0.005
 MIN_PAIRS = 4  # pairs of neighbouring junctions from which overdispersion is estimated
 # Share of the body of a retained intron that must be covered.
 MIN_BODY_COVERAGE = 0.8
-# A gap of this size within one exon of cDNA is the work of reverse transcription, which jumps
-# between short repeats (Schulz 2021, 10.1186/s13059-021-02411-1; the size is a convention).
-CDNA_ARTEFACT_NT = 50
 
 NOT_A_TEST = "presence is no finding: it occurs in normal marrow too"
 ARTEFACT = (

@@ -39,6 +39,7 @@ STRAND_ALPHA = 1e-4
 KNOWN_VARIANT_ALPHA = 1e-3
 KNOWN_VARIANT_MIN_FRAGMENTS = 2
 SENSITIVITY = 0.95
+VARIANT_PRIOR = 1e-6  # somatic variants per base, one in a megabase (a convention)
 
 
 @dataclass(frozen=True)
@@ -109,6 +110,13 @@ class Evidence:
         peak = with_variant.max()
         average = peak + np.log(np.exp(with_variant - peak).mean())
         return float((average - error_only) / np.log(10))
+
+    @property
+    def posterior(self) -> float:
+        """Probability of the variant, before the reads as rare as VARIANT_PRIOR."""
+        odds = np.log(VARIANT_PRIOR) - np.log1p(-VARIANT_PRIOR)
+        odds += self.log10_bayes_factor * np.log(10)
+        return float(1 / (1 + np.exp(-np.clip(odds, -700, 700))))
 
     def detectable_vaf(self, alpha: float, floor: int) -> float | None:
         """Smallest fraction that this depth shows with 95 % probability; None: none at all."""

@@ -272,11 +272,13 @@ def examine(toy, sheet_row, specimen_bam):
     settings = CallSettings(20, 4, 1e-6, 0.02)
 
     def make(
-        name, day, clones, depth=700, assay="dna", reference=window, backgrounds=None, **sheet
-    ):
+        name, day, clones, depth=700, assay="dna", reference=window, backgrounds=None, edge=8,
+        **sheet,
+    ):  # fmt: skip
         bam = specimen_bam(
             window.sequence, window.start, clones, depth=depth,
             span=(window.start + 300, window.start + 960), name=f"{name}.bam", seed=day + 50,
+            edge=edge,
         )  # fmt: skip
 
         def fetch(chrom, intervals):

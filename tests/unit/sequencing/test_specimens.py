@@ -170,6 +170,29 @@ def test_each_coding_base_of_what_was_measured_has_one_row(examine, toy):
     assert sorted(bases.loc[bases["sample_id"] == "a", "coding_position"]) == list(range(1, 361))
 
 
+def removed(window, first, last):
+    """The allele that lacks the window's bases first to last (1-based offsets)."""
+    bases = window.bases(window.start + first - 2, window.start + last - 1)
+    return (window.start + first - 2, bases, bases[0])
+
+
+def test_an_exon_lost_between_two_introns_is_told_by_clipped_ends(examine, toy):
+    _, window = toy
+    variant = removed(window, 621, 900)  # exon 2 is 681 to 860
+    (row,) = rows_of([examine("a", 1, [([variant], 0.1)], edge=76)])
+    assert (row["consequence"], row["tier"], row["filter"]) == ("exon_deletion", "T2", "PASS")
+    # molecules of 320 begin at 920 places, those of the shorter allele at 280 fewer
+    expected = 0.1 * 920 / 640 / (0.1 * 920 / 640 + 0.9)
+    assert row["vaf_low"] <= expected <= row["vaf_high"]
+
+
+def test_copies_without_an_intron_are_no_deletion_of_the_gene(examine, toy):
+    _, window = toy
+    variant = removed(window, 581, 680)
+    (row,) = rows_of([examine("a", 1, [([variant], 0.2)], edge=76)])
+    assert (row["status"], row["filter"]) == ("INDETERMINATE", "spliced")
+
+
 def test_rna_that_shows_nothing_does_not_exclude_anything(examine):
     rows = rows_of([examine("a", 1, [], assay="rna")], "callability")
     assert {row["status"] for row in rows} == {"INDETERMINATE"}
