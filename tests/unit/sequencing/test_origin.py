@@ -1,9 +1,13 @@
 """Inherited, acquired, or not to be told: never guessed from too little, never hidden."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from aftercar.sequencing.alleles import Allele
+from aftercar.sequencing.alleles import Allele, left_align
+from aftercar.sequencing.consequence import predict
+from aftercar.sequencing.genes import Polymorphism
 from aftercar.sequencing.lookback import add_known_variants
 from aftercar.sequencing.matched_normals import compare_with_normals
 from aftercar.sequencing.origin import compare_with_normal, inherited_factor
@@ -229,3 +233,37 @@ def test_a_lost_allele_is_told_by_positions_of_the_normal_that_the_leukemia_has_
     assert (row["state"], row["informative_snps"]) == ("LOH", 1)
     assert "matched normal n" in row["flags"]
     assert early.rows["loh"][0]["state"] == "NOT_INFORMATIVE"  # the normal did not exist yet
+
+
+def with_polymorphism(gene, allele, frequency):
+    known = Polymorphism("rs2", allele.pos, allele.ref, allele.alt, frequency, "")
+    return replace(gene, polymorphisms=(known,))
+
+
+def test_an_indel_polymorphism_is_recognised_however_it_is_spelled(toy):
+    gene, window = toy
+    at = next(p for p in range(gene.exons[0].start, gene.exons[0].end)
+              if window.bases(p, p) == window.bases(p + 1, p + 1))  # fmt: skip
+    rightmost = Allele(at, window.bases(at, at + 1), window.bases(at, at))  # the second of the run
+    called = left_align(rightmost, window)
+    assert called != rightmost
+    found = predict(with_polymorphism(gene, rightmost, 0.02), called, window)
+    assert (found.effect, found.tier) == ("frameshift", "POLYMORPHISM")
+    other = left_align(Allele(at, window.bases(at, at + 2), window.bases(at, at)), window)
+    assert predict(with_polymorphism(gene, rightmost, 0.02), other, window).tier == "T1"
+
+
+def test_a_rare_allele_is_no_polymorphism_and_a_common_one_is_named_as_the_usual_base(toy):
+    gene, window = toy
+    at = gene.exons[0].start + 50
+    allele = Allele(at, window.bases(at, at), SUBSTITUTE[window.bases(at, at)])
+    assert predict(with_polymorphism(gene, allele, 1e-3), allele, window).tier != "POLYMORPHISM"
+    found = predict(with_polymorphism(gene, allele, 0.83), allele, window)
+    assert found.tier == "POLYMORPHISM"
+    assert f"{allele.alt} is the common allele, the reference base the minor one" in found.flags
+
+
+def test_a_patient_with_the_reference_base_at_a_minor_reference_site_has_no_finding(examine, toy):
+    (row,) = examine("common", 5, [([(toy[1].start + 629, "C", "G")], 1.0)]).rows["variants"]
+    assert row["tier"] == "POLYMORPHISM"
+    assert examine("reference", 6, []).rows["variants"] == []
