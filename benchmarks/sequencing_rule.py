@@ -42,7 +42,8 @@ class Job:
         self.params = Named(
             samples=[dict.fromkeys(sheet["properties"], "") | known | row], normals=[],
             references={"simulated": fasta}, default="simulated", isoforms="",
-            models=str(ROOT / "resources/genes"), settings=config, code="",
+            models=str(ROOT / "resources/genes"),
+            priors=str(ROOT / "resources/singlecell/genotyping.yaml"), settings=config, code="",
         )  # fmt: skip
         self.input = Named(backgrounds=[], panel=[])
         self.output = Files(folder)

@@ -12,22 +12,23 @@ import pytest
 from aftercar.io.alignments import (
     AlignmentFileError,
     alignment_problems,
-    barcodes_in,
     read_alignments,
-    read_barcodes,
-    read_cells,
     read_gene_models,
     read_reference,
     read_references,
 )
+from aftercar.io.cell_reads import TaggedCells, read_barcodes, read_genotyping_priors
+from aftercar.io.tapestri import read_panel
 from aftercar.io.variants import read_variants
 from aftercar.sequencing.alleles import Allele, left_align
-from aftercar.sequencing.cell_tables import Candidate, CellSettings, genotype_specimen
+from aftercar.sequencing.cell_rows import Candidate, CellSettings
+from aftercar.sequencing.cell_tables import genotype_specimen
 from aftercar.sequencing.consequence import predict
 from aftercar.sequencing.fragments import pile_up, split_segments
 from aftercar.sequencing.genes import ReferenceWindow, build_genes
 from aftercar.sequencing.junctions import introns_of, junction_reads
 from aftercar.sequencing.listed_names import resolve_names
+from aftercar.sequencing.panel_cells import genotype_panel, panel_loci
 from aftercar.sequencing.specimens import call_specimen, stretches
 from aftercar.sequencing.variants import CallSettings
 
@@ -325,16 +326,13 @@ def test_the_vartrix_file_gives_its_published_matrices(data):
     folder = data / "vartrix"
     barcodes = read_barcodes(folder / "barcodes.tsv")
     listed = read_variants(folder / "test.vcf", resolve_names, None)
-    bam = folder / "test.bam"
-
-    def fetch(chrom, intervals, numbers):
-        return read_cells(bam, chrom, intervals, numbers, min_mapping_quality=20)
+    reader = TaggedCells(folder / "test.bam", 20)
 
     tables = genotype_specimen(
-        sheet_row(assay="scrna"), barcodes, lambda numbers: barcodes_in(bam, numbers),
-        [Candidate(*variant) for variant in listed], {}, fetch,
+        sheet_row(assay="scrna"), barcodes, reader.search,
+        [Candidate(*variant) for variant in listed], {}, reader.fetch,
         lambda chrom, first, last: read_reference(folder / "test.fa", chrom, first, last),
-        CellSettings(20, 0.1, 0.02),
+        CellSettings(20, 0.1, 0.02, 0.05, read_genotyping_priors()),
     )  # fmt: skip
     cells = tables.genotypes
     assert len(cells) == 4 * 20  # every listed barcode is accounted for
@@ -353,8 +351,44 @@ def test_the_vartrix_file_gives_its_published_matrices(data):
             if r[column]
         }
         assert found == expected
+    # consensus codes: 1 reference, 2 alternative, 3 both
+    lines = (folder / "test_consensus.mtx").read_text().splitlines()[3:]
+    expected = {(int(v), int(c)): int(n) for v, c, n in map(str.split, lines) if int(n)}
+    found = {
+        (order.index((r["chrom"], r["pos"])) + 1, barcodes.index(r["barcode"]) + 1): code
+        for r in cells.to_dict("records")
+        if (code := (r["ref_umis"] > 0) + 2 * (r["alt_umis"] > 0))
+    }
+    assert found == expected
     states = cells[cells["state"] == "MUTANT"]
     assert [(r.chrom, r.barcode) for r in states.itertuples()] == [("2", barcodes[17])]
+
+
+def test_the_tapestri_file_has_its_published_genotypes(data):
+    path = data / "tapestri/Tapestri-1.h5"
+    p72r = Candidate("chr17", 7579472, "G", "C")
+    panel = read_panel(path, panel_loci([p72r]), 0.7)
+    assert (len(panel.barcodes), len(panel.variants), len(panel.covered)) == (1648, 87, 118)
+    assert panel.calls.sum(axis=0).tolist() == [69_809, 47_025, 25_424, 1_118]
+    number = panel.variants.index(("17", 7579472, "G", "C"))
+    assert panel.calls[number].tolist() == [66, 1_097, 485, 0]
+    assert panel.build == "GRCh37"
+    assert any("DP is 30" in remark for remark in panel.remarks)
+
+    priors = read_genotyping_priors()
+    found = genotype_panel(
+        sheet_row(assay="scdna"), panel, [], [Candidate("chr16", 28932529, "T", "TG")], [p72r], {},
+        CellSettings(20, 0.1, 0.02, 0.05, priors),
+    )  # fmt: skip
+    # GRCh38 variants are not looked for in coordinates of hg19
+    assert [row["status"] for row in found.clones] == ["NOT_ASSESSED", "QUANTIFIED"]
+    cells = found.genotypes
+    assert len(cells) == 1648
+    column = panel.chosen.index(number)
+    agrees = {1: ("heterozygous", "mutant"), 2: ("homozygous", "mutant")}
+    for genotype, names in agrees.items():
+        same = cells["genotype"][panel.genotype[:, column] == genotype].isin(names)
+        assert same.mean() > 0.97
 
 
 # Headers

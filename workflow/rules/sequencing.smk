@@ -1,7 +1,7 @@
 """
 Variants of antigen genes and TP53 in bulk reads, and the same variants in single cells.
 
-REQUIRED INPUTS:  samples.tsv rows dna, rna (path), scrna with bam, scdna
+REQUIRED INPUTS:  samples.tsv rows dna, rna (path), scrna with bam, scdna (path or bam)
                   dna rows with control_for matched_normal or healthy, sequencing/panel_of_normals, if any
 OUTPUTS:          <results>/sequencing/backgrounds/{run}.tsv                  contract: BACKGROUND
                   <results>/sequencing/patients/{patient}.variants.tsv        contract: VARIANTS
@@ -111,11 +111,14 @@ rule genotype_cells:
         mem_mb=lambda wildcards, input, attempt: max(1000, input.size_mb) * attempt,
         runtime="60m",
     params:
-        code=digest("genotype_cells", "resources/genes"),
+        code=digest(
+            "genotype_cells", "resources/genes", "resources/singlecell/genotyping.yaml"
+        ),
         samples=lambda wildcards: cell_rows(wildcards.patient),
         references=lookup("sequencing/references", within=config),
         default=next(iter(config["sequencing"]["references"]), ""),
         models=resource("resources/genes"),
+        priors=resource("resources/singlecell/genotyping.yaml"),
         settings=lookup("sequencing", within=config),
     script:
         "../../scripts/genotype_cells.py"

@@ -29,6 +29,8 @@ LOH_MECHANISMS = ("deletion", "copy_neutral", "gain", "not_determined", "")
 SPLICE_EVENTS = ("exon2_skipping", "exon5_6_skipping", "intron2_retention")
 ARTEFACT_EVENT = "gap_within_exon"
 OTHER_JUNCTION = "other_junction"
+# What a cell carries, where its molecules or reads tell it with 95 %; zygosity from DNA only.
+CELL_GENOTYPES = ("wild_type", "heterozygous", "homozygous", "mutant", "")
 CELL_STATES = ("MUTANT", "REFERENCE_ONLY", "AMBIGUOUS", "NO_COVERAGE", "ABSENT_FROM_FILE")
 
 _VAF = Column("float64", "variant allele fraction, 0 to 1", minimum=0, maximum=1, nullable=True)
@@ -368,13 +370,20 @@ GENOTYPES = Table(
         "hgvs_c": Column("string", "HGVS, coding"),
         "ref_umis": Column("int64", "molecules with the reference allele", minimum=0),
         "alt_umis": Column("int64", "molecules with the alternative allele", minimum=0),
-        "ambiguous_umis": Column("int64", "molecules that tell neither", minimum=0),
+        "other_umis": Column("int64", "molecules with a third allele", minimum=0),
+        "ambiguous_umis": Column("int64", "molecules that tell no allele", minimum=0),
         "ref_reads": Column("int64", "reads with the reference allele", minimum=0),
         "alt_reads": Column("int64", "reads with the alternative allele", minimum=0),
         "posterior_mutant": Column(
             "float64", "probability that the cell carries the variant", minimum=0, maximum=1
         ),
         "state": Column("string", "REFERENCE_ONLY is not wild type", allowed=CELL_STATES),
+        "genotype": Column(
+            "string",
+            "what the cell carries with 95 % probability, dropout and doublets considered; mutant: "
+            "zygosity is not known; empty: not known",
+            allowed=CELL_GENOTYPES,
+        ),
     },
 )
 

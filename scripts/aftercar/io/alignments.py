@@ -18,8 +18,6 @@ from aftercar.io.read_collector import (
 )
 
 GENE_MODELS = Path(__file__).resolve().parents[3] / "resources" / "genes"
-# Reads looked at to tell which barcodes a file has at all; about half a minute.
-MAX_READS_SEARCHED = 20_000_000
 
 
 class AlignmentFileError(ValueError):
@@ -60,7 +58,7 @@ def contig_in(contig: str, names: Sequence[str]) -> str | None:
 
 
 @contextmanager
-def _opened_bam(path: str | Path) -> Iterator:
+def opened_bam(path: str | Path) -> Iterator:
     """Open a BAM file without htslib's own messages, which name the file."""
     import pysam
 
@@ -86,7 +84,8 @@ def _opened_bam(path: str | Path) -> Iterator:
         pysam.set_verbosity(before)
 
 
-def _require_index(bam) -> None:  # type: ignore[no-untyped-def]
+def require_index(bam) -> None:  # type: ignore[no-untyped-def]
+    """Raise AlignmentFileError where reads cannot be looked up by place."""
     order = bam.header.to_dict().get("HD", {}).get("SO", "")
     if order in ("queryname", "unsorted"):
         raise AlignmentFileError(
@@ -131,10 +130,10 @@ def alignment_problems(
     names: list[str] = []
     lengths: dict[str, int] = {}
     try:
-        with _opened_bam(bam_path) as bam:
+        with opened_bam(bam_path) as bam:
             names = list(bam.references)
             lengths = dict(zip(bam.references, bam.lengths, strict=True))
-            _require_index(bam)
+            require_index(bam)
             if problem := index_problem(bam_path, bam.nreferences, bam.tell()):
                 raise AlignmentFileError(
                     f"the index of another BAM file or of another state of it ({problem})",
@@ -262,7 +261,7 @@ def read_references(
         raise _NO_REFERENCE
     problems = alignment_problems(bam_path, fasta_path, genes=[])
     chroms = sorted({chrom for chrom, _, _ in stretches.values()})
-    with _opened_bam(bam_path) as bam:
+    with opened_bam(bam_path) as bam:
         lengths = dict(zip(bam.references, bam.lengths, strict=True))
     known = read_gene_models()[0]["contig_lengths"]
     problems += contig_problems(lengths, chroms, known)
@@ -285,27 +284,31 @@ def read_alignments(
     *,
     min_mapping_quality: int,
     barcodes: dict[str, int] | None = None,
+    cell: int | None = None,
     unfiltered: bool = False,
 ) -> AlignedReads:
     """Return the usable reads that overlap any of `intervals` (1-based inclusive, sorted).
 
     Usable: primary, not a duplicate, not failed, mapped with at least `min_mapping_quality`. With
-    `barcodes` (cell barcode -> number) only reads of listed cells; reads marked as duplicates are
-    then used, because molecules are told apart by their UMI; so are those of a bulk file whose
+    `barcodes` (cell barcode -> number) only reads of listed cells, with `cell` all as reads of this
+    one; reads marked as duplicates are then used where a UMI tells molecules apart, and reads
+    without UMI belong to the molecule of their name. Duplicates are also used of a bulk file whose
     reads carry a molecular barcode (MI or RX). `unfiltered` takes every aligned read.
     Raises AlignmentFileError.
     """
-    unused = UNUSED | (0 if barcodes is not None else DUPLICATE)
+    of_cells = barcodes is not None or cell is not None
+    unused = UNUSED | (0 if of_cells else DUPLICATE)
     unused = NOT_ALIGNED if unfiltered else unused
-    with _opened_bam(path) as bam:
-        _require_index(bam)
+    with opened_bam(path) as bam:
+        require_index(bam)
         contig = contig_in(chrom, list(bam.references))
         if contig is None:
             raise AlignmentFileError(
                 f"no contig {chrom}", f"a BAM file with contig {chrom}", "align to GRCh38"
             )
         limit = bam.get_reference_length(contig)
-        collected = ReadCollector(bam.get_tid(contig), min_mapping_quality, unused, barcodes)
+        contig_number = bam.get_tid(contig)
+        collected = ReadCollector(contig_number, min_mapping_quality, unused, barcodes, cell)
         try:
             for group in neighbours([(a, min(b, limit)) for a, b in intervals if a <= limit]):
                 collected.add_intervals(path, bam, group)
@@ -317,45 +320,3 @@ def read_alignments(
             ) from None
         note = _sample_note(bam)
     return collected.arrays(() if note is None else (note,))
-
-
-def read_barcodes(path: str | Path) -> list[str]:
-    """Return the barcodes of a list, one a line, plain or gzip, in its order, with repeats."""
-    import gzip
-
-    opener = gzip.open if str(path).endswith(".gz") else open
-    with opener(path, "rt") as file:
-        return [line.split("\t")[0].strip() for line in file if line.strip()]
-
-
-def read_cells(
-    path: str | Path,
-    chrom: str,
-    intervals: list[tuple[int, int]],
-    barcodes: dict[str, int],
-    *,
-    min_mapping_quality: int,
-) -> AlignedReads:
-    """Return the usable reads of listed cells over `intervals`; see `read_alignments`."""
-    return read_alignments(
-        path, chrom, intervals, min_mapping_quality=min_mapping_quality, barcodes=barcodes
-    )
-
-
-def barcodes_in(
-    path: str | Path, barcodes: dict[str, int], limit: int = MAX_READS_SEARCHED
-) -> tuple[set[int], bool]:
-    """Return which of `barcodes` the first `limit` reads carry, and whether all reads were seen."""
-    seen: set[int] = set()
-    with _opened_bam(path) as bam:
-        try:
-            for number, read in enumerate(bam.fetch(until_eof=True)):
-                if number >= limit:
-                    return seen, False
-                if read.has_tag("CB") and (cell := barcodes.get(read.get_tag("CB"))) is not None:
-                    seen.add(cell)
-        except (OSError, ValueError):
-            raise AlignmentFileError(
-                "a BAM file that breaks off", "a complete BAM file", "copy the file again"
-            ) from None
-    return seen, True

@@ -6,9 +6,11 @@ from pathlib import Path
 from aftercar.contracts.events import StatedMatrix
 from aftercar.contracts.sheets import named_file
 from aftercar.io.alignments import AlignmentFileError, alignment_problems
+from aftercar.io.cell_reads import cell_file_problems
 from aftercar.io.compensation_matrices import WORKSPACES, read_matrix
 from aftercar.io.fcs import UnreadableFile, read_fcs_header
 from aftercar.io.matrices import matrix_problems
+from aftercar.io.tapestri import panel_problems as tapestri_problems
 from aftercar.io.templates import read_template
 from aftercar.io.variants import NAME_TABLES, Resolve, read_names, resolve_rows
 from aftercar.io.workspace import workspace_problem
@@ -42,7 +44,8 @@ def header_problems(
     templates = {name: read_template(path) for name, path in panels.items()}
     rows: list[dict[str, object]] = []
     for number, sample in enumerate(samples, start=1):
-        if not sample["path"] or not Path(sample["path"]).exists():
+        file = sample["path"] or (sample["bam"] if sample["assay"] == "scdna" else "")
+        if not file or not Path(file).exists():
             continue
         if sample["assay"] == "flow":
             template = templates.get(sample["panel"])
@@ -54,7 +57,7 @@ def header_problems(
         elif sample["assay"] == "scrna":
             found = _matrix_or_read_problems(sample, references, genes)
         else:
-            found = []
+            found = _cell_problems(sample, sample["bam"] or file, references, genes)
         found += name_problems.get(sample["sample_id"], [])
         rows += [
             {
@@ -153,11 +156,28 @@ def _matrix_or_read_problems(
 ) -> list[Finding]:
     found = [] if sample["path"].endswith(".bam") else matrix_problems(sample["path"])
     if sample["bam"]:
-        # cells are genotyped at listed variants, which need not lie in our genes
-        found += _read_problems(
-            sample["bam"], sample, references, [] if sample["variants"] else genes
-        )
+        found += _cell_problems(sample, sample["bam"], references, genes)
     return found
+
+
+def _cell_problems(
+    sample: dict[str, str], path: str, references: dict[str, str], genes: list[str]
+) -> list[Finding]:
+    """Return what is wrong with the file, folder or list that holds the reads of cells."""
+    if path.endswith(".h5"):
+        return tapestri_problems(path)
+    # cells are genotyped at listed variants, which need not lie in our genes
+    symbols = [] if sample["variants"] else genes
+    if path.endswith(".bam"):
+        missing = (
+            "no list of cell barcodes",
+            "one barcode a line in column barcodes",
+            "name the list",
+        )
+        return ([] if sample["barcodes"] else [missing]) + _read_problems(
+            path, sample, references, symbols
+        )
+    return cell_file_problems(path)
 
 
 def listed_name_problems(

@@ -45,12 +45,21 @@ class ReadCollector:
     """Gathers the usable records of one contig in arrays."""
 
     def __init__(
-        self, contig: int, min_mapping_quality: int, unused: int, barcodes: dict[str, int] | None
+        self,
+        contig: int,
+        min_mapping_quality: int,
+        unused: int,
+        barcodes: dict[str, int] | None,
+        cell: int | None = None,
     ) -> None:
-        """Take reads of contig number `contig` without the flag bits `unused`."""
+        """Take reads of contig number `contig` without the flag bits `unused`.
+
+        With `barcodes` only those of listed cells, with `cell` all as those of one cell.
+        """
         self.contig, self.min_mapping_quality, self.unused = contig, min_mapping_quality, unused
-        self.barcodes = barcodes
-        self.tags = _MOLECULE_TAGS if barcodes is None else ("CB", "UB")
+        self.barcodes, self.cell = barcodes, cell
+        self.of_cells = barcodes is not None or cell is not None
+        self.tags = ("CB", "UB") if self.of_cells else _MOLECULE_TAGS
         self.barcode_tag: str | None = None  # of bulk reads; None: not yet looked for
         self.taken_up_to = -1
         self.reads_without_quality = self.nameless = 0
@@ -102,7 +111,7 @@ class ReadCollector:
             kept &= ~fault
         records = records.take(kept)
         cell = molecule = np.full(len(records.at), -1, dtype=np.int64)
-        if self.barcodes is not None:
+        if self.of_cells:
             records, cell, molecule = self._cells(records)
         fixed = records.fixed
         op, op_length, owner = records.operations
@@ -128,7 +137,7 @@ class ReadCollector:
                 np.bincount(owner, minlength=len(records.at)),
                 cell,
                 molecule,
-                barcode[kept] if self.barcodes is None else barcode[:0],
+                barcode[:0] if self.of_cells else barcode[kept],
                 overlapped,
             )
         )
@@ -136,7 +145,7 @@ class ReadCollector:
     def _molecular_barcodes(self, records: Records) -> np.ndarray:
         """Return the molecular barcode of each bulk read, empty without one."""
         none = np.zeros(len(records.at), dtype="S1")
-        if self.barcodes is not None or self.barcode_tag == "" or not len(none):
+        if self.of_cells or self.barcode_tag == "" or not len(none):
             return none
         wanted = (self.barcode_tag,) if self.barcode_tag else _MOLECULE_TAGS
         found = records.text_tags(wanted)
@@ -149,18 +158,24 @@ class ReadCollector:
 
     def _cells(self, records: Records) -> tuple[Records, np.ndarray, np.ndarray]:
         """Return the records of listed cells, their cells, and hashes of their molecules."""
-        assert self.barcodes is not None
-        at, length = records.text_tags(("CB",))["CB"]
-        self._drop("without cell barcode", length < 0)
-        number = [self.barcodes.get(text, -1) for text in records.texts(at, length)]
-        cell = np.array(number, dtype=np.int64)
-        self._drop("barcode not listed", (length >= 0) & (cell < 0))
-        records, cell = records.take(cell >= 0), cell[cell >= 0]
+        if self.barcodes is not None:
+            at, length = records.text_tags(("CB",))["CB"]
+            self._drop("without cell barcode", length < 0)
+            number = [self.barcodes.get(text, -1) for text in records.texts(at, length)]
+            cell = np.array(number, dtype=np.int64)
+            self._drop("barcode not listed", (length >= 0) & (cell < 0))
+            records, cell = records.take(cell >= 0), cell[cell >= 0]
+        else:
+            cell = np.full(len(records.at), self.cell, dtype=np.int64)
         at, length = records.text_tags(("UB",))["UB"]
-        self._drop("without molecular barcode, kept", length < 0)
+        # some aligners write "-" for a barcode that they could not correct
+        without = (length < 0) | ((length == 1) & (records.buffer[np.maximum(at, 0)] == ord("-")))
+        copied = without & ((records.fixed["flag"] & DUPLICATE) > 0)
+        self._drop("duplicate", copied)
+        self._drop("without molecular barcode, kept", without & ~copied)
         tag = text_hashes(records.buffer, at, np.maximum(length, 0))
-        molecule = np.where(length < 0, ~records.name_hashes()[0], tag)
-        return records, cell, molecule.view(np.int64)
+        molecule = np.where(without, ~records.name_hashes()[0], tag).view(np.int64)
+        return records.take(~copied), cell[~copied], molecule[~copied]
 
     def arrays(self, notes: tuple[tuple[str, str, str], ...] = ()) -> AlignedReads:
         """Return what was gathered, with `notes` and those on the reads themselves."""
@@ -172,8 +187,8 @@ class ReadCollector:
         start, flag, name, lengths, op, op_length, op_count, cell, molecule, barcode, overlapped = (
             columns
         )
-        if self.barcodes is not None:
-            molecule = numbered(np.stack([cell, molecule], axis=1))
+        if self.of_cells:
+            molecule = numbered(np.stack([cell, _with_mates(name, molecule)], axis=1))
         packed = np.zeros(int(lengths.sum()), dtype=np.uint8)
         at = 0
         for number, letters in enumerate(self.letters):
@@ -224,6 +239,19 @@ class ReadCollector:
                 f"{joined} of {expected} overlapping mates have the name of their mate: the "
                 "overlap of the others counts twice; align again with mates of the same name",
             )  # fmt: skip
+
+
+def _with_mates(name: np.ndarray, molecule: np.ndarray) -> np.ndarray:
+    """Give reads without UMI, which carry the complement of their name, the molecule of a mate."""
+    bare = molecule == ~name.view(np.int64)
+    names, first = np.unique(name[~bare], return_index=True)
+    if not bare.any() or not len(names):
+        return molecule
+    at = np.minimum(np.searchsorted(names, name[bare]), len(names) - 1)
+    known = names[at] == name[bare]
+    molecule = molecule.copy()
+    molecule[np.flatnonzero(bare)[known]] = molecule[~bare][first[at[known]]]
+    return molecule
 
 
 def numbered(keys: np.ndarray) -> np.ndarray:

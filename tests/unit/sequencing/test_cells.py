@@ -4,22 +4,29 @@ import numpy as np
 import pytest
 
 from aftercar.contracts.sequencing import CLONES
-from aftercar.io.alignments import barcodes_in, read_cells
-from aftercar.sequencing.cell_tables import (
-    Candidate,
-    CellSettings,
-    collect_candidates,
-    genotype_specimen,
-)
-from aftercar.sequencing.cells import CellCounts, barcode_numbers, cell_states, infer_clone
+from aftercar.contracts.specimen import QUALITY
+from aftercar.io.cell_reads import TaggedCells, read_genotyping_priors
+from aftercar.sequencing.carriers import infer_clone, rna_assumptions
+from aftercar.sequencing.cell_rows import Candidate, CellSettings
+from aftercar.sequencing.cell_specimens import collect_candidates
+from aftercar.sequencing.cell_tables import genotype_specimen
+from aftercar.sequencing.cells import barcode_numbers, cell_states
+from aftercar.sequencing.molecules import CellCounts
 
-SETTINGS = CellSettings(20, 0.1, 0.02)
+PRIORS = read_genotyping_priors()
+SETTINGS = CellSettings(20, 0.1, 0.02, 0.05, PRIORS)
 
 
 def counts(ref, alt, ambiguous=None):
     ref, alt = np.array(ref), np.array(alt)
     none = np.zeros(len(ref), int) if ambiguous is None else np.array(ambiguous)
-    return CellCounts(ref, alt, none, ref, alt)
+    return CellCounts(ref, alt, np.zeros(len(ref), int), none, ref, alt)
+
+
+def clone_of(cells, error=1e-3, doublets=0.0):
+    return infer_clone(
+        cells.alt_umis, cells.informative, rna_assumptions(PRIORS["rna"], error, doublets)
+    )
 
 
 @pytest.fixture
@@ -44,16 +51,16 @@ def library(conftest_reads, tmp_path, toy, sheet_row):
                 tags = {"CB": cell + suffix} | ({"UB": tag} if umi else {})
                 reads.append((f"m{number}.{copy}", read, tags))
         bam = conftest_reads.write_bam(tmp_path / "cells.bam", reads)
-
-        def fetch(chrom, intervals, numbers):
-            return read_cells(bam, chrom, intervals, numbers, min_mapping_quality=20)
+        cells = TaggedCells(bam, 20)
 
         listed = [Candidate("chr16", *v, "CD19", "c.x", 200) for v in variants or [deletion]]
-        return genotype_specimen(
-            sheet_row("s", 30, "scrna"), barcodes, lambda n: barcodes_in(bam, n), listed,
-            {"CD19": gene}, fetch,
+        tables = genotype_specimen(
+            sheet_row("s", 30, "scrna"), barcodes, cells.search, listed,
+            {"CD19": gene}, cells.fetch,
             lambda chrom, a, b: ("chr16", a, window.bases(a, b)), settings,
         )  # fmt: skip
+        QUALITY.frame(tables.quality)  # each check once
+        return tables
 
     return make
 
@@ -127,7 +134,7 @@ def test_the_share_of_a_clone_lies_in_its_interval_whatever_drops_out():
         carrier = rng.random(300) < 0.1
         covered = rng.poisson(0.8, 300)
         alt = np.where(carrier, rng.binomial(covered, rng.beta(1, 1, 300)), 0)
-        clone = infer_clone(counts(covered - alt, alt))
+        clone = clone_of(counts(covered - alt, alt))
         hits += clone.low <= 0.1 <= clone.high
     assert hits >= 26  # 95 % of 30 is 28.5
 
@@ -135,7 +142,7 @@ def test_the_share_of_a_clone_lies_in_its_interval_whatever_drops_out():
 def test_one_variant_molecule_among_a_thousand_cells_is_no_clone():
     alt = np.zeros(2000, int)
     alt[0] = 1
-    clone = infer_clone(counts(np.ones(2000, int) - alt, alt))
+    clone = clone_of(counts(np.ones(2000, int) - alt, alt))
     states = cell_states(counts(np.ones(2000, int) - alt, alt), clone, np.ones(2000, bool))
     assert "MUTANT" not in set(states)
     assert states[0] == "AMBIGUOUS"
@@ -143,19 +150,25 @@ def test_one_variant_molecule_among_a_thousand_cells_is_no_clone():
 
 def test_reference_molecules_alone_are_not_called_wild_type():
     given = counts([1, 0, 0], [0, 0, 0], [0, 1, 0])
-    states = cell_states(given, infer_clone(given), np.array([True, True, False]))
+    states = cell_states(given, clone_of(given), np.array([True, True, False]))
     assert list(states) == ["REFERENCE_ONLY", "AMBIGUOUS", "ABSENT_FROM_FILE"]
 
 
 def test_a_thousand_cells_without_the_variant_state_what_they_would_have_shown():
     # half of the carriers with one molecule show it: 3 / (0.5 * 1000) by the rule of three
-    clone = infer_clone(counts(np.ones(1000, int), np.zeros(1000, int)))
+    given = counts(np.ones(1000, int), np.zeros(1000, int))
+    clone = clone_of(given, error=1e-9)
     assert clone.detectable_fraction == pytest.approx(0.006, rel=0.02)
     assert clone.low == 0
+    # one molecule in a thousand is wrong: five cells are asked for (Poisson tables: P(5 or more) is
+    # 0.4 % at a mean of 1), and a mean of 9.15 gives five in 95 %
+    clone = clone_of(given)
+    assert clone.needed == 5
+    assert clone.detectable_fraction == pytest.approx((9.15 - 1) / (0.5 * 1000), rel=0.05)
 
 
 def test_without_coverage_nothing_is_stated():
-    clone = infer_clone(counts([0, 0], [0, 0]))
+    clone = clone_of(counts([0, 0], [0, 0]))
     assert clone.detectable_fraction is None
     assert (clone.low, clone.high) == (0, 1)
 
@@ -181,3 +194,42 @@ def test_polymorphisms_inherited_variants_and_unsure_calls_mark_no_clone():
     )
     found = collect_candidates(variants, [("16", 1, "A", "C"), ("16", 9, "A", "C")])
     assert [(c.pos, c.known_from_day) for c in found] == [(1, 2), (9, None)]
+
+
+def messages(tables, check):
+    return " ".join(str(row["message"]) for row in tables.quality if row["check"] == check)
+
+
+def test_barcodes_that_do_not_match_are_told_apart_by_their_kind_and_never_printed(library):
+    tables = library(MOLECULES, ["TTTTTTTT", "GGGGGGGG"])
+    told = messages(tables, "barcode_match")
+    assert "CB tags of 4 nt with suffix -1" in told
+    assert "the list has 8 nt without suffix" in told
+    assert "AAAA" not in told
+
+
+def test_a_file_without_cell_tags_says_so(library, conftest_reads, tmp_path, toy):
+    _, window = toy
+    bases = np.frombuffer(window.sequence[400:500].encode(), dtype=np.uint8)
+    read = (window.start + 399, [(0, 100)], bases, np.full(100, 37, np.uint8), False, 0)
+    bam = conftest_reads.write_bam(tmp_path / "bulk.bam", [("r", read, {"CR": "AAAA"})])
+    search = TaggedCells(bam, 20).search({"AAAA": 0})
+    assert search.tags == "no CB tag in 1 reads (only CR, the uncorrected barcode)"
+
+
+def test_repeated_barcodes_are_named(library):
+    assert "CCCC-1" in messages(library(MOLECULES, [*BARCODES, "CCCC-1"]), "repeated_barcodes")
+
+
+def test_a_sampled_search_calls_no_barcode_absent(library, monkeypatch):
+    monkeypatch.setattr(TaggedCells.search, "__defaults__", (4,))
+    tables = library(MOLECULES, BARCODES)
+    assert "ABSENT_FROM_FILE" not in set(tables.genotypes["state"])
+    assert "none is called absent" in messages(tables, "barcode_search")
+
+
+def test_a_search_ends_where_all_barcodes_are_found(library, tmp_path):
+    library(MOLECULES, BARCODES)
+    reader = TaggedCells(tmp_path / "cells.bam", 20)
+    search = reader.search({"AAAA-1": 0, "CCCC-1": 1}, limit=20)
+    assert (search.seen, search.complete) == ({0, 1}, True)
