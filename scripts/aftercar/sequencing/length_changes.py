@@ -6,10 +6,7 @@ from aftercar.sequencing.alleles import Allele
 from aftercar.sequencing.errors import ErrorModel
 from aftercar.sequencing.fragments import Segments
 from aftercar.sequencing.genes import ReferenceWindow
-
-# A read must go on so far behind a run of equal bases that it tells a changed length of the run: of
-# three bases two differ from their neighbours (a convention; realign.DECISIVE asks for two).
-BASES_BEHIND_RUN = 3
+from aftercar.sequencing.realign import DECISIVE_END_NT
 
 
 def runs(window: ReferenceWindow) -> tuple[np.ndarray, np.ndarray]:
@@ -33,8 +30,9 @@ def spanning_depth(segments: Segments, window: ReferenceWindow, depth: np.ndarra
     spanning = np.zeros(size)
     for length in np.unique(run_length):
         here = run_length == length
-        # first index of runs of this length that a read spans: from its second base on
-        across = _stretches(first + 1, last - int(length) - BASES_BEHIND_RUN + 1, size)
+        # first indices of the runs of this length that a read spans
+        reach = DECISIVE_END_NT
+        across = _stretches(first + reach, last - int(length) - reach + 2, size)
         spanning[here] = across[run_start[here]]
     share = np.minimum(spanning / np.maximum(covering, 1), 1)
     return np.floor(depth * share).astype(np.int64)

@@ -20,6 +20,8 @@ MAX_MISMATCH_SHARE = 0.15
 # haplotype only as far as that explains it better than random letters do (a convention).
 FOREIGN_END_SHARE = 0.01
 RANDOM_LETTER = float(np.log(0.25))
+# Clipped bases that outweigh a foreign end: DECISIVE and the rarity of such ends by the letter.
+DECISIVE_END_NT = int(np.ceil((DECISIVE + np.log(FOREIGN_END_SHARE)) / -RANDOM_LETTER))
 OTHER_GAP = float(np.log(1e-4))  # a gap that no haplotype has: an error of the polymerase
 _CHUNK_READS = 10_000
 
@@ -255,16 +257,21 @@ class Support:
 
 
 def crossing(
-    segments: Segments, overlap: np.ndarray, region: Region, size: int, event_start: int
+    segments: Segments, overlap: np.ndarray, region: Region, size: int, first: int, last: int
 ) -> np.ndarray:
-    """Say which segments reach to the left of `event_start` (0-based) on a haplotype of `size` nt.
+    """Say which segments tell an event on a haplotype of `size` nt from both of its sides.
 
-    A read may begin inside a deleted stretch only on the reference, and inside an inserted one only
-    on the variant: fractions are fair between reads that cross the same point.
+    `first` and `last` (0-based) are where its spellings leave the reference. A read may begin
+    inside a deleted stretch only on the reference and inside an inserted one only on the variant,
+    and short ends beyond an event are clipped: fractions are fair between reads that reach equally
+    far to both sides.
     """
-    left, _, right, right_query = _anchors(segments, overlap, region)
-    first = segments.query_start[overlap] - right_query + size - (region.window_end - right)
-    return (left >= 0) | ((right >= 0) & (first < event_start - region.window_start))
+    left, left_query, right, right_query = _anchors(segments, overlap, region)
+    from_right = right - right_query + region.window_start + size - region.window_end
+    begin = segments.query_start[overlap] + np.where(left >= 0, left - left_query, from_right)
+    end = begin + (segments.query_end - segments.query_start)[overlap]
+    anchored = (left >= 0) | (right >= 0)
+    return anchored & (begin <= first - DECISIVE_END_NT) & (end >= last + DECISIVE_END_NT)
 
 
 def by_fragment(segments: Segments, overlap: np.ndarray, verdict: np.ndarray) -> Support:

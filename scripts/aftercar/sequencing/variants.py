@@ -230,17 +230,19 @@ def _support(
     number: int,
     window: ReferenceWindow,
 ) -> Support:
-    """Fragments for and against the allele of haplotype `number`, of reads that cross its start."""
-    start = _first_change(allele, window)
-    with_it = crossing(segments, overlap, region, len(sequences[number]), start)
-    without = crossing(segments, overlap, region, len(sequences[0]), start)
+    """Fragments for and against the allele of haplotype `number`, of reads that cross it.
+
+    Its fragments are all that show it: those of shorter ends count for no fraction, but what the
+    aligner made of them is explained.
+    """
+    places = placements(allele, window)
+    ends = places[0].start - 1, places[-1].start - 1
+    with_it = crossing(segments, overlap, region, len(sequences[number]), *ends)
+    without = crossing(segments, overlap, region, len(sequences[0]), *ends)
     counted = np.where(verdict > 0, with_it, without)
-    return by_fragment(segments, overlap, np.where(counted, verdict, 0))
-
-
-def _first_change(allele: Allele, window: ReferenceWindow) -> int:
-    """Return the 0-based position before which all spellings of the allele leave the reference."""
-    return placements(allele, window)[0].start - 1
+    shown = by_fragment(segments, overlap, verdict).fragments
+    crossed = by_fragment(segments, overlap, np.where(counted, verdict, 0))
+    return replace(crossed, fragments=shown)
 
 
 def _near(a: Allele, b: Allele) -> bool:
