@@ -48,7 +48,7 @@ def limits_by_base(
     inside[inside] = CODE[letters[index[inside]]] < 4
     known, errors = index[inside], calls.errors
     rates = base_error_rates(window, calls.pileup, errors, known)
-    limits = _limits(depth_all[known], rates, errors.dispersion, settings)
+    limits = _limits(depth_all[known], rates, errors.correlation(rates), settings)
     for row, rate, dispersion in _noisy_sites(window, errors, known, rates):
         limits[row] = _limits(depth_all[known[[row]]], np.array([rate]), dispersion, settings)[0]
     rates, correlations = length_change_errors(window, errors, depth_all, known)
@@ -134,7 +134,8 @@ def _noisy_sites(
     for row in np.flatnonzero(np.isin(index + window.start, sorted(noisy))):
         at, rate = int(index[row]), np.full(3, rates[row])
         alleles = [Allele(window.start + at, window.sequence[at], base) for base in BASES]
-        sites = [errors.at_site(allele, rate, errors.dispersion) for allele in alleles]
+        usual = float(errors.correlation(rates[row]))
+        sites = [errors.at_site(allele, rate, usual) for allele in alleles]
         found.append((int(row), *max((float(r.mean()), dispersion) for r, dispersion in sites)))
     return found
 

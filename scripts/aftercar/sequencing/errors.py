@@ -1,6 +1,7 @@
 """How often sequencing itself shows a change, learnt from the other positions of the same run."""
 
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import numpy as np
 
@@ -31,7 +32,10 @@ RUN_PRIOR_FRAGMENTS = 1000
 SMALLEST_RATE = 2e-5
 # A change seen in a larger share of the fragments of a site is no background.
 MAX_BACKGROUND_FRACTION = 0.05
-DISPERSION_RANGE = (2e-5, 1e-2)
+# Sites of one context differ from each other by a factor, more than a run of few errors can tell:
+# the least squared coefficient of variation, and the most (conventions).
+VARIATION_RANGE = (0.2, 5.0)
+SMALLEST_CORRELATION = 2e-5
 OUTLIER_Z = 6.0
 
 
@@ -42,7 +46,8 @@ class ErrorModel:
     substitution_errors[s, context, alt] and substitution_total[s, context]; the context is the
     triplet around the base (64, and 64 for unknown neighbours). indel_errors[gained, length] and
     indel_total[length] count changes in runs of equal bases by the length of the run.
-    `dispersion` is the beta-binomial correlation between sites. `background` is what controls show
+    `variation` is how much sites of one context differ: squared coefficient of variation of their
+    rates. `background` is what controls show
     at single sites.
     """
 
@@ -51,8 +56,12 @@ class ErrorModel:
     indel_errors: np.ndarray
     indel_total: np.ndarray
     run_changes: dict[int, dict[Allele, int]]
-    dispersion: float
+    variation: float
     background: SiteBackground | None = None
+
+    def correlation(self, rate: np.ndarray | float) -> np.ndarray:
+        """Return the beta-binomial correlation of sites that err at this mean rate."""
+        return np.maximum(self.variation * np.asarray(rate, dtype=float), SMALLEST_CORRELATION)
 
     def at_site(
         self, allele: Allele, rate: np.ndarray, dispersion: float
@@ -106,7 +115,7 @@ class ErrorModel:
             )
             rate = (slips + rate * RUN_PRIOR_FRAGMENTS) / (depth + RUN_PRIOR_FRAGMENTS)
         rate = max(rate, SMALLEST_RATE)
-        return rate, max(self.dispersion, RUN_VARIATION * rate)
+        return rate, max(float(self.correlation(rate)), RUN_VARIATION * rate)
 
     def _length_rate(
         self, errors: np.ndarray, length: int, depth: int, *, per_loss: float, gains: bool
@@ -133,6 +142,7 @@ def _shrunk(errors: np.ndarray, total: np.ndarray, prior: np.ndarray) -> np.ndar
     return np.maximum(rate, SMALLEST_RATE)
 
 
+@lru_cache(maxsize=64)
 def contexts(window: ReferenceWindow) -> np.ndarray:
     """Return the triplet context of each position of the window, 64 where a base is unknown."""
     code = CODE[np.frombuffer(window.sequence.encode(), dtype=np.uint8)].astype(np.int64)
@@ -203,20 +213,20 @@ def fit_errors(
             indel_errors[int(is_gain(allele)), length] += len(fragments)
         if length > 1:
             run_changes.setdefault(run_start(allele, window), {})[allele] = len(fragments)
-    model = ErrorModel(errors, total, indel_errors, indel_total, run_changes, DISPERSION_RANGE[0])
-    dispersion = _dispersion(model, pileup, sites, context, reference) if len(whole) else 0.0
-    low, high = DISPERSION_RANGE
-    return replace(model, dispersion=min(max(dispersion, low), high))
+    model = ErrorModel(errors, total, indel_errors, indel_total, run_changes, VARIATION_RANGE[0])
+    variation = _variation(model, pileup, sites, context, reference) if len(whole) else 0.0
+    low, high = VARIATION_RANGE
+    return replace(model, variation=min(max(variation, low), high))
 
 
-def _dispersion(
+def _variation(
     model: ErrorModel,
     pileup: Pileup,
     sites: np.ndarray,
     context: np.ndarray,
     reference: np.ndarray,
 ) -> float:
-    """Estimate the correlation between sites by moments, without outlying sites."""
+    """Estimate the variation between sites of a context by moments, without outlying sites."""
     depth = pileup.counts.sum(axis=1)[:, sites].astype(float)
     excess = weight = 0.0
     none = np.zeros(3)
@@ -234,7 +244,6 @@ def _dispersion(
         seen = pileup.counts[:, alt, sites[here]].sum(axis=0)
         z = (seen - expected) / np.sqrt(np.maximum(expected, 1e-9))
         usual = (z < OUTLIER_Z) & (expected > 0)
-        n = depth[:, here].sum(axis=0)[usual]
         excess += float(((seen - expected)[usual] ** 2 - expected[usual]).sum())
-        weight += float((np.maximum(n - 1, 0) * expected[usual]).sum())
+        weight += float((expected[usual] ** 2).sum())
     return excess / weight if weight > 0 else 0.0

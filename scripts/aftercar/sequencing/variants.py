@@ -285,7 +285,9 @@ def _substitution(
     own = alternative if alternative.sum() <= 0.05 * total.sum() else np.zeros(3)
     allele = Allele(window.start + index, window.sequence[index], BASES[alt])
     rate = errors.substitution_rate(context, int(alt), own, total)
-    return Evidence(allele, alternative, total, *errors.at_site(allele, rate, errors.dispersion))
+    mean = float((rate * total).sum() / max(int(total.sum()), 1)) or float(rate.mean())
+    correlation = float(errors.correlation(mean))
+    return Evidence(allele, alternative, total, *errors.at_site(allele, rate, correlation))
 
 
 def _call_substitutions(
