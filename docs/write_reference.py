@@ -59,6 +59,7 @@ FILES = {
     "results/sequencing/callability.tsv": sequencing.CALLABILITY,
     "results/sequencing/splicing.tsv": sequencing.SPLICING,
     "results/sequencing/loh.tsv": sequencing.LOH,
+    "results/sequencing/biallelic.tsv": sequencing.BIALLELIC,
     "results/singlecell/genotypes.parquet": sequencing.GENOTYPES,
     "results/singlecell/clones.tsv": sequencing.CLONES,
     "results/singlecell/antigen_loss.tsv": singlecell.ANTIGEN_LOSS,

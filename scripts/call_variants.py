@@ -19,10 +19,8 @@ from aftercar.io.variants import read_variants, reference_contigs, write_variant
 from aftercar.sequencing.background import backgrounds_of
 from aftercar.sequencing.genes import build_genes
 from aftercar.sequencing.listed_names import resolve_names
-from aftercar.sequencing.lookback import add_known_variants
-from aftercar.sequencing.matched_normals import compare_with_normals
+from aftercar.sequencing.patient_findings import complete_findings
 from aftercar.sequencing.specimens import TABLES, examine_specimen, stretches, tables_of
-from aftercar.sequencing.splice_comparison import add_comparisons
 from aftercar.sequencing.variants import CallSettings
 
 if TYPE_CHECKING:
@@ -46,13 +44,11 @@ if __name__ == "__main__":
         more = read_isoforms(given.isoforms), backgrounds_of([t.to_dict("records") for t in tables])
         return examine_specimen(row, genes, bases, fetch, AlignmentFileError, settings, *more)
 
-    normals, found = ([examined(row) for row in part] for part in (given.normals, given.samples))
-    add_known_variants(found, listed, settings)
-    compare_with_normals(found, normals, settings)
-    add_comparisons([row for findings in found for row in findings.rows["splicing"]], [])
-    for name, frame in tables_of(found, normals).items():
+    controls, found = ([examined(row) for row in part] for part in (given.controls, given.samples))
+    complete_findings(found, controls, listed, settings)
+    for name, frame in tables_of(found, controls).items():
         write_table(TABLES[name], frame, files[name])
-    inputs = data_rows([*given.normals, *given.samples])
+    inputs = data_rows([*given.controls, *given.samples])
     write_table(INPUT_FILES, INPUT_FILES.frame(inputs), files.inputs)
     variants = {findings.sample["sample_id"]: findings.rows["variants"] for findings in found}
     log.info("%d variants", sum(map(len, variants.values())))

@@ -12,6 +12,7 @@ STREAM_RULES = {
     "gate_patient",
     "call_variants",
     "genotype_cells",
+    "compare_hits_in_cells",
     "test_antigen_loss",
 }
 ALWAYS = {"check_inputs", "assess_patient", "merge_tables", "estimate_outcomes"}
@@ -38,7 +39,7 @@ def test_the_demo_needs_every_rule(workdir):
     [
         (("flow",), {"place_batch_cuts", "gate_patient"}),
         (("dna", "rna"), {"call_variants"}),
-        (("scrna",), {"genotype_cells", "test_antigen_loss"}),
+        (("scrna",), {"genotype_cells", "compare_hits_in_cells", "test_antigen_loss"}),
     ],
     ids=["flow only", "bulk reads only", "single cells only"],
 )

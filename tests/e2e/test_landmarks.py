@@ -40,6 +40,7 @@ def test_the_final_tables_are_there(finished):
         "sequencing/callability.tsv",
         "sequencing/splicing.tsv",
         "sequencing/loh.tsv",
+        "sequencing/biallelic.tsv",
         "singlecell/genotypes.parquet",
         "singlecell/clones.tsv",
         "singlecell/antigen_loss.tsv",

@@ -130,7 +130,7 @@ CONTROLS = {
         for row in SHEETS["samples"].to_dict("records")
         if row["control_for"] and row["assay"] == assay
     ]
-    for assay in ("flow", "dna")
+    for assay in ("flow", "dna", "rna")
 }
 BATCHES = sorted({row["batch"] or "unbatched" for row in CONTROLS["flow"]})
 RUNS = sorted({r["batch"] for r in CONTROLS["dna"] if r["control_for"] == "healthy"})

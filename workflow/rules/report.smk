@@ -35,6 +35,7 @@ rule render_patient:
         history=["<results>/evidence/patients/{patient}.history.tsv"],
         splicing=stream_tables(".splicing.tsv", SEQUENCING),
         loh=stream_tables(".loh.tsv", SEQUENCING),
+        biallelic=stream_tables(".biallelic.tsv", SEQUENCING, GENOTYPES),
         clones=stream_tables(".clones.tsv", GENOTYPES),
         antigen_loss=stream_tables(".antigen_loss.tsv", SINGLECELL),
         cell_populations=stream_tables(".populations.tsv", SINGLECELL),

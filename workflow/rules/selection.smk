@@ -81,6 +81,14 @@ def matched_normals(patient):
     ]
 
 
+def read_controls(patient):
+    """Matched normals of the patient, and healthy RNA of the batches of the patient's RNA."""
+    batches = {row["batch"] for row in specimens(patient, "rna")}
+    return matched_normals(patient) + [
+        row for row in CONTROLS["rna"] if row["batch"] in batches
+    ]
+
+
 def backgrounds(wildcards):
     """What the healthy controls of the runs of the patient's DNA show."""
     mine = {row["batch"] for row in specimens(wildcards.patient, "dna")}

@@ -9,9 +9,11 @@ OUTPUTS:          <results>/sequencing/backgrounds/{run}.tsv                  co
                   <results>/sequencing/patients/{patient}.callable_bases.parquet  contract: CALLABLE_BASES
                   <results>/sequencing/patients/{patient}.splicing.tsv        contract: SPLICING
                   <results>/sequencing/patients/{patient}.loh.tsv             contract: LOH
+                  <results>/sequencing/patients/{patient}.biallelic.tsv       contract: BIALLELIC
                   <results>/sequencing/patients/{patient}.vcf                 VCF 4.2
                   <results>/singlecell/genotypes/{patient}.genotypes.parquet  contract: GENOTYPES
                   <results>/singlecell/genotypes/{patient}.clones.tsv         contract: CLONES
+                  <results>/singlecell/genotypes/{patient}.biallelic.tsv      contract: BIALLELIC
                   .quality.tsv and .inputs.tsv beside both     contracts: QUALITY, INPUT_FILES
 CONFIG:           sequencing/*
 """
@@ -49,7 +51,7 @@ rule call_variants:
     input:
         reads=lambda wildcards: files_of(
             specimens(wildcards.patient, "dna", "rna")
-            + matched_normals(wildcards.patient),
+            + read_controls(wildcards.patient),
             "path",
             "variants",
         ),
@@ -63,6 +65,7 @@ rule call_variants:
         bases="<results>/sequencing/patients/{patient}.callable_bases.parquet",
         splicing="<results>/sequencing/patients/{patient}.splicing.tsv",
         loh="<results>/sequencing/patients/{patient}.loh.tsv",
+        biallelic="<results>/sequencing/patients/{patient}.biallelic.tsv",
         quality="<results>/sequencing/patients/{patient}.quality.tsv",
         inputs="<results>/sequencing/patients/{patient}.inputs.tsv",
         vcf="<results>/sequencing/patients/{patient}.vcf",
@@ -77,7 +80,7 @@ rule call_variants:
         runtime="60m",
     params:
         code=digest("call_variants", "resources/genes"),
-        normals=lambda wildcards: matched_normals(wildcards.patient),
+        controls=lambda wildcards: read_controls(wildcards.patient),
         samples=lambda wildcards: specimens(wildcards.patient, "dna", "rna"),
         references=lookup("sequencing/references", within=config),
         default=next(iter(config["sequencing"]["references"]), ""),
@@ -122,3 +125,24 @@ rule genotype_cells:
         settings=lookup("sequencing", within=config),
     script:
         "../../scripts/genotype_cells.py"
+
+
+rule compare_hits_in_cells:
+    input:
+        genotypes="<results>/singlecell/genotypes/{patient}.genotypes.parquet",
+        variants=own_variants,
+        molecules=stream_tables(".biallelic.tsv", SEQUENCING),
+    output:
+        "<results>/singlecell/genotypes/{patient}.biallelic.tsv",
+    log:
+        "<logs>/compare_hits_in_cells/{patient}.log",
+    conda:
+        "../../envs/sequencing.yaml"
+    resources:
+        mem_mb=lambda wildcards, input, attempt: max(500, 4 * input.size_mb) * attempt,
+        runtime="20m",
+    params:
+        code=digest("compare_hits_in_cells"),
+        samples=lambda wildcards: cell_rows(wildcards.patient),
+    script:
+        "../../scripts/compare_hits_in_cells.py"

@@ -45,6 +45,7 @@ MEASURES = {
     "exon5_6_skipping_fraction": ("fraction", "transcripts without exons 5 and 6; target: gene"),
     "intron2_retention_fraction": ("fraction", "transcripts with intron 2; target: gene"),
     "loh": ("yes=1", "loss of heterozygosity over the gene; target: gene"),
+    "biallelic_loss": ("yes=1", "both copies of the gene hit in the same cells; target: gene"),
     "mutant_cell_fraction": ("fraction", "cells with a loss-of-function variant; target: gene"),
     "antigen_lost_cell_fraction": (
         "fraction",

@@ -25,6 +25,16 @@ CONSEQUENCES = (
     "outside_transcript",
 )
 LOH_STATES = ("LOH", "NO_LOH", "IMBALANCE", "NOT_INFORMATIVE")
+COPY_STATES = (
+    "BIALLELIC",
+    "MONOALLELIC",
+    "NO_HIT",
+    "SUBCLONAL_ALTERNATIVES",
+    "SAME_CELLS_PHASE_UNKNOWN",
+    "CIS",
+    "NOT_CIS",
+    "NOT_DETERMINED",
+)
 LOH_MECHANISMS = ("deletion", "copy_neutral", "gain", "not_determined", "")
 SPLICE_EVENTS = ("exon2_skipping", "exon5_6_skipping", "intron2_retention")
 ARTEFACT_EVENT = "gap_within_exon"
@@ -351,6 +361,59 @@ LOH = Table(
             "NOT_INFORMATIVE is not NO_LOH; IMBALANCE: uneven, a loss is not told from a gain",
             allowed=LOH_STATES,
         ),
+        "status": _STATUS,
+        "flags": _FLAGS,
+    },
+)
+
+BIALLELIC = Table(
+    name="copies of a gene that are hit",
+    key=("sample_id", "gene", "basis", "first", "second"),
+    columns=WHO_WHEN
+    | {
+        "gene": _GENE,
+        "basis": Column(
+            "string",
+            "dna: all hits of a gene in bulk DNA; molecules: fragments that cover two variants; "
+            "cells: single cells that cover two variants",
+            allowed=("dna", "molecules", "cells"),
+        ),
+        "first": Column("string", "variant, HGVS coding; empty: the row is about all hits"),
+        "second": Column("string", "variant, HGVS coding; empty: the row is about all hits"),
+        "hits": Column("string", "loss-of-function variants with their fractions, and lost copies"),
+        "both": Column("int64", "molecules or cells with both variants", minimum=0, nullable=True),
+        "first_only": Column(
+            "int64", "of those that cover both positions", minimum=0, nullable=True
+        ),
+        "second_only": Column(
+            "int64", "of those that cover both positions", minimum=0, nullable=True
+        ),
+        "state": Column(
+            "string",
+            "BIALLELIC: both copies are hit in the same cells; MONOALLELIC: one is, the other was "
+            "read and is there; NO_HIT; SUBCLONAL_ALTERNATIVES: hits that fit into different "
+            "cells, not added up; SAME_CELLS_PHASE_UNKNOWN: in the same cells, on one copy or on "
+            "two; CIS, NOT_CIS: on one copy, not on one copy (of one cell or of two)",
+            allowed=COPY_STATES,
+        ),
+        "cells_fraction_low": Column(
+            "float64",
+            "smallest share of all cells with both copies hit (rows of cells: with both variants)",
+            minimum=0,
+            maximum=1,
+            nullable=True,
+        ),
+        "cells_fraction_high": Column(
+            "float64", "largest share of these cells", minimum=0, maximum=1, nullable=True
+        ),
+        "p_value": Column(
+            "float64",
+            "rows of cells: p that doublets alone explain cells with both",
+            minimum=0,
+            maximum=1,
+            nullable=True,
+        ),
+        "known_from_day": KNOWN_FROM_DAY,
         "status": _STATUS,
         "flags": _FLAGS,
     },

@@ -281,7 +281,7 @@ def _control_problems(
     if not given:
         return
     flow, dna = given not in DNA_CONTROLS or given == "healthy", given in DNA_CONTROLS
-    if (assay, True) not in (("flow", flow), ("dna", dna)):
+    if (assay, True) not in (("flow", flow), ("dna", dna), ("rna", given == "healthy")):
         yield Problem(
             "samples", row, "control_for", repr(given),
             f"{' or '.join(DNA_CONTROLS)}, or empty: the assay is dna" if assay == "dna" else

@@ -6,12 +6,13 @@ from typing import NamedTuple
 import pandas as pd
 
 from aftercar.contracts.cytometry import POPULATIONS, RATIOS
-from aftercar.contracts.sequencing import CALLABILITY, CLONES, LOH, SPLICING, VARIANTS
+from aftercar.contracts.sequencing import BIALLELIC, CALLABILITY, CLONES, LOH, SPLICING, VARIANTS
 from aftercar.contracts.singlecell import ANTIGEN_LOSS, CELL_POPULATIONS
 from aftercar.contracts.specimen import QUALITY
 from aftercar.evidence.collect_cytometry import population_evidence, ratio_evidence
 from aftercar.evidence.collect_laboratory import laboratory_evidence
 from aftercar.evidence.collect_sequencing import (
+    biallelic_evidence,
     callability_evidence,
     clone_evidence,
     loh_evidence,
@@ -37,6 +38,7 @@ STREAM_TABLES = {
     "callability": CALLABILITY,
     "splicing": SPLICING,
     "loh": LOH,
+    "biallelic": BIALLELIC,
     "clones": CLONES,
     "antigen_loss": ANTIGEN_LOSS,
     "cell_populations": CELL_POPULATIONS,
@@ -57,6 +59,7 @@ class StreamTables(NamedTuple):
     callability: pd.DataFrame = NOTHING
     splicing: pd.DataFrame = NOTHING
     loh: pd.DataFrame = NOTHING
+    biallelic: pd.DataFrame = NOTHING
     clones: pd.DataFrame = NOTHING
     antigen_loss: pd.DataFrame = NOTHING
     cell_populations: pd.DataFrame = NOTHING
@@ -80,6 +83,7 @@ def collect_evidence(
         *_of(tables.callability, callability_evidence),
         *_of(tables.splicing, splicing_evidence),
         *_of(tables.loh, loh_evidence),
+        *_of(tables.biallelic, biallelic_evidence),
         *_of(tables.clones, lambda table: clone_evidence(table, tables.variants)),
         *_of(
             tables.antigen_loss,

@@ -156,6 +156,40 @@ def loh_evidence(loh: pd.DataFrame) -> list[dict[str, object]]:
     return rows
 
 
+def biallelic_evidence(biallelic: pd.DataFrame) -> list[dict[str, object]]:
+    """Return 1 where both copies of a gene are hit in the same cells, 0 where one copy is there.
+
+    Hits that may be in different cells, or on one copy, are INDETERMINATE: never added up. What
+    molecules tell of a pair is in the row of the gene already.
+    """
+    rows = []
+    for record in biallelic.to_dict("records"):
+        if record["basis"] == "molecules":
+            continue
+        told = {"BIALLELIC": 1.0}.get(record["state"])
+        if record["basis"] == "dna" and record["state"] in ("MONOALLELIC", "NO_HIT"):
+            told = 0.0
+        status = record["status"]
+        if told is None and status == "QUANTIFIED":
+            status = "INDETERMINATE"
+        state = record["state"].replace("_", " ").lower()
+        rows.append(
+            evidence_row(
+                **_known(record),
+                stream="sequencing",
+                measure="biallelic_loss",
+                target=record["gene"],
+                item=record["hits"] if record["basis"] == "cells" else "",
+                value=told if status == "QUANTIFIED" else None,
+                count=record["both"],
+                status=status,
+                source=f"copies hit ({record['basis']}): {record['gene']}",
+                flags="; ".join(part for part in (state, record["flags"]) if part),
+            )
+        )
+    return rows
+
+
 def clone_evidence(clones: pd.DataFrame, variants: pd.DataFrame) -> list[dict[str, object]]:
     """Return the fraction of cells with a loss-of-function variant, one row per clone.
 

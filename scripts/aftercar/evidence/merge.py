@@ -20,6 +20,7 @@ from aftercar.contracts.evidence import (
     RULE_RESULTS,
 )
 from aftercar.contracts.sequencing import (
+    BIALLELIC,
     CALLABILITY,
     CLONES,
     GENOTYPES,
@@ -45,6 +46,7 @@ COHORT_TABLES = {
     "history": VARIANT_HISTORY,
     "splicing": SPLICING,
     "loh": LOH,
+    "biallelic": BIALLELIC,
     "genotypes": GENOTYPES,
     "clones": CLONES,
     "antigen_loss": ANTIGEN_LOSS,

@@ -280,6 +280,45 @@ def loh_table(loh: list[dict]) -> dict:
     )
 
 
+def copies_table(biallelic: list[dict]) -> dict:
+    """Return whether both copies of a gene are hit; hits of different cells are not added up."""
+    basis = {"dna": "all hits in DNA", "molecules": "fragments", "cells": "single cells"}
+    return table(
+        "Copies of a gene that are hit. Variants of different subclones are alternatives: they "
+        "are not two hits of one cell.",
+        (
+            "Specimen",
+            "Gene",
+            "Shown by",
+            "Hits",
+            "#With both / one / other",
+            "Cells with both copies hit",
+            "Finding",
+            "Status",
+            "Remarks",
+        ),
+        [
+            (
+                specimen_title(r),
+                r["gene"],
+                basis[r["basis"]],
+                dash(r["hits"]),
+                "not counted"
+                if r["both"] is None
+                else " / ".join(count_text(r[n]) for n in ("both", "first_only", "second_only")),
+                "not known"
+                if r["cells_fraction_high"] is None
+                else f"{percent(r['cells_fraction_low'])} to {percent(r['cells_fraction_high'])}",
+                chip("copies", r["state"]),
+                chip("measurement", r["status"]),
+                dash(r["flags"]),
+            )
+            for r in biallelic
+        ],
+        empty="copies of genes: not tested (it needs DNA reads)",
+    )
+
+
 def antigen_table(antigen_loss: list[dict]) -> dict:
     """Return antigen loss by sub-population; never a statement on one cell."""
     return table(

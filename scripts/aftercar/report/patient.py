@@ -9,6 +9,7 @@ from aftercar.contracts.cytometry import CONCORDANCE, CUTS, POPULATIONS, RATIOS
 from aftercar.contracts.evidence import EVIDENCE, KINETICS, RECOVERY, RISK, RULE_RESULTS
 from aftercar.contracts.evidence import PATIENTS as SUMMARY
 from aftercar.contracts.sequencing import (
+    BIALLELIC,
     CALLABILITY,
     CLONES,
     LOH,
@@ -41,6 +42,7 @@ from aftercar.report.domains import (
     callability_table,
     cell_population_table,
     clone_table,
+    copies_table,
     history_table,
     loh_table,
     ratio_table,
@@ -75,6 +77,7 @@ TABLES: dict[str, Table] = {
     "history": VARIANT_HISTORY,
     "splicing": SPLICING,
     "loh": LOH,
+    "biallelic": BIALLELIC,
     "clones": CLONES,
     "antigen_loss": ANTIGEN_LOSS,
     "cell_populations": CELL_POPULATIONS,
@@ -184,6 +187,7 @@ def patient_content(
             "history": history_table(rows["history"]) if rows["history"] else None,
             "splicing": splicing_table(rows["splicing"]),
             "loh": loh_table(rows["loh"]),
+            "copies": copies_table(rows["biallelic"]),
         },
         "singlecell": {
             "antigens": antigen_table(rows["antigen_loss"]),

@@ -83,6 +83,16 @@ LOH_WORDS = {
     "IMBALANCE": ("Uneven alleles: loss or gain", "conflict"),
     "NOT_INFORMATIVE": ("Not informative", "unknown"),
 }
+COPY_WORDS = {
+    "BIALLELIC": ("Both copies hit", "signal"),
+    "MONOALLELIC": ("One copy hit", "conflict"),
+    "NO_HIT": ("No hit found", "clear"),
+    "SUBCLONAL_ALTERNATIVES": ("Alternatives: not added up", "conflict"),
+    "SAME_CELLS_PHASE_UNKNOWN": ("Same cells, copies not told", "conflict"),
+    "CIS": ("On one copy", "conflict"),
+    "NOT_CIS": ("Not on one copy", "conflict"),
+    "NOT_DETERMINED": ("Not determined", "unknown"),
+}
 STATUS_WORDS = {
     "risk": RISK_WORDS,
     "rule": RULE_WORDS,
@@ -93,6 +103,7 @@ STATUS_WORDS = {
     "verdict": VERDICT_WORDS,
     "loh": LOH_WORDS,
     "history": HISTORY_WORDS,
+    "copies": COPY_WORDS,
 }
 
 SPECIMEN_WORDS = {
@@ -192,6 +203,7 @@ MEASURE_TITLES = {
     "exon5_6_skipping_fraction": "Exon 5-6 skipping",
     "intron2_retention_fraction": "Intron 2 retention",
     "loh": "Loss of heterozygosity",
+    "biallelic_loss": "Both copies of the gene hit",
     "mutant_cell_fraction": "Cells with a loss-of-function variant",
     "antigen_lost_cell_fraction": "Leukemic cells that lost the antigen",
     "leukemic_cell_fraction": "Leukemic of single cells",

@@ -9,7 +9,14 @@ import pandas as pd
 
 from aftercar.contracts.isoforms import Isoform
 from aftercar.contracts.reads import AlignedReads
-from aftercar.contracts.sequencing import CALLABILITY, CALLABLE_BASES, LOH, SPLICING, VARIANTS
+from aftercar.contracts.sequencing import (
+    BIALLELIC,
+    CALLABILITY,
+    CALLABLE_BASES,
+    LOH,
+    SPLICING,
+    VARIANTS,
+)
 from aftercar.contracts.specimen import QUALITY
 from aftercar.sequencing.alleles import Allele
 from aftercar.sequencing.background import Backgrounds, SiteBackground
@@ -48,6 +55,7 @@ TABLES = {
     "bases": CALLABLE_BASES,
     "splicing": SPLICING,
     "loh": LOH,
+    "biallelic": BIALLELIC,
     "quality": QUALITY,
 }
 

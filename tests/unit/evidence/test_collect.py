@@ -4,7 +4,7 @@ from tests.unit.evidence.patients import infusion, lab, patient, sheets
 
 from aftercar.contracts.cytometry import POPULATIONS, RATIOS
 from aftercar.contracts.evidence import EVIDENCE
-from aftercar.contracts.sequencing import CALLABILITY, CLONES, LOH, SPLICING, VARIANTS
+from aftercar.contracts.sequencing import BIALLELIC, CALLABILITY, CLONES, LOH, SPLICING, VARIANTS
 from aftercar.contracts.singlecell import ANTIGEN_LOSS, CELL_POPULATIONS, SHARED_LOSS_HIDDEN
 from aftercar.contracts.specimen import QUALITY
 from aftercar.contracts.table import ContractError
@@ -293,6 +293,31 @@ def test_not_informative_is_not_the_absence_of_loss():
     assert row("NOT_INFORMATIVE")["status"] == "INDETERMINATE"
     assert (row("NO_LOH")["value"], row("LOH")["value"]) == (0.0, 1.0)
     assert row("NOT_INFORMATIVE", "FAILED")["status"] == "FAILED"
+
+
+def test_artefacts_and_unnamed_junctions_are_no_evidence():
+    base = WHO | {"gene": "CD19", "junction": "1-2", "event_fragments": 40}
+    rows = [
+        base | {"event": "gap_within_exon", "status": "NOT_APPLICABLE"},
+        base | {"event": "other_junction", "status": "QUANTIFIED", "event_fraction": 0.4},
+    ]
+    measures = set(collected({"splicing": SPLICING.frame(rows)})["measure"])
+    assert not {m for m in measures if "skipping" in m or "retention" in m}
+
+
+def test_hits_are_one_loss_only_where_they_are_in_the_same_cells():
+    def row(state, status="QUANTIFIED", basis="dna"):
+        told = {"gene": "CD19", "basis": basis, "state": state, "status": status}
+        return collected({"biallelic": BIALLELIC.frame([WHO | told])}).query(
+            "measure == 'biallelic_loss'"
+        )
+
+    assert row("BIALLELIC")["value"].tolist() == [1.0]
+    assert row("MONOALLELIC")["value"].tolist() == [0.0]
+    for state in ("SUBCLONAL_ALTERNATIVES", "SAME_CELLS_PHASE_UNKNOWN", "NOT_DETERMINED"):
+        assert row(state)["status"].tolist() == ["INDETERMINATE"]
+        assert row(state)["value"].isna().all()
+    assert row("NOT_CIS", basis="molecules").empty
 
 
 def test_splicing_without_an_event_has_its_upper_limit_as_limit():

@@ -397,6 +397,7 @@ def read_row(control_for, assay="dna", patient="A", batch="run1"):
         read_row("matched_normal", batch=""),
         read_row("healthy"),
         read_row("healthy", patient=""),
+        read_row("healthy", "rna", patient="", batch=""),
     ],
 )
 def test_a_matched_normal_and_a_healthy_control_of_the_run_are_controls_of_dna(problems, row):

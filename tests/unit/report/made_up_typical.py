@@ -25,7 +25,7 @@ from aftercar.contracts.evidence import (
     RECOVERY,
     RULE_RESULTS,
 )
-from aftercar.contracts.sequencing import CALLABILITY, CLONES, LOH, SPLICING, VARIANTS
+from aftercar.contracts.sequencing import BIALLELIC, CALLABILITY, CLONES, LOH, SPLICING, VARIANTS
 from aftercar.contracts.singlecell import ANTIGEN_LOSS, CELL_POPULATIONS
 from aftercar.contracts.specimen import INPUT_FILES, QUALITY
 
@@ -474,6 +474,21 @@ def typical():
                     "state": "NOT_INFORMATIVE",
                     "status": "INDETERMINATE",
                     "flags": "no heterozygous SNP",
+                }
+            ]
+        ),
+        "biallelic": BIALLELIC.frame(
+            [
+                who
+                | {
+                    "gene": "CD19",
+                    "basis": "dna",
+                    "hits": "c.201del 50 % (45 to 55)",
+                    "state": "NOT_DETERMINED",
+                    "cells_fraction_low": 0.0,
+                    "cells_fraction_high": 0.55,
+                    "status": "INDETERMINATE",
+                    "flags": "one copy is hit; loss of the other copy is not excluded",
                 }
             ]
         ),

@@ -4,7 +4,7 @@ import pytest
 
 from aftercar.contracts.cytometry import CUT_SOURCES, RATIO_SCOPES, ROLES
 from aftercar.contracts.evidence import MEASURES, RECOVERY
-from aftercar.contracts.sequencing import LOH_STATES
+from aftercar.contracts.sequencing import COPY_STATES, LOH_STATES
 from aftercar.contracts.singlecell import IDENTITIES
 from aftercar.contracts.vocabulary import (
     ANTIGEN_STATUS,
@@ -24,6 +24,7 @@ from aftercar.report.words import (
     ANTIGEN_WORDS,
     ASSAY_WORDS,
     BOUND_WORDS,
+    COPY_WORDS,
     COURSE_GROUPS,
     LINEAGE_WORDS,
     LOH_WORDS,
@@ -50,6 +51,7 @@ from aftercar.report.words import (
         (ANTIGEN_STATUS, ANTIGEN_WORDS),
         (CHECK_VERDICT, VERDICT_WORDS),
         (LOH_STATES, LOH_WORDS),
+        (COPY_STATES, COPY_WORDS),
         (CUT_SOURCES, CUT_WORDS),
         (ROLES[1:], ROLE_WORDS),
         (RATIO_SCOPES, SCOPE_WORDS),
@@ -82,6 +84,7 @@ def test_not_tested_never_shares_a_sign_with_a_negative_result():
         VERDICT_WORDS["NOT_POSSIBLE"][1],
         RISK_WORDS["NOT_APPLICABLE"][1],
         LOH_WORDS["NOT_INFORMATIVE"][1],
+        COPY_WORDS["NOT_DETERMINED"][1],
     }
     assert not negative & untested
 
