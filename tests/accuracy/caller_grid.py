@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 from tests.accuracy.bam_writer import write_bam
-from tests.accuracy.peer_callers import TOOLS, called_by, write_bed, write_reference
+from tests.accuracy.peer_callers import SAME_OUTPUT, TOOLS, called_by, write_bed, write_reference
 from tests.accuracy.sequenced_reads import Reads, Variant
 from tests.accuracy.variant_specimens import findings_of, genome, specimen, targets
 from tests.accuracy.written_alleles import aligned_left, false_calls, is_found
@@ -87,11 +87,15 @@ def grid(
                 for seed in range(seeds):
                     reads = grid_specimen(fraction, depth, seed)
                     bam = write_bam(Path(folder) / "reads.bam", genome(), reads)
+                    outputs: dict[str, str] = {}
                     for tool in tools:
+                        source = SAME_OUTPUT.get(tool, tool)
                         if tool == OURS:
                             called = ours(reads)
                         else:
-                            called = called_by(tool, TOOLS[tool](bam, fasta, bed))
+                            if source not in outputs:
+                                outputs[source] = TOOLS[source](bam, fasta, bed)
+                            called = called_by(tool, outputs[source])
                         about = {"tool": tool, "fraction": fraction, "depth": depth, "seed": seed}
                         rows += [
                             about
