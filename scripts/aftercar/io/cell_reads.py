@@ -24,6 +24,7 @@ GENOTYPING_PRIORS = RESOURCES / "singlecell" / "genotyping.yaml"
 # seconds. Files with fewer reads are searched whole.
 MAX_READS_SEARCHED = 2_000_000
 _PLACES = 400  # beside the starts of all contigs
+_PLACE_NT = 1_000_000  # nearer places share a part of the index, which is read from its start
 _READS_DESCRIBED = 2_000  # reads whose tags are described where barcodes do not match
 _MISSING_TAG = "-"  # some aligners write this for a barcode that they could not correct
 _LISTS = (".tsv", ".txt")
@@ -90,7 +91,7 @@ class TaggedCells:
         text = (
             "every read"
             if whole
-            else f"{looked:,} of {total:,} reads, from {len(places)} places over all contigs"
+            else f"{looked:,} of {total:,} reads, from {len(places)} place(s) over all contigs"
         )
         return BarcodeSearch(frozenset(seen), whole or found_all, text, described.text())
 
@@ -229,7 +230,8 @@ def _places(bam) -> list[tuple[str, int]]:  # type: ignore[no-untyped-def]
     lengths = np.array([bam.get_reference_length(contig) for contig in used], dtype=float)
     first = np.cumsum(lengths) - lengths
     places = dict.fromkeys((contig, 0) for contig in used)
-    for at in (np.arange(_PLACES) + 0.5) / _PLACES * lengths.sum():
+    step = max(lengths.sum() / _PLACES, _PLACE_NT)
+    for at in np.arange(step / 2, lengths.sum(), step):
         number = int(np.searchsorted(first, at, side="right")) - 1
         read = next(bam.fetch(used[number], int(at - first[number])), None)
         if read is not None:
