@@ -35,6 +35,10 @@ LONG_ALLELE_NT = 100  # deletions that span so much are realigned by themselves
 # Strands are compared only where both should show this many fragments (likelihood ratio, 1 df).
 STRAND_MIN_EXPECTED = 4
 STRAND_ALPHA = 1e-4
+# Strands of a true variant differ too: in how reads of either are captured, aligned and trimmed.
+# The spread of the log odds between them, and the least ratio that an artefact shows (conventions).
+STRAND_SPREAD = 0.2
+STRAND_MIN_RATIO = 3
 # Level at which a variant that is known from another specimen counts as seen: one test, not 8,000.
 KNOWN_VARIANT_ALPHA = 1e-3
 KNOWN_VARIANT_MIN_FRAGMENTS = 2
@@ -250,7 +254,11 @@ def _near(a: Allele, b: Allele) -> bool:
 
 
 def strand_verdict(evidence: Evidence) -> str:
-    """Return "", "strand_bias" or "strand not assessed"."""
+    """Return "", "strand_bias" or "strand not assessed".
+
+    Bias is a ratio of at least STRAND_MIN_RATIO between the fractions of both strands that
+    fractions which vary (beta-binomial, by STRAND_SPREAD) show with less than STRAND_ALPHA.
+    """
     from scipy.special import chdtrc, xlog1py, xlogy
 
     k, n = evidence.alternative[:2].astype(float), evidence.total[:2].astype(float)
@@ -260,8 +268,14 @@ def strand_verdict(evidence: Evidence) -> str:
     if (share * n).min() < STRAND_MIN_EXPECTED:
         return "strand not assessed"
     apart, together = k / n, np.array([share, share])
-    separate = (xlogy(k, apart) + xlog1py(n - k, -apart)).sum()
-    pooled = (xlogy(k, together) + xlog1py(n - k, -together)).sum()
+    if apart.max() < STRAND_MIN_RATIO * apart.min():
+        return ""
+    # a spread of the log odds is this correlation of the fragments of a strand (delta method);
+    # it makes as many fragments count as the effective sample has
+    correlation = STRAND_SPREAD**2 * share * (1 - share)
+    weight = 1 / (1 + (n - 1) * correlation)
+    separate = (weight * (xlogy(k, apart) + xlog1py(n - k, -apart))).sum()
+    pooled = (weight * (xlogy(k, together) + xlog1py(n - k, -together))).sum()
     ratio = max(2 * float(separate - pooled), 0.0)
     return "strand_bias" if chdtrc(1, ratio) < STRAND_ALPHA else ""
 
