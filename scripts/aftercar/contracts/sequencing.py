@@ -466,7 +466,8 @@ CLONES = Table(
         "fraction_high": _FRACTION,
         "detectable_fraction": Column(
             "float64",
-            "smallest clone fraction that would have shown a mutant cell with 95 % probability",
+            "smallest clone fraction that would have shown with 95 % probability, if its cells "
+            "show the variant as nine in ten kinds of carriers do; RNA never excludes a clone",
             minimum=0,
             maximum=1,
             nullable=True,

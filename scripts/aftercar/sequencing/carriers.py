@@ -17,6 +17,8 @@ SHOWN_RATIO = 20.0  # likelihood ratio from which a cell by itself shows the var
 # Chance that errors alone make as many cells show a variant as are asked for to detect a clone.
 FALSE_CLONE = 0.01
 DETECTED = 0.95
+# The limit holds for all hypotheses but the tenth of which carriers show least (by the priors).
+LEAST_VISIBLE = 0.1
 _NO_DISPERSION = 0.0
 _SHARES = np.concatenate([[0.0], np.logspace(-5, np.log10(0.05), 120), np.linspace(0.055, 1, 190)])
 HYPOTHESES = 140  # combinations of properties that the second look compares
@@ -340,8 +342,10 @@ def _detection(
 ) -> tuple[int, float | None]:
     """Cells that must show the variant, and the smallest share at which so many do (95 %).
 
-    A cell shows it or not by itself (`SHOWN_RATIO`); their number is Poisson, which is more spread
-    than it is, so the limit errs on the side of caution. None: not even if all cells carry it.
+    Carriers are taken to show it as seldom as the least visible tenth of the hypotheses: an average
+    would promise what a decaying transcript does not keep. A cell shows it or not by itself
+    (`SHOWN_RATIO`); their number is Poisson, which is more spread than it is, so the limit errs on
+    the side of caution. None: not even if all cells carry it.
     """
     from scipy.special import gammainc, gammaincinv
 
@@ -362,7 +366,7 @@ def _detection(
     shows = average - ln_reference >= np.log(SHOWN_RATIO)
     of_depth = number[np.searchsorted(depths, pairs[1])]
     false = float((of_depth * np.exp(ln_reference))[shows].sum())
-    true = float((of_depth * np.exp(average))[shows].sum())
+    true = _lower_quantile((of_depth * np.exp(ln_carrier))[:, shows].sum(axis=1), weights)
     needed = 1
     while gammainc(needed, false) > FALSE_CLONE:  # P(Poisson >= needed)
         needed += 1
@@ -370,3 +374,10 @@ def _detection(
     mean = float(gammaincinv(needed, DETECTED))
     share = (mean - false) / (true - false) if true > false else np.inf
     return needed, share if share <= 1 else None
+
+
+def _lower_quantile(values: np.ndarray, weights: np.ndarray) -> float:
+    """Smallest value that at least `LEAST_VISIBLE` of the weight does not exceed."""
+    order = np.argsort(values)
+    reached = np.cumsum(weights[order]) >= LEAST_VISIBLE * weights.sum()
+    return float(values[order][reached.argmax()])

@@ -19,6 +19,7 @@ from aftercar.sequencing.cells import (
     cell_states,
     clone_status,
     dropout_remark,
+    stated_limit,
 )
 from aftercar.sequencing.genes import Gene
 from aftercar.sequencing.molecules import CellCounts
@@ -118,7 +119,7 @@ def clone_tables(
     states = cell_states(counts, clone, seen, is_dna=assumptions.is_dna)
     called = cell_genotypes(counts, clone, states, assumptions)
     table = _genotype_table(sample, barcodes, named, counts, clone, states, called)
-    row = _measured_clone(sample, named, counts, clone, states, settings)
+    row = _measured_clone(sample, named, counts, clone, states, settings, assumptions.is_dna)
     if (row["fraction"] is not None) and (remark := dropout_remark(clone, states, assumptions)):
         row["flags"] = f"{row['flags']}; {remark}"
     return table, row
@@ -222,17 +223,20 @@ def _measured_clone(
     clone: Clone,
     states: np.ndarray,
     settings: CellSettings,
+    is_dna: bool,
 ) -> dict[str, object]:
     covered = int((counts.informative > 0).sum())
     mutant = int((states == "MUTANT").sum())
     # a clone of cells with one changed copy has twice the fraction of its variant
-    status, flags = clone_status(clone, covered, states, adequate=2 * settings.target_vaf)
+    status, flags = clone_status(
+        clone, covered, states, adequate=2 * settings.target_vaf, is_dna=is_dna
+    )
     row = clone_row(sample, candidate) | {
         "cells_listed": len(states),
         "cells_covered": covered,
         "cells_mutant": mutant,
         "fraction": None,
-        "detectable_fraction": clone.detectable_fraction,
+        "detectable_fraction": stated_limit(clone, states) if covered else None,
         "status": status,
         "flags": flags,
     }

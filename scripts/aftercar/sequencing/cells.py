@@ -96,22 +96,44 @@ def cell_genotypes(
 
 
 def clone_status(
-    clone: Clone, covered: int, states: np.ndarray, adequate: float
+    clone: Clone, covered: int, states: np.ndarray, adequate: float, *, is_dna: bool
 ) -> tuple[str, str]:
-    """Return the status of a clone and what to add; `adequate` is the fraction asked for."""
-    limit = clone.detectable_fraction
+    """Return the status of a clone and what to add; `adequate` is the fraction asked for.
+
+    Cells of RNA never exclude a clone: its allele may not be transcribed, or decay.
+    """
     if not covered:
         return "NOT_ASSESSED", "no molecule of the listed cells covers the position"
-    showing, mutant = int(clone.showing.sum()), int((states == "MUTANT").sum())
-    if showing >= max(clone.needed, MIN_SHOWING_CELLS):
-        return "QUANTIFIED", "share of the covered cells, of all identities"
-    if showing >= clone.needed or mutant:
+    if is_detected(clone, states):
+        showing, mutant = int(clone.showing.sum()), int((states == "MUTANT").sum())
+        if showing >= max(clone.needed, MIN_SHOWING_CELLS):
+            return "QUANTIFIED", "share of the covered cells, of all identities"
         return "DETECTED_BELOW_LLOQ", f"{max(showing, mutant)} mutant cell(s): too few for a share"
+    limit, showing = stated_limit(clone, states), int(clone.showing.sum())
     beside = f"; {showing} cell(s) show the variant, as errors alone may do" if showing else ""
-    if limit is not None and limit <= adequate:
-        return "NOT_DETECTED", f"clones of {limit:.2g} and more would show{beside}"
     shown = "none" if limit is None else f"{limit:.2g}"
-    return "INDETERMINATE", f"too few covered cells: smallest clone shown {shown}{beside}"
+    if limit is None or limit > adequate:
+        return "INDETERMINATE", f"too few covered cells: smallest clone shown {shown}{beside}"
+    if is_dna:
+        return "NOT_DETECTED", f"clones of {shown} and more would show{beside}"
+    return "INDETERMINATE", (
+        "RNA excludes no clone: its allele may not be transcribed, or decay; clones of "
+        f"{shown} and more would show if it is expressed as usual{beside}"
+    )
+
+
+def is_detected(clone: Clone, states: np.ndarray) -> bool:
+    """Whether more cells show the variant than errors explain, or one does beyond doubt."""
+    return int(clone.showing.sum()) >= clone.needed or bool((states == "MUTANT").any())
+
+
+def stated_limit(clone: Clone, states: np.ndarray) -> float | None:
+    """Return the smallest clone that would have shown, at least what the interval leaves possible.
+
+    A clone that was detected keeps the limit of its coverage.
+    """
+    limit = clone.detectable_fraction
+    return limit if limit is None or is_detected(clone, states) else max(limit, clone.high)
 
 
 def dropout_remark(clone: Clone, states: np.ndarray, assumptions: Assumptions) -> str:

@@ -1,16 +1,19 @@
 """Share of a clone and what cells carry: dropout, doublets, errors, and what could not be seen."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from aftercar.io.cell_reads import read_genotyping_priors
 from aftercar.sequencing.carriers import (
+    Clone,
     dna_assumptions,
     infer_clone,
     measured_dropout,
     rna_assumptions,
 )
-from aftercar.sequencing.cells import cell_genotypes, cell_states, clone_status
+from aftercar.sequencing.cells import cell_genotypes, cell_states, clone_status, stated_limit
 from aftercar.sequencing.molecules import CellCounts
 
 PRIORS = read_genotyping_priors()
@@ -131,6 +134,52 @@ def test_a_clone_at_the_stated_limit_is_detected_as_often_as_promised():
     assert found >= 21  # 20 or fewer have a chance of 0.7 % at 95 %
 
 
+def statement(alt, total, assumed):
+    """Status, remark and stated limit of a clone."""
+    clone = infer_clone(alt, total, assumed)
+    states = cell_states(
+        counts(alt, total), clone, np.ones(len(total), bool), is_dna=assumed.is_dna
+    )
+    covered = int((total > 0).sum())
+    said = clone_status(clone, covered, states, adequate=0.04, is_dna=assumed.is_dna)
+    return *said, stated_limit(clone, states)
+
+
+@pytest.mark.parametrize(("cells", "coverage"), [(3000, 0.3), (3000, 20)], ids=["thin", "deep"])
+def test_cells_of_rna_never_exclude_a_clone_and_those_of_dna_may(cells, coverage):
+    rng = np.random.default_rng(9)
+    total = rng.poisson(coverage, cells)
+    status, said, limit = statement(np.zeros(cells, int), total, rna())
+    assert status == "INDETERMINATE"
+    assert limit is not None
+    if coverage > 1:
+        assert "RNA excludes no clone: its allele may not be transcribed, or decay" in said
+        assert f"clones of {limit:.2g} and more would show if it is expressed as usual" in said
+        assert statement(np.zeros(cells, int), total, dna(error=1e-3))[0] == "NOT_DETECTED"
+
+
+def test_a_decaying_allele_of_a_clone_at_the_stated_limit_is_seen_as_often_as_promised():
+    rng = np.random.default_rng(10)
+    total = rng.poisson(1.0, 1000)
+    limit = infer_clone(np.zeros(1000, int), total, rna()).detectable_fraction
+    found = 0
+    for _ in range(12):
+        carrier = rng.random(1000) < limit
+        alt = rng.binomial(total, np.where(carrier, rng.beta(0.4, 1.6, 1000), 1e-3))
+        clone = infer_clone(alt, total, rna())
+        found += clone.showing.sum() >= clone.needed
+    assert found >= 9  # 8 or fewer have a chance of 0.02 % at 95 %
+
+
+def test_the_limit_of_a_clone_that_was_not_seen_is_not_below_its_interval():
+    nothing, states = np.zeros(50), np.full(50, "REFERENCE_ONLY", dtype=object)
+    silent = Clone(nothing, nothing, nothing > 0, 2, 0.0, 0.0, 0.09, 0.01)
+    assert stated_limit(silent, states) == 0.09
+    assert clone_status(silent, 50, states, adequate=0.04, is_dna=True)[0] == "INDETERMINATE"
+    seen = replace(silent, showing=np.ones(50) > 0)
+    assert stated_limit(seen, states) == 0.01
+
+
 def test_errors_alone_are_called_a_clone_in_at_most_one_of_a_hundred():
     rng = np.random.default_rng(8)
     total = rng.poisson(0.8, 1500)
@@ -146,7 +195,7 @@ def test_three_prime_coverage_of_exon_three_is_not_evaluable():
     clone = infer_clone(np.zeros(1000, int), total, rna())
     assert clone.detectable_fraction > 0.05
     states = np.full(1000, "REFERENCE_ONLY", dtype=object)
-    status, flags = clone_status(clone, int((total > 0).sum()), states, adequate=0.04)
+    status, flags = clone_status(clone, int((total > 0).sum()), states, adequate=0.04, is_dna=False)
     assert status == "INDETERMINATE"
     assert "too few covered cells" in flags
     assert (clone.low, clone.high > 0.05) == (0, True)
@@ -184,4 +233,6 @@ def test_zygosity_is_told_from_dna_unless_dropout_explains_it_too():
 def test_nothing_covered_says_nothing():
     clone = infer_clone(np.zeros(3, int), np.zeros(3, int), rna())
     assert clone.posterior.tolist() == [0.5, 0.5, 0.5]
-    assert clone_status(clone, 0, np.full(3, "NO_COVERAGE"), 0.04)[0] == "NOT_ASSESSED"
+    assert clone_status(clone, 0, np.full(3, "NO_COVERAGE"), 0.04, is_dna=False)[0] == (
+        "NOT_ASSESSED"
+    )
