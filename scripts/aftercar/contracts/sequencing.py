@@ -358,7 +358,9 @@ LOH = Table(
         ),
         "state": Column(
             "string",
-            "NOT_INFORMATIVE is not NO_LOH; IMBALANCE: uneven, a loss is not told from a gain",
+            "NO_LOH: no loss in more than affected_fraction_high of all cells, INDETERMINATE "
+            "without purity; NOT_INFORMATIVE is not NO_LOH; IMBALANCE: uneven, a loss is not told "
+            "from a gain",
             allowed=LOH_STATES,
         ),
         "status": _STATUS,

@@ -130,7 +130,10 @@ def splicing_evidence(splicing: pd.DataFrame) -> list[dict[str, object]]:
 
 
 def loh_evidence(loh: pd.DataFrame) -> list[dict[str, object]]:
-    """Return 1 for loss of heterozygosity, 0 for its absence; not informative is INDETERMINATE."""
+    """Return 1 for loss of heterozygosity, 0 for its absence; not informative is INDETERMINATE.
+
+    The limit of an absence is the share of all cells that may have lost a copy unseen.
+    """
     rows = []
     for record in loh.to_dict("records"):
         told = {"LOH": 1.0, "NO_LOH": 0.0}.get(record["state"])
@@ -146,6 +149,7 @@ def loh_evidence(loh: pd.DataFrame) -> list[dict[str, object]]:
                 measure="loh",
                 target=record["gene"],
                 value=told if status == "QUANTIFIED" else None,
+                limit=record["affected_fraction_high"] if told == 0.0 else None,
                 count=record["informative_snps"],
                 total=record["fragments"],
                 status=status,

@@ -203,9 +203,9 @@ def _verdict(answer: str, value: Value, node: dict) -> Verdict:
     if answer == "INDETERMINATE":
         reason = _why_indeterminate(value, node)
     elif answer == "ABSENT":
-        sensitivity = (
-            "not stated" if value.limit is None else f"{value.limit:.3g} {value.unit}".strip()
-        )
+        # a yes or no has its limit in the share of cells, which the flags put in words
+        unit = "of all cells" if value.unit == "yes=1" else value.unit
+        sensitivity = "not stated" if value.limit is None else f"{value.limit:.3g} {unit}".strip()
         reason = f"adequate test, limit of detection {sensitivity}"
     found = answer == "PRESENT" or (answer == "INDETERMINATE" and _is_trace(value))
     return Verdict(answer, (value.text,), (value.day,), reason, found=found)

@@ -243,8 +243,19 @@ def _affected(row: dict) -> str:
     if low is None:
         return "not known"
     kind = row["mechanism"].replace("_", " ")
-    bounds = f"{percent(low)} to {percent(high)}"
-    return f"{bounds} ({kind})" if kind else f"at most {percent(high)}"
+    bounds = f"{percent(low)} to {percent(high)}" if low else f"at most {percent(high)}"
+    return f"{bounds} ({kind})" if kind else bounds
+
+
+def _loh_finding(row: dict) -> dict[str, str]:
+    """Return the sign of a row of LOH: no loss stands with its limit, clear only with purity."""
+    said = chip("loh", row["state"])
+    if row["state"] != "NO_LOH" or row["affected_fraction_high"] is None:
+        return said
+    text = f"No loss in more than {percent(row['affected_fraction_high'])} of all cells"
+    if row["purity"] is None or row["status"] != "QUANTIFIED":
+        return said | {"text": f"{text}; share of leukemic cells not known"}
+    return said | {"text": text, "kind": "clear"}
 
 
 def loh_table(loh: list[dict]) -> dict:
@@ -270,7 +281,7 @@ def loh_table(loh: list[dict]) -> dict:
                 count_text(r["fragments"]),
                 fraction_text(r, "allele_fraction"),
                 _affected(r),
-                chip("loh", r["state"]),
+                _loh_finding(r),
                 chip("measurement", r["status"]),
                 dash(r["flags"]),
             )

@@ -79,7 +79,7 @@ HISTORY_WORDS = {
 }
 LOH_WORDS = {
     "LOH": ("Allele lost", "signal"),
-    "NO_LOH": ("Both alleles there", "clear"),
+    "NO_LOH": ("No loss seen", "cannot"),
     "IMBALANCE": ("Uneven alleles: loss or gain", "conflict"),
     "NOT_INFORMATIVE": ("Not informative", "unknown"),
 }

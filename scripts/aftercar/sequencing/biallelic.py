@@ -93,7 +93,9 @@ def judge_bulk(
     lost, intact = loh.get("state") == "LOH", loh.get("state") == "NO_LOH"
     if not groups:
         readable = detectable is not None and detectable <= target_vaf
-        return _without_hit(lost=lost, intact=intact, readable=readable)
+        # without purity, few leukemic cells may all lack a copy unseen
+        known = intact and purity is not None
+        return _without_hit(lost=lost, intact=known, readable=readable)
     most_lost = float(str(loh.get("affected_fraction_high") or 0.0)) if intact else 1.0
     apart, unknown = _shared_cells(groups, phases, purity)
     half = max(0.0, *(2 * h.low - h.cells(purity) for h in groups))

@@ -22,8 +22,8 @@ DISPERSION = 0.001
 ALPHA = 1e-3
 # A normal's allele share is drawn towards one half as if this many fragments had shown it.
 PRIOR_FRAGMENTS = 100
-# Without purity, NO_LOH means that a loss in more than a third of the cells is excluded:
-# 1 / (2 - 1/3) = 0.6 (a convention).
+# NO_LOH means at least that a loss in more than a third of all cells is excluded:
+# 1 / (2 - 1/3) = 0.6 (a convention). With purity, a loss in all leukemic cells is excluded, too.
 NO_LOSS_BELOW = 0.6
 MIN_CONTROL_GENES = 3
 # log2 ratios of gene depths between libraries of one design: spread where fewer than
@@ -126,7 +126,9 @@ def measure_loh(
     polymorphisms that look heterozygous here stand in. `purity` is the share of leukemic cells,
     None: not known. Which allele is lost at a position is not known, so both are possible at each.
 
-    Without a heterozygous position the answer is NOT_INFORMATIVE: one that looks homozygous may
+    NO_LOH is QUANTIFIED only with purity: without it, nothing is known of the leukemic cells, and
+    `affected_fraction_high` says which share of all cells may have lost a copy unseen. Without a
+    heterozygous position the answer is NOT_INFORMATIVE: one that looks homozygous may
     have lost an allele or never had it.
     """
     counts = _counts(gene, window, pileup, hets)
@@ -172,7 +174,10 @@ def measure_loh(
         "affected_fraction_low": cells[0] if state in (LOH, NO_LOH) else None,
         "affected_fraction_high": cells[1] if state in (LOH, NO_LOH) else None,
         "state": state,
-        "status": "QUANTIFIED" if state in (LOH, NO_LOH) else "INDETERMINATE",
+        # a few leukemic cells that all lost a copy hide among cells with both
+        "status": "QUANTIFIED"
+        if state == LOH or (state == NO_LOH and purity is not None)
+        else "INDETERMINATE",
         "flags": "; ".join(notes),
     }
 
@@ -241,13 +246,12 @@ def judge(
     """
     cells = 1.0 if purity is None else purity
     gain = (1 + cells) / (2 + cells)
-    least_loss = NO_LOSS_BELOW if purity is None else 1 / (2 - purity)
+    least_loss = NO_LOSS_BELOW if purity is None else min(NO_LOSS_BELOW, 1 / (2 - purity))
     if p >= ALPHA and depth is not None and depth.high < 1 - cells / 4:
         return NOT_INFORMATIVE, "", ["even copies at low depth: both copies may be lost"]
     if p >= ALPHA:
         if high < least_loss:
-            excluded = 2 - 1 / least_loss
-            return NO_LOH, "", [f"a loss in {excluded:.0%} or more of the cells is excluded"]
+            return NO_LOH, "", [_excluded(cells_with_loss(low, high, "")[1], purity)]
         return NOT_INFORMATIVE, "", ["too few fragments to decide"]
     mechanism = _mechanism(low, high, depth)
     if mechanism == "gain":
@@ -257,6 +261,14 @@ def judge(
     if low > gain:
         return LOH, mechanism, ["deletion and copy-neutral loss are not told apart"]
     return IMBALANCE, mechanism, ["the copies are uneven: a loss is not told from a gained copy"]
+
+
+def _excluded(share: float, purity: float | None) -> str:
+    """Say which loss the reads exclude, of all cells and of the leukemic ones."""
+    said = f"a loss in more than {100 * share:.3g} % of all cells is excluded"
+    if purity is None:
+        return f"{said}; fewer leukemic cells than that may all have lost an allele"
+    return f"{said}, that is {100 * share / purity:.3g} % of the leukemic cells"
 
 
 def _mechanism(low: float, high: float, depth: DepthRatio | None) -> str:

@@ -295,6 +295,17 @@ def test_not_informative_is_not_the_absence_of_loss():
     assert row("NOT_INFORMATIVE", "FAILED")["status"] == "FAILED"
 
 
+def test_even_copies_without_purity_are_no_negative_and_with_purity_have_a_limit():
+    def row(status):
+        told = {"gene": "CD19", "state": "NO_LOH", "status": status, "affected_fraction_high": 0.2}
+        return one({"loh": LOH.frame([WHO | told])})
+
+    unknown, known = row("INDETERMINATE"), row("QUANTIFIED")
+    assert unknown["status"] == "INDETERMINATE"
+    assert pd.isna(unknown["value"])
+    assert (known["value"], known["limit"]) == (0.0, 0.2)
+
+
 def test_artefacts_and_unnamed_junctions_are_no_evidence():
     base = WHO | {"gene": "CD19", "junction": "1-2", "event_fragments": 40}
     rows = [

@@ -124,13 +124,33 @@ def test_an_even_gene_is_no_loss_only_as_far_as_the_reads_exclude_it(toy, positi
     gene, window = toy
     hets = [Het(p, r, other(r)) for p, r in positions]
     deep = pileup_of(window, {p: {r: 500, other(r): 500} for p, r in positions})
-    row = measure_loh(gene, window, deep, hets=hets)
-    assert row["state"] == "NO_LOH"
-    assert "33% or more of the cells is excluded" in row["flags"]
+    row = measure_loh(gene, window, deep, hets=hets, purity=0.8)
+    assert (row["state"], row["status"]) == ("NO_LOH", "QUANTIFIED")
+    # one statement in the row: 95 % limit of 3,000 fragments at one half, sd 1.6 % with dispersion
+    excluded = row["affected_fraction_high"]
+    assert 2 - 1 / (0.5 + 1.5 * 0.016) < excluded < 2 - 1 / (0.5 + 3 * 0.016)
+    assert f"more than {100 * excluded:.3g} % of all cells is excluded" in row["flags"]
+    assert f"{100 * excluded / 0.8:.3g} % of the leukemic cells" in row["flags"]
     shallow = pileup_of(window, {p: {r: 15, other(r): 15} for p, r in positions})
     assert measure_loh(gene, window, shallow, hets=hets)["state"] == "NOT_INFORMATIVE"
     # few leukemic cells: their loss would hardly move the share
     assert measure_loh(gene, window, deep, hets=hets, purity=0.05)["state"] == "NOT_INFORMATIVE"
+
+
+def test_even_copies_clear_no_leukemic_cell_where_purity_is_not_known(toy, positions):
+    # 5 % blasts that all lost a copy: major copy 1 / (2 - 0.05) = 0.513, hidden in the noise
+    gene, window = toy
+    hets = [Het(p, r, other(r)) for p, r in positions]
+    mrd = pileup_of(window, {p: {r: 513, other(r): 487} for p, r in positions})
+    row = measure_loh(gene, window, mrd, hets=hets)
+    assert row["status"] == "INDETERMINATE"
+    assert row["affected_fraction_high"] > 0.05
+    assert "may all have lost an allele" in row["flags"]
+
+
+def test_a_loss_in_most_of_the_cells_is_excluded_before_both_copies_are_called_there():
+    # all cells leukemic: a deletion in all would give 1.0; 0.65 is a loss in nearly half of them
+    assert judge(0.5, 0.65, 0.4, 1.0, None)[0] == "NOT_INFORMATIVE"
 
 
 def depth(ratio, half=0.1):
