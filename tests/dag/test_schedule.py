@@ -90,12 +90,20 @@ def test_healthy_dna_of_the_same_run_is_measured_before_the_variants_of_that_run
     assert "data/reads/P08-Dm010-BM-dna.bam" in said  # read as the normal of P04
 
 
-def test_a_panel_of_normals_that_does_not_exist_is_told_before_anything_starts(workdir):
+def test_bad_tables_of_the_configuration_are_told_at_once_before_anything_starts(workdir):
+    (workdir / "panel.tsv").write_text("gene\tpos\nCD19\t1\n")
+    (workdir / "nk.yaml").write_text("gates: [")
     status, said = snakemake(
-        workdir, "--dry-run", "--config", "sequencing={panel_of_normals: none.tsv}"
-    )
+        workdir, "check", "--config",
+        "sequencing={panel_of_normals: panel.tsv, isoform_catalogue: none.tsv}",
+        "cytometry={panels: {nk: nk.yaml, aml: absent.yaml}}",
+    )  # fmt: skip
     assert status != 0
-    assert "key sequencing/panel_of_normals: found no file 'none.tsv'" in said
+    assert "key sequencing/panel_of_normals: found a table that cannot be used (panel.tsv" in said
+    assert "key sequencing/isoform_catalogue: found no file 'none.tsv'" in said
+    assert "key cytometry/panels/aml: found no file 'absent.yaml'" in said
+    assert "nk.yaml" in said.split("absent.yaml")[-1]
+    assert "Traceback" not in said
 
 
 def test_check_starts_nothing_else(workdir):

@@ -26,6 +26,7 @@ from aftercar.contracts.settings import settings_problems
 from aftercar.contracts.sheets import named_file
 from aftercar.cytometry.manual import role_problems
 from aftercar.cytometry.template_check import controlled_markers, template_problems
+from aftercar.io.preflight import configured_table_problems
 from aftercar.io.sheets import problem_text, read_sheets
 from aftercar.io.templates import TemplateError, read_templates
 
@@ -52,33 +53,31 @@ def absent_templates():
     ]
 
 
-def absent_panel():
-    """A line if the panel of normals of the configuration does not exist."""
-    path = config["sequencing"]["panel_of_normals"]
-    if not path or Path(path).exists():
-        return []
-    return [
-        f"key sequencing/panel_of_normals: found no file {path!r}, expected a table of errors by "
-        "site, relative to the working directory. To mend it: correct the path, or empty it"
-    ]
-
-
 def gating_templates():
-    """The templates of all panels; all problems of all files in one message.
+    """The templates of all panels; problems of all files of the configuration in one message.
 
     Jobs on other machines parse this file again: they trust what the launcher has checked.
     """
-    if workflow.exec_mode != ExecMode.DEFAULT:
-        return {}
-    paths = {
-        name: resource(path) for name, path in config["cytometry"]["panels"].items()
-    }
-    try:
-        return read_templates(
-            paths, lambda source, panel: template_problems(source, ROLES, panel)
-        )
-    except TemplateError as error:
-        raise WorkflowError(str(error)) from None
+    told = absent_templates() + role_problems(config["cytometry"]["workspace_roles"])
+    templates, faults = {}, ""
+    if workflow.exec_mode == ExecMode.DEFAULT:
+        told += configured_table_problems(config["sequencing"])
+        paths = {
+            name: resource(path)
+            for name, path in config["cytometry"]["panels"].items()
+            if Path(resource(path)).exists()
+        }
+        try:
+            templates = read_templates(
+                paths, lambda source, panel: template_problems(source, ROLES, panel)
+            )
+        except TemplateError as error:
+            faults = str(error)
+    if told:
+        told = ["\n  ".join(["Please correct config/config.yaml:", *told])]
+    if told or faults:
+        raise WorkflowError("\n".join([*told, faults]).strip())
+    return templates
 
 
 def cohort_sheets():
@@ -108,12 +107,6 @@ def cohort_sheets():
     return sheets
 
 
-if (
-    told := absent_templates()
-    + absent_panel()
-    + role_problems(config["cytometry"]["workspace_roles"])
-):
-    raise WorkflowError("\n  ".join(["Please correct config/config.yaml:", *told]))
 GATING_TEMPLATES = gating_templates()
 SHEETS = cohort_sheets()
 PATIENTS = sorted(SHEETS["patients"]["patient_id"])

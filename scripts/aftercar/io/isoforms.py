@@ -23,9 +23,9 @@ def read_isoforms(path: str) -> list[Isoform]:
     if not path:
         return []
     try:
-        with open(path, newline="", encoding="utf-8") as file:
+        with open(path, newline="", encoding="utf-8-sig") as file:
             rows = list(csv.DictReader(file, delimiter="\t"))
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise IsoformCatalogueError(
             f"{path}: found no readable table ({error}), expected a tab-separated catalogue of "
             "isoforms. To mend it: correct sequencing/isoform_catalogue in config.yaml"

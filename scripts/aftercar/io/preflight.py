@@ -1,15 +1,19 @@
 """Open the header of every input file and say what is wrong, without analysing anything."""
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from aftercar.contracts.events import StatedMatrix
+from aftercar.contracts.sequencing import BACKGROUND
 from aftercar.contracts.sheets import named_file
 from aftercar.io.alignments import AlignmentFileError, alignment_problems
 from aftercar.io.cell_reads import cell_file_problems
 from aftercar.io.compensation_matrices import WORKSPACES, read_matrix
 from aftercar.io.fcs import UnreadableFile, read_fcs_header
+from aftercar.io.isoforms import read_isoforms
 from aftercar.io.matrices import matrix_problems
+from aftercar.io.tables import read_table
 from aftercar.io.tapestri import panel_problems as tapestri_problems
 from aftercar.io.templates import read_template
 from aftercar.io.variants import NAME_TABLES, Resolve, read_names, resolve_rows
@@ -178,6 +182,37 @@ def _cell_problems(
             path, sample, references, symbols
         )
     return cell_file_problems(path)
+
+
+def configured_table_problems(sequencing: dict[str, object]) -> list[str]:
+    """Return a line for each table of config.yaml that is not there or cannot be used.
+
+    `sequencing` is that part of the configuration. Every patient needs these tables, so that one
+    that is wrong must be told before anything starts.
+    """
+    readers: dict[str, tuple[Callable[[str], object], str]] = {
+        "panel_of_normals": (
+            partial(read_table, BACKGROUND),
+            "a table of errors by site, as results/sequencing/backgrounds has them",
+        ),
+        "isoform_catalogue": (read_isoforms, "a table of isoforms and their introns"),
+    }
+    told = []
+    for key, (read, meaning) in readers.items():
+        path, found = str(sequencing.get(key) or ""), ""
+        if path and not Path(path).exists():
+            found = f"no file {path!r}"
+        elif path:
+            try:
+                read(path)
+            except (OSError, ValueError, KeyError) as error:
+                found = f"a table that cannot be used ({error})"
+        if found:
+            told.append(
+                f"key sequencing/{key}: found {found}, expected {meaning}, relative to the working "
+                "directory. To mend it: correct the path or the table, or empty the key"
+            )
+    return told
 
 
 def listed_name_problems(

@@ -5,10 +5,12 @@ import pytest
 from tests.unit.io.test_damaged_workspaces import WORKSPACE
 from tests.unit.io.test_fcs import fcs
 
+from aftercar.contracts.sequencing import BACKGROUND
 from aftercar.cytometry.beads import detector_problems
 from aftercar.cytometry.compensation import matrix_problem
 from aftercar.cytometry.panel import panel_problems
-from aftercar.io.preflight import header_problems
+from aftercar.io.preflight import configured_table_problems, header_problems
+from aftercar.io.tables import write_table
 from aftercar.io.templates import SHARED
 
 NAMES = ["FSC-A", "A-A", "B-A"]
@@ -121,3 +123,35 @@ def test_a_detector_for_beads_that_the_file_lacks_is_told_where_beads_were_added
     assert len(found) == lines
     told = "X1-A, a detector for beads, is in none of the channels"
     assert all(row["problem"] == told for row in found)
+
+
+@pytest.mark.parametrize("key", ["panel_of_normals", "isoform_catalogue"])
+@pytest.mark.parametrize(
+    ("content", "found"),
+    [
+        (None, "no file"),
+        (b"", "a table that cannot be used"),
+        (b"gene\tpos\nCD19\tx\n", "a table that cannot be used"),
+        (b"\xff\xfe\x00", "a table that cannot be used"),
+    ],
+    ids=["absent", "empty", "other columns", "no text"],
+)
+def test_a_table_of_the_configuration_that_cannot_be_used_is_one_line(
+    tmp_path, key, content, found
+):
+    if content is not None:
+        (tmp_path / "t.tsv").write_bytes(content)
+    (line,) = configured_table_problems({key: str(tmp_path / "t.tsv")})
+    assert line.startswith(f"key sequencing/{key}: found {found}")
+    assert "To mend it: " in line
+    assert "\n" not in line or "Please correct" in line
+
+
+def test_tables_of_the_configuration_that_are_as_asked_or_absent_are_no_problem(tmp_path):
+    write_table(BACKGROUND, BACKGROUND.empty(), tmp_path / "panel.tsv")
+    (tmp_path / "isoforms.tsv").write_text(
+        "isoform_id\tintrons_GRCh38_first_last\nA1\tchr16:5-20\n"
+    )
+    names = {"panel_of_normals": "panel.tsv", "isoform_catalogue": "isoforms.tsv"}
+    assert configured_table_problems({k: str(tmp_path / v) for k, v in names.items()}) == []
+    assert configured_table_problems(dict.fromkeys(names, "")) == []
