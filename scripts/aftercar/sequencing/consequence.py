@@ -20,6 +20,7 @@ from aftercar.sequencing.genes import (
     translate,
 )
 from aftercar.sequencing.hgvs import coding_name, extension_name, frameshift_name, inframe_name
+from aftercar.sequencing.splice_sites import codes_at_site, in_motif
 from aftercar.sequencing.transcript import (
     Transcript,
     differing,
@@ -36,6 +37,7 @@ POPULATION_FREQUENCY = 1e-3
 LOST = ("all", "part")
 PREDICTED = "the effect on splicing is predicted from the site alone"
 NEAR_SITE = "near a splice site: its effect on splicing is not predicted"
+MAY_ALTER_SPLICING = "may alter splicing: beside a splice site, the effect is not predicted"
 _NEAR_EXON_NT = 10
 # Bases beside a change in which a splice site may stand again; two are needed.
 _SITE_NT = 2
@@ -97,11 +99,12 @@ def _consequence(
     exonic = [(place, exon) for place in places if (exon := _exon_of(gene, place)) is not None]
     for place, exon in exonic:
         if not _coding_bases(exon, place):
-            return Consequence("utr", hgvs_c, exon=str(exon.number))
+            return _beside_site(gene, places, Consequence("utr", hgvs_c, exon=str(exon.number)))
     if exonic:
         place, exon = max(exonic, key=lambda pair: _coding_bases(pair[1], pair[0]))
         upstream = gene.transcript_index(exon, _upstream_base(gene, place))
-        return _coding(gene, window, hgvs_c, (exon, exon), upstream, place.deleted, place)
+        found = _coding(gene, window, hgvs_c, (exon, exon), upstream, place.deleted, place)
+        return _beside_site(gene, places, found)
     for place in places:
         if ends := _fused_exons(gene, place):
             return _fusion(gene, window, hgvs_c, ends, place)
@@ -109,7 +112,8 @@ def _consequence(
     if any(hit.none for hit in hits):  # written there, exons and splice sites stay as they are
         if all(p.end < gene.start or p.start > gene.end for p in places):
             return Consequence("outside_transcript", hgvs_c)
-        return Consequence("intron", hgvs_c, flags=_near_exon(gene, places))
+        found = Consequence("intron", hgvs_c, flags=_near_exon(gene, places))
+        return _beside_site(gene, places, found)
     hit = next((hit for hit in hits if hit.deleted), hits[0])
     if hit.deleted:
         found = _exon_deletion(gene, window, hgvs_c, hit)
@@ -185,6 +189,20 @@ def _near_exon(gene: Gene, places: list[Change]) -> list[str]:
     edges = [edge for exon in gene.exons for edge in (exon.start, exon.end)]
     away = min(min(abs(p.start - edge), abs(p.end - edge)) for p in places for edge in edges)
     return [NEAR_SITE] if away <= _NEAR_EXON_NT else []
+
+
+def _beside_site(gene: Gene, places: list[Change], found: Consequence) -> Consequence:
+    """Say that a change which spares the two bases of a site may spoil its motif all the same.
+
+    A change that can be written elsewhere leaves the motif as it is; losses need no further doubt.
+    """
+    hit = [exon for exon in gene.exons if all(in_motif(gene, exon, place) for place in places)]
+    if not hit or found.tier in ("T1", "T2"):
+        return found
+    tier = "T4" if found.tier == "NONE" else found.tier
+    flags = [*(flag for flag in found.flags if flag != NEAR_SITE), MAY_ALTER_SPLICING]
+    label = "-".join(str(n) for n in sorted({hit[0].number, hit[-1].number}))
+    return replace(found, exon=found.exon or label, tier=tier, flags=flags)
 
 
 def _splice_hits(gene: Gene, change: Change) -> _Hits:
@@ -275,7 +293,7 @@ def _splice_loss(
     effect = "splice_donor" if hit.donors else "splice_acceptor"
     exon = (hit.donors or hit.acceptors)[0]
     flags = [PREDICTED]
-    codes_beyond = _codes_at_site(gene, exon, donor=bool(hit.donors))
+    codes_beyond = codes_at_site(gene, exon, donor=bool(hit.donors))
     # a lost donor spoils what follows the exon, or the exon itself, if it is skipped
     first = max(0, (gene.transcript_index(exon, _first_base(gene, exon)) - gene.coding_start) // 3)
     tier = "T1" if codes_beyond and _before_membrane_end(gene, first) else "T4"
@@ -288,14 +306,6 @@ def _splice_loss(
             if moved % 3 == 0 and not change.deleted:  # the whole site stands, not only two bases
                 tier = "T4"
     return Consequence(effect, hgvs_c, exon=hit.label, tier=tier, flags=flags)
-
-
-def _codes_at_site(gene: Gene, exon: Exon, *, donor: bool) -> bool:
-    """Whether coding bases depend on a site: of the exon itself, and behind it for a donor."""
-    coding = [e.number for e in gene.exons if e.cds_start is not None]
-    if donor:
-        return coding[0] <= exon.number < coding[-1]
-    return coding[0] <= exon.number <= coding[-1]
 
 
 def _longer(moved_nt: int) -> str:

@@ -84,7 +84,8 @@ CASES = [
     pytest.param(1, "T", "C", "c.2T>C", "p.M1?", "start_lost", None, "T2", id="start lost"),
     pytest.param(15, "G", "A", "c.15+1G>A", "", "splice_donor", None, "T1", id="donor"),
     pytest.param(27, "A", "T", "c.16-2A>T", "", "splice_acceptor", None, "T1", id="acceptor"),
-    pytest.param(18, "A", "T", "c.15+4A>T", "", "intron", None, "NONE", id="intron"),
+    pytest.param(18, "A", "T", "c.15+4A>T", "", "intron", None, "T4", id="donor motif"),
+    pytest.param(23, "C", "T", "c.16-6C>T", "", "intron", None, "NONE", id="intron"),
     pytest.param(54, "G", "A", "c.27G>A", "p.W9*", "stop_gained", 9, "T4", id="behind membrane"),
     pytest.param(55, "T", "C", "c.28T>C", "p.*10Qext*?", "stop_lost", None, "T4", id="stop lost"),
 ]

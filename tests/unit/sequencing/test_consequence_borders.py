@@ -8,7 +8,7 @@ import pytest
 from tests.unit.sequencing.test_transcript import FIRST, gene_of
 
 from aftercar.sequencing.alleles import Allele, left_align
-from aftercar.sequencing.consequence import predict
+from aftercar.sequencing.consequence import MAY_ALTER_SPLICING, predict
 from aftercar.sequencing.genes import ReferenceWindow, reverse_complement
 
 FLANKS = ("TCTCT", "GAGAG")
@@ -57,8 +57,8 @@ def judged(strand, at, ref, alt, **model):
         (0, "C", "G", "c.-2C>G", "", "utr", None, "NONE"),
         (1, "CA", "", "c.-1_1del", "p.M1?", "start_lost", None, "T2"),
         (2, "", "T", "c.-1_1insT", "", "utr", None, "NONE"),
-        (12, "A", "T", "c.7+4A>T", "", "intron", None, "NONE"),
-        (29, "A", "C", "c.15+5A>C", "", "intron", None, "NONE"),  # the middle of nine bases
+        (12, "A", "T", "c.7+4A>T", "", "intron", None, "T4"),
+        (29, "A", "C", "c.15+5A>C", "", "intron", None, "T4"),  # the middle of nine bases
         (-3, "T", "A", "", "", "outside_transcript", None, "NONE"),
     ],
 )
@@ -100,7 +100,29 @@ def test_an_indel_that_leaves_the_two_bases_of_a_site_is_no_loss_of_the_site(str
     # gttgag: one more t behind the donor reads gtttgag
     found = judged(strand, 26, "", "T")
     assert (found.effect, found.hgvs_c) == ("intron", "c.15+3dup")
-    assert found.flags == ["near a splice site: its effect on splicing is not predicted"]
+    assert found.flags == [MAY_ALTER_SPLICING]
+
+
+@pytest.mark.parametrize("strand", ["+", "-"])
+@pytest.mark.parametrize(
+    ("at", "ref", "alt", "hgvs_c", "exon", "tier", "may"),
+    [
+        (8, "G", "C", "c.7G>C", "1", "T4", True),  # missense on the last base of exon 1
+        (24, "C", "T", "c.15C>T", "2", "T4", True),  # GAC, GAT: silent, on the last base of exon 2
+        (16, "G", "C", "c.8-1G>C", "2", "T1", False),  # the site itself is lost
+        (27, "T", "C", "c.15+3T>C", "2", "T4", True),
+        (31, "G", "C", "c.16-3G>C", "2-3", "T4", True),  # an intron of nine bases
+        (18, "A", "G", "c.9A>G", "2", "T4", True),  # GAA, GAG: silent, next to the acceptor
+        (21, "T", "C", "c.12T>C", "2", "NONE", False),  # CTT, CTC: far from both ends
+        (50, "T", "C", "c.24T>C", "4", "NONE", False),  # TAT, TAC
+    ],
+)
+def test_a_change_in_the_motif_of_a_splice_site_is_not_silent(
+    strand, at, ref, alt, hgvs_c, exon, tier, may
+):
+    found = judged(strand, at, ref, alt)
+    assert (found.hgvs_c, found.exon, found.tier) == (hgvs_c, exon, tier)
+    assert (MAY_ALTER_SPLICING in found.flags) == may
 
 
 @pytest.mark.parametrize("strand", ["+", "-"])
