@@ -18,6 +18,7 @@ PRIOR_FRAGMENTS = 20_000
 # Lost bases by length of the run of equal bases that loses one, 8 or more at the last.
 INDEL_PRIOR = np.array([np.nan, 5e-5, 1e-4, 1.5e-4, 2e-4, 4e-4, 8e-4, 1.6e-3, 3e-3])
 LONGEST_RUN = len(INDEL_PRIOR) - 1
+SLIPPING_RUN = 4  # from this length on slips of the polymerase prevail, with a level of their own
 # Polymerases lose a base of a run more often than they add one: gains per loss before a run has
 # said anything, and what this expectation, and that of the whole level, is worth (conventions).
 GAINS_PER_LOSS = 0.5
@@ -29,6 +30,9 @@ RUN_VARIATION = 0.5
 # Slips of the polymerase go both ways: the other changes of length at a run count as its own
 # background, against an expectation worth this many fragments.
 RUN_PRIOR_FRAGMENTS = 1000
+MAX_TIMES_USUAL = (
+    3  # runs of one length rarely slip so many times more than the others (convention)
+)
 SMALLEST_RATE = 2e-5
 # A change seen in a larger share of the fragments of a site is no background.
 MAX_BACKGROUND_FRACTION = 0.05
@@ -89,12 +93,19 @@ class ErrorModel:
         return _shrunk(errors, self.substitution_total[:, context] - own_total, rate)
 
     def indel_rate(
-        self, allele: Allele, window: ReferenceWindow, own_errors: int, depth: int
+        self,
+        allele: Allele,
+        window: ReferenceWindow,
+        own_errors: int,
+        depth: int,
+        *,
+        usual_run: bool = False,
     ) -> tuple[float, float]:
         """Return error rate and correlation for an insertion, deletion or joined change.
 
         The site's own count is left out of the background; changes of another length at the same
-        run, unless so frequent that they are variants, are part of it.
+        run, unless so frequent that they are variants, are part of it. For a `usual_run` they count
+        no more than slips of such runs usually do: what is more may be a second clone.
         """
         length, gains = run_length_class(allele, window), is_gain(allele)
         if own_errors > MAX_BACKGROUND_FRACTION * depth:
@@ -108,11 +119,14 @@ class ErrorModel:
             # slips of the other direction tell how often this run slips at all
             per_other = per_loss if gains else 1 / per_loss
             others = self.run_changes.get(run_start(allele, window), {})
-            slips = sum(
-                n * (1.0 if is_gain(a) == gains else per_other)
-                for a, n in others.items()
-                if a != allele and n <= MAX_BACKGROUND_FRACTION * depth
-            )
+            slips = 0.0
+            for other, fragments in others.items():
+                if other == allele or fragments > MAX_BACKGROUND_FRACTION * depth:
+                    continue
+                same = is_gain(other) == gains
+                usual = MAX_TIMES_USUAL * depth * (rate if same else rate / per_other)
+                limit = usual if usual_run and length < LONGEST_RUN else fragments
+                slips += min(fragments, limit) * (1.0 if same else per_other)
             rate = (slips + rate * RUN_PRIOR_FRAGMENTS) / (depth + RUN_PRIOR_FRAGMENTS)
         rate = max(rate, SMALLEST_RATE)
         return rate, max(float(self.correlation(rate)), RUN_VARIATION * rate)
@@ -122,8 +136,9 @@ class ErrorModel:
     ) -> float:
         """Rate of a run's length: that of the library as a whole, shrunk to it by its own count."""
         prior = INDEL_PRIOR * np.array([[1.0], [per_loss]])
-        expected = np.nansum(prior * self.indel_total)
-        level = (errors.sum() + PRIOR_SLIPS) / (expected + PRIOR_SLIPS)
+        alike = slice(SLIPPING_RUN, None) if length >= SLIPPING_RUN else slice(1, SLIPPING_RUN)
+        expected = (prior * self.indel_total)[:, alike].sum()
+        level = (errors[:, alike].sum() + PRIOR_SLIPS) / (expected + PRIOR_SLIPS)
         own_total = max(float(self.indel_total[length]) - depth, 0.0)
         expectation = level * prior[int(gains), length] * INDEL_PRIOR_FRAGMENTS
         own = float(errors[int(gains), length])

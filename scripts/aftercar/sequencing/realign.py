@@ -257,7 +257,12 @@ class Support:
 
 
 def crossing(
-    segments: Segments, overlap: np.ndarray, region: Region, size: int, first: int, last: int
+    segments: Segments,
+    overlap: np.ndarray,
+    region: Region,
+    size: np.ndarray,
+    first: int,
+    last: int,
 ) -> np.ndarray:
     """Say which segments tell an event on a haplotype of `size` nt from both of its sides.
 

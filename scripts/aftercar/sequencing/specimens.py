@@ -48,6 +48,11 @@ MIN_REFERENCE_KNOWN = 0.5
 MAX_MISMATCH_RATE = 0.05
 MIN_BASES_FOR_MISMATCH_RATE = 1000
 
+DOUBTS = {
+    "run_slippage": "the run of equal bases shows other changes too: clones, or slips of it",
+    "beside_frequent_change": "may be how reads of the frequent change beside it were aligned",
+}
+
 Fetch = Callable[[str, list[tuple[int, int]]], AlignedReads]
 TABLES = {
     "variants": VARIANTS,
@@ -307,7 +312,7 @@ def _call_gene(
     findings.genes[gene.symbol] = GeneFindings(gene, window, calls)
     rows = [
         called_row(findings, gene, window, evidence, settings)
-        for evidence in calls.found
+        for evidence in (*calls.found, *calls.doubted)
         if _in_scope(evidence.allele, window)
     ]
     findings.rows["variants"] += rows
@@ -361,6 +366,9 @@ def called_row(
         flags.append("seen on one strand only or mainly: may be an artefact")
     elif strand:
         flags.append(strand)
+    if evidence.doubt:
+        reasons.append(evidence.doubt)
+        flags.append(DOUBTS[evidence.doubt])
     rna = findings.sample["assay"] == "rna"
     for reason, flag in cdna_doubts(gene, evidence.allele, window, rna=rna):
         reasons.append(reason)

@@ -12,24 +12,23 @@ from aftercar.sequencing.candidates import propose
 from aftercar.sequencing.errors import ErrorModel, contexts, fit_errors
 from aftercar.sequencing.fragments import BASES, CODE, Pileup, Segments, pile_up
 from aftercar.sequencing.genes import ReferenceWindow
-from aftercar.sequencing.length_changes import spanning_depth
-from aftercar.sequencing.realign import (
-    FLANK_NT,
-    Region,
-    Support,
-    by_fragment,
-    choose,
-    crossing,
-    haplotypes,
-    likelihoods,
-    region_of,
+from aftercar.sequencing.haplotype_sets import (
+    AlleleSupport,
+    fit_together,
+    pairs_on_molecules,
+    support_of,
+    tell,
 )
+from aftercar.sequencing.length_changes import spanning_depth
+from aftercar.sequencing.realign import FLANK_NT
 from aftercar.stats.beta_binomial import log_probability, smallest_significant, upper_tail
 from aftercar.stats.intervals import wilson_interval
 
 # Proposed alleles must be this unlikely as errors before reads are realigned to them.
 PROPOSAL_ALPHA = 1e-2
 MAX_HAPLOTYPES = 12
+# A change of fewer fragments than this share beside one of so many nt is doubted (conventions).
+SHADOW_NT, SHADOW_SHARE = 20, 0.05
 KNOWN_FLANK_NT = 4  # reference bases beside an allele that must be known
 LONG_ALLELE_NT = 100  # deletions that span so much are realigned by themselves
 # Strands are compared only where both should show this many fragments (likelihood ratio, 1 df).
@@ -58,7 +57,11 @@ class CallSettings:
 
 @dataclass(frozen=True, eq=False)
 class Evidence:
-    """Fragments of one specimen for an allele, by strand class, against what errors would show."""
+    """Fragments of one specimen for an allele, by strand class, against what errors would show.
+
+    `fragments` count for it; `leaning` are all that fit it better than any other allele, also those
+    that end so near to it that they count for no side: what they show beside it is explained.
+    """
 
     allele: Allele
     alternative: np.ndarray
@@ -66,6 +69,8 @@ class Evidence:
     error_rate: np.ndarray
     dispersion: float
     fragments: np.ndarray = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
+    leaning: np.ndarray = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
+    doubt: str = ""  # why it may be no variant: a filter of VARIANTS
 
     @property
     def alt_fragments(self) -> int:
@@ -139,6 +144,8 @@ class Calls:
     errors: ErrorModel
     spanning: np.ndarray  # fragments that would show a change of length at each position
     proposed: dict[Allele, int] = field(default_factory=dict)  # fragments that reads propose
+    # changes that would be calls, if nothing beside them made them doubtful (`Evidence.doubt`)
+    doubted: list[Evidence] = field(default_factory=list)
 
 
 def detectable_fraction(
@@ -184,13 +191,30 @@ def call_variants(
         for allele, fragments in clipped.items():
             proposals.setdefault(allele, set()).update(fragments)
     complex_calls = _call_complex(segments, window, pileup, errors, proposals, settings)
+    shadows = [found for found in complex_calls if _is_shadow(found, complex_calls)]
+    slips = [found for found in complex_calls if not _holds(found, errors, window, settings)]
+    sure = [found for found in complex_calls if found not in shadows and found not in slips]
     return Calls(
-        complex_calls
-        + _call_substitutions(window, wanted, pileup, errors, complex_calls, settings),
+        sure + _call_substitutions(window, wanted, pileup, errors, complex_calls, settings),
         pileup,
         errors,
         spanning_depth(segments, window, pileup.depth()),
         {allele: len(fragments) for allele, fragments in proposals.items()},
+        [
+            replace(found, doubt="run_slippage" if found in slips else "beside_frequent_change")
+            for found in complex_calls
+            if found not in sure
+        ],
+    )
+
+
+def _is_shadow(evidence: Evidence, others: list[Evidence]) -> bool:
+    """Whether a long change beside is so frequent that this may be how its reads were aligned."""
+    return any(
+        max(len(other.allele.ref), len(other.allele.alt)) > SHADOW_NT
+        and evidence.alt_fragments < SHADOW_SHARE * other.alt_fragments
+        and _near(evidence.allele, other.allele)
+        for other in others
     )
 
 
@@ -206,47 +230,25 @@ def count_known(
     It competes with the alleles that this specimen shows by itself, and with nothing else: what
     other specimens show cannot change the count.
     """
-    own = [found.allele for found in calls.found]
+    own = [found.allele for found in (*calls.found, *calls.doubted)]
     if allele.is_snv:
         wanted = np.zeros(len(window.sequence), dtype=bool)
         index = allele.pos - window.start
         wanted[index] = True
         pileup = pile_up(segments, window, wanted, min_base_quality=settings.min_base_quality)
         return _substitution(window, pileup, calls.errors, index, CODE[ord(allele.alt)])
-    region = region_of([allele], window)
     rivals = [a for a in own if a != allele and not a.is_snv and _near(a, allele)]
     alleles = [allele, *rivals[: MAX_HAPLOTYPES - 1]]
-    region = region_of(alleles, window)
-    sequences = haplotypes(alleles, region, window)
-    overlap, scores, fits = likelihoods(segments, region, sequences)
-    verdict = choose(scores, fits, list(range(len(alleles) + 1)))[:, 1]
-    support = _support(segments, overlap, verdict, region, sequences, allele, 1, window)
-    return _evidence(allele, support, calls.errors, window)
+    pairs = [(0, n) for n in range(1, len(alleles)) if fit_together(allele, alleles[n])]
+    told = tell(segments, window, alleles, pairs)
+    found = support_of(segments, told, 0, set(range(len(alleles))), _ends(allele, window))
+    return _evidence(allele, found, calls.errors, window, usual_run=False)
 
 
-def _support(
-    segments: Segments,
-    overlap: np.ndarray,
-    verdict: np.ndarray,
-    region: Region,
-    sequences: list[str],
-    allele: Allele,
-    number: int,
-    window: ReferenceWindow,
-) -> Support:
-    """Fragments for and against the allele of haplotype `number`, of reads that cross it.
-
-    Its fragments are all that show it: those of shorter ends count for no fraction, but what the
-    aligner made of them is explained.
-    """
+def _ends(allele: Allele, window: ReferenceWindow) -> tuple[int, int]:
+    """0-based positions at which the first and the last spelling leave the reference."""
     places = placements(allele, window)
-    ends = places[0].start - 1, places[-1].start - 1
-    with_it = crossing(segments, overlap, region, len(sequences[number]), *ends)
-    without = crossing(segments, overlap, region, len(sequences[0]), *ends)
-    counted = np.where(verdict > 0, with_it, without)
-    shown = by_fragment(segments, overlap, verdict).fragments
-    crossed = by_fragment(segments, overlap, np.where(counted, verdict, 0))
-    return replace(crossed, fragments=shown)
+    return places[0].start - 1, places[-1].start - 1
 
 
 def _near(a: Allele, b: Allele) -> bool:
@@ -326,7 +328,7 @@ def _call_substitutions(
         explained = np.zeros(len(fragments), dtype=bool)
         for found in complex_calls:
             if _near(found.allele, evidence.allele):
-                explained |= np.isin(fragments, found.fragments)
+                explained |= np.isin(fragments, found.leaning)
         left = np.bincount(pileup.mismatch_stratum[shown][~explained], minlength=3)
         if explained.any() and not _is_call(replace(evidence, alternative=left), settings):
             continue
@@ -350,7 +352,7 @@ def _call_complex(
     for allele, fragments in proposals.items():
         index = min(max(allele.pos - window.start, 0), len(depth) - 1)
         around = int(depth[max(index - 1, 0) : index + 3].max(initial=0))
-        rate, dispersion = errors.indel_rate(allele, window, len(fragments), around)
+        rate, dispersion = errors.indel_rate(allele, window, len(fragments), around, usual_run=True)
         likely = upper_tail(len(fragments), max(around, len(fragments)), rate, dispersion)
         if len(fragments) * 2 >= settings.min_alt_fragments and likely <= PROPOSAL_ALPHA:
             promising.append(allele)
@@ -437,33 +439,43 @@ def _call_cluster(
     settings: CallSettings,
 ) -> list[Evidence]:
     """Realign to all alleles at once; drop the one that fewest fragments need until all stand."""
-    region = region_of(alleles, window)
-    sequences = haplotypes(alleles, region, window)
-    overlap, scores, fits = likelihoods(segments, region, sequences)
-    kept = list(range(len(alleles) + 1))
-    while len(kept) > 1:
-        verdict = choose(scores, fits, kept)
+    pairs = pairs_on_molecules(alleles, [proposals[allele] for allele in alleles])
+    told = tell(segments, window, alleles, pairs)
+    kept = list(range(len(alleles)))
+    while kept:
         found = []
-        for column, number in enumerate(kept[1:], start=1):
-            allele = alleles[number - 1]
-            support = _support(
-                segments, overlap, verdict[:, column], region, sequences, allele, number, window
-            )
-            found.append(_evidence(allele, support, errors, window))
-        if all(_is_call(evidence, settings) for evidence in found):
-            return found
+        for number in kept:
+            ends = _ends(alleles[number], window)
+            shown = support_of(segments, told, number, set(kept), ends)
+            found.append(_evidence(alleles[number], shown, errors, window, usual_run=True))
         failing = [i for i in range(len(found)) if not _is_call(found[i], settings)]
-        weakest = min(failing, key=lambda i: (found[i].alt_fragments, -i))
-        del kept[weakest + 1]
+        if not failing:
+            return found
+        del kept[min(failing, key=lambda i: (found[i].alt_fragments, -i))]
     return []
 
 
+def _holds(
+    evidence: Evidence, errors: ErrorModel, window: ReferenceWindow, settings: CallSettings
+) -> bool:
+    """Whether a call stands even if all else that its run of equal bases shows are slips."""
+    own, depth = evidence.alt_fragments, evidence.depth
+    rate, dispersion = errors.indel_rate(evidence.allele, window, own, depth)
+    rates, dispersion = errors.at_site(evidence.allele, np.full(3, rate), dispersion)
+    return _is_call(replace(evidence, error_rate=rates, dispersion=dispersion), settings)
+
+
 def _evidence(
-    allele: Allele, support: Support, errors: ErrorModel, window: ReferenceWindow
+    allele: Allele,
+    shown: AlleleSupport,
+    errors: ErrorModel,
+    window: ReferenceWindow,
+    *,
+    usual_run: bool,
 ) -> Evidence:
+    support = shown.support
     depth, own = int(support.total.sum()), int(support.alternative.sum())
-    rate, dispersion = errors.indel_rate(allele, window, own, depth)
+    rate, dispersion = errors.indel_rate(allele, window, own, depth, usual_run=usual_run)
     rates, dispersion = errors.at_site(allele, np.full(3, rate), dispersion)
-    return Evidence(
-        allele, support.alternative, support.total, rates, dispersion, support.fragments
-    )
+    counts = support.alternative, support.total
+    return Evidence(allele, *counts, rates, dispersion, support.fragments, shown.leaning)

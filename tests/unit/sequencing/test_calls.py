@@ -192,3 +192,38 @@ def test_overlapping_mates_that_disagree_show_nothing(conftest_reads, tmp_path):
     assert pileup.depth()[599] == 2
     assert pileup.depth()[600] == 1
     assert pileup.counts[0, :, 600].sum() == 1  # f2, on the forward strand
+
+
+def test_a_frameshift_on_the_molecules_of_an_inherited_deletion_keeps_its_fraction(specimen_bam):
+    inherited = (FIRST + 640, REFERENCE[640:644], REFERENCE[640])
+    shift = PLANTED["one base more in a run"][0], "A", "AG"
+    near = (FIRST + 620, REFERENCE[620], REFERENCE[620] + "CATAG")
+    for somatic in (near, shift):
+        path = specimen_bam(
+            REFERENCE, FIRST, [([inherited], 0.44), ([somatic, inherited], 0.06)], depth=900,
+            span=SPAN,
+        )  # fmt: skip
+        found = {c.allele: c.vaf for c in called(path).found}
+        assert found[Allele(*inherited)] == pytest.approx(0.5, abs=0.06)
+        assert found[Allele(*somatic)] == pytest.approx(0.06, abs=0.02)
+
+
+def test_two_frameshifts_of_one_run_are_not_each_others_slips_without_a_word(specimen_bam):
+    clones = [
+        ([PLANTED["one base lost in a run"]], 0.03),
+        ([PLANTED["one base more in a run"]], 0.03),
+    ]
+    calls = called(specimen_bam(REFERENCE, FIRST, clones, depth=1500, span=SPAN))
+    assert {c.allele for c in (*calls.found, *calls.doubted)} == {
+        Allele(*PLANTED["one base lost in a run"]),
+        Allele(*PLANTED["one base more in a run"]),
+    }
+    assert {c.doubt for c in calls.doubted} <= {"run_slippage"}
+
+
+def test_reads_that_end_beside_a_clonal_frameshift_show_no_second_variant(specimen_bam):
+    variant = PLANTED["one base more in a run"]
+    for seed in (1, 2):
+        path = specimen_bam(REFERENCE, FIRST, [([variant], 1.0)], depth=1500, span=SPAN, seed=seed)
+        calls = called(path)
+        assert [c.allele for c in (*calls.found, *calls.doubted)] == [Allele(*variant)]
