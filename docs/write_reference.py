@@ -9,6 +9,7 @@ from pathlib import Path
 import yaml
 
 from aftercar.contracts import cytometry, evidence, sequencing, singlecell, specimen
+from aftercar.contracts.evidence_base import EVIDENCE_BASE
 from aftercar.contracts.table import Table
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -57,6 +58,9 @@ FILES = {
     "results/cytometry/concordance.tsv": cytometry.CONCORDANCE,
     "results/sequencing/variants.tsv": sequencing.VARIANTS,
     "results/sequencing/callability.tsv": sequencing.CALLABILITY,
+    "results/sequencing/variant_history.tsv": sequencing.VARIANT_HISTORY,
+    "results/sequencing/patients/<patient>.callable_bases.parquet": sequencing.CALLABLE_BASES,
+    "results/sequencing/backgrounds/<run>.tsv": sequencing.BACKGROUND,
     "results/sequencing/splicing.tsv": sequencing.SPLICING,
     "results/sequencing/loh.tsv": sequencing.LOH,
     "results/sequencing/biallelic.tsv": sequencing.BIALLELIC,
@@ -70,6 +74,19 @@ FILES = {
     "results/cohort/survival.tsv": evidence.SURVIVAL,
     "results/cohort/incidence.tsv": evidence.INCIDENCE,
 }
+
+# Tables that only rules and pages read, and the evidence table, which is a resource.
+INTERNAL = (cytometry.BATCH_CUTS, cytometry.GATE_VIEWS, singlecell.CELLS, EVIDENCE_BASE)
+
+VCF = """\
+## results/sequencing/patients/<patient>.vcf
+
+The variants of results/sequencing/variants.tsv as VCF 4.2: one record per variant, one column per
+specimen (sample_id), no value where a specimen was not looked at. INFO: `GENE`, `TRANSCRIPT`,
+`HGVSC`, `HGVSP`, `EFFECT`, `TIER`, `ORIGIN`. FORMAT: `AD` (fragments with the reference and with
+the alternative allele), `VAF`, `ST` (measurement status). A specimen without the variant is
+NOT_DETECTED only where `ST` says so.
+"""
 
 
 def table_rows(rows: list[tuple[object, ...]]) -> list[str]:
@@ -138,7 +155,7 @@ def outputs_reference() -> str:
             ]
         )
         lines.append("")
-    lines += ["## Measures of results/evidence/evidence.tsv", ""]
+    lines += [VCF, "## Measures of results/evidence/evidence.tsv", ""]
     lines += ["| measure | unit | meaning |", "|---|---|---|"]
     lines += table_rows(
         [(f"`{name}`", unit, meaning) for name, (unit, meaning) in evidence.MEASURES.items()]

@@ -1,8 +1,14 @@
 """The written reference says what the schemas and contracts declare."""
 
+import importlib
+import pkgutil
 import runpy
 
 import pytest
+
+from aftercar import contracts
+from aftercar.contracts.table import Table
+from aftercar.io.variants import write_variants
 
 
 @pytest.mark.parametrize(
@@ -12,6 +18,33 @@ import pytest
 def test_the_reference_is_up_to_date(root, path, function):
     written = runpy.run_path(str(root / "docs/write_reference.py"))[function]()
     assert (root / path).read_text() == written, "run `make docs`"
+
+
+def test_every_table_is_in_the_reference_or_named_as_internal(root):
+    written = runpy.run_path(str(root / "docs/write_reference.py"))
+    told = [*written["FILES"].values(), *written["INTERNAL"]]
+    for module in pkgutil.iter_modules(contracts.__path__, f"{contracts.__name__}."):
+        for name, value in vars(importlib.import_module(module.name)).items():
+            assert not isinstance(value, Table) or value in told, f"{module.name}.{name}"
+
+
+def test_the_reference_names_every_field_of_the_vcf(root, tmp_path):
+    import pysam
+
+    write_variants(tmp_path / "x.vcf", {"A-1": []}, {"chr16": 90_338_345})
+    text = (root / "docs/outputs.md").read_text().split(".vcf\n")[1].split("##")[0]
+    with pysam.VariantFile(str(tmp_path / "x.vcf")) as file:
+        for name in {*file.header.info, *file.header.formats}:
+            assert f"`{name}`" in text
+
+
+def test_the_readme_names_every_table_of_a_patients_variants(root):
+    """What a reader looks for first: the tables of results/sequencing."""
+    text = (root / "README.md").read_text()
+    written = runpy.run_path(str(root / "docs/write_reference.py"))
+    for path in written["FILES"]:
+        if path.startswith("results/sequencing/"):
+            assert path.rsplit("/", 1)[-1].removeprefix("<patient>").lstrip(".") in text, path
 
 
 def test_delivered_config_and_sheets_are_what_the_schemas_ask_for(root):
