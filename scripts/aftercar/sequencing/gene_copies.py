@@ -81,9 +81,13 @@ def _molecules(
     segments = split_segments(findings.fetch(part.gene.chrom, spans))
     told = [
         alleles_of_fragments(
-            segments, part.window, allele, min_base_quality=settings.min_base_quality
+            segments,
+            part.window,
+            allele,
+            min_base_quality=settings.min_base_quality,
+            beside=other,
         )
-        for allele in (first, second)
+        for allele, other in ((first, second), (second, first))
     ]
     return count_together(*told)
 

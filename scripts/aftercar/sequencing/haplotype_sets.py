@@ -87,29 +87,35 @@ def _written(alleles: list[Allele], region: Region, window: ReferenceWindow) -> 
     return sequence
 
 
-def support_of(
-    segments: Segments, told: Told, number: int, kept: set[int], ends: tuple[int, int]
-) -> AlleleSupport:
-    """Return the fragments for and against allele `number`, of those that the `kept` ones explain.
+def said_of(told: Told, number: int, kept: set[int]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return by segment what it says of allele `number`, how surely, and its best haplotype.
 
-    A read speaks for an allele if the best haplotype with it beats the best one without it, be it
-    alone or beside another change of the same molecule. `ends` (0-based) are where its spellings
-    leave the reference: only reads that cross them count.
+    1 speaks for the allele, -1 against, 0 for neither: the best haplotype with it must beat the
+    best one without it, be it alone or beside another change of the same molecule. Haplotypes are
+    made of the `kept` alleles. The second array is the ln likelihood ratio.
     """
     allowed = [h for h, members in enumerate(told.sets) if set(members) <= kept]
     carrying = [h for h in allowed if number in told.sets[h]]
     lacking = [h for h in allowed if number not in told.sets[h]]
     having, missing = told.scores[:, carrying], told.scores[:, lacking]
-    if not len(told.overlap):
-        return AlleleSupport(by_fragment(segments, told.overlap, np.zeros(0, dtype=np.int8)))
     ratio = having.max(axis=1) - missing.max(axis=1)
     verdict = np.where(ratio >= DECISIVE, 1, np.where(ratio <= -DECISIVE, -1, 0))
-    verdict = np.where(told.fits, verdict, 0).astype(np.int8)
     best = np.where(
         ratio > 0,
         np.array(carrying)[having.argmax(axis=1)],
         np.array(lacking)[missing.argmax(axis=1)],
     )
+    return np.where(told.fits, verdict, 0).astype(np.int8), ratio, best
+
+
+def support_of(
+    segments: Segments, told: Told, number: int, kept: set[int], ends: tuple[int, int]
+) -> AlleleSupport:
+    """Return the fragments for and against allele `number`, of those that the `kept` ones explain.
+
+    `ends` (0-based) are where its spellings leave the reference: only reads that cross them count.
+    """
+    verdict, ratio, best = said_of(told, number, kept)
     crossed = crossing(segments, told.overlap, told.region, told.sizes[best], *ends)
     counted = by_fragment(segments, told.overlap, np.where(crossed, verdict, 0))
     return AlleleSupport(counted, np.unique(segments.fragment[told.overlap[ratio > 0]]))

@@ -5,22 +5,33 @@ import numpy as np
 from aftercar.sequencing.alleles import Allele, placements
 from aftercar.sequencing.fragments import CODE, Segments, aligned_bases
 from aftercar.sequencing.genes import ReferenceWindow
-from aftercar.sequencing.realign import choose, haplotypes, likelihoods, region_of
+from aftercar.sequencing.haplotype_sets import fit_together, said_of, tell
+from aftercar.sequencing.realign import FLANK_NT
 
 
 def alleles_of_fragments(
-    segments: Segments, window: ReferenceWindow, allele: Allele, *, min_base_quality: int
+    segments: Segments,
+    window: ReferenceWindow,
+    allele: Allele,
+    *,
+    min_base_quality: int,
+    beside: Allele | None = None,
 ) -> dict[int, bool]:
     """Return for each fragment that tells it whether it shows the allele or the reference.
+
+    `beside` is another change that the same molecules may carry.
 
     Fragments whose reads disagree, or that show a third allele, are left out.
     """
     if allele.is_snv:
         fragment, shows = _substitution(segments, window, allele, min_base_quality)
     else:
-        region = region_of([allele], window)
-        overlap, scores, fits = likelihoods(segments, region, haplotypes([allele], region, window))
-        verdict = choose(scores, fits, [0, 1])[:, 1]
+        near = beside is not None and not beside.is_snv and _close(allele, beside)
+        alleles = [allele, beside] if near and beside is not None else [allele]
+        together = len(alleles) == 2 and fit_together(*alleles)
+        answers = tell(segments, window, alleles, [(0, 1)] if together else [])
+        verdict, _, _ = said_of(answers, 0, set(range(len(alleles))))
+        overlap = answers.overlap
         # a read that begins inside the change speaks for one of both only by chance
         crosses = segments.ref_start[overlap] < placements(allele, window)[0].start - 1
         told = (verdict != 0) & crosses
@@ -31,6 +42,10 @@ def alleles_of_fragments(
         if found.setdefault(number, says) != says:
             conflicting.add(number)
     return {number: says for number, says in found.items() if number not in conflicting}
+
+
+def _close(a: Allele, b: Allele) -> bool:
+    return a.pos <= b.end + FLANK_NT and b.pos <= a.end + FLANK_NT
 
 
 def _substitution(

@@ -236,17 +236,6 @@ def _clipped_ends(
     ]
 
 
-def choose(scores: np.ndarray, fits: np.ndarray, kept: list[int]) -> np.ndarray:
-    """Return by segment and kept haplotype: 1 supports it, -1 supports another, 0 neither."""
-    verdict = np.zeros((len(scores), len(kept)), dtype=np.int8)
-    for column, number in enumerate(kept):
-        others = [other for other in kept if other != number]
-        ratio = scores[:, number] - scores[:, others].max(axis=1)
-        verdict[fits & (ratio >= DECISIVE), column] = 1
-        verdict[fits & (ratio <= -DECISIVE), column] = -1
-    return verdict
-
-
 @dataclass(frozen=True, eq=False)
 class Support:
     """Fragments for and against one allele by strand class, and which fragments show it."""
