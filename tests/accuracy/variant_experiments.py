@@ -90,7 +90,7 @@ CLASSES: dict[str, tuple[Variant, ...]] = {
     "deletion of 27 nt": ((28932521, "TCAACAGATGGGGGGCTTCTACCTGTGC", "T"),),
     "32 nt replaced by 6": ((28932529, "TGGGGGGCTTCTACCTGTGCCAGCCGGGGCCC", "AGACGT"),),
 }
-DEPTHS = (200, 500, 1000, 2000, 5000, 10_000)
+DEPTHS = (200, 500, 2000, 5000)
 CLEAN_SPECIMENS = 3  # of which the stated limits are the mean
 
 

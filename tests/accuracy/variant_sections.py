@@ -25,11 +25,11 @@ from tests.accuracy.variant_specimens import ROOT, published
 from aftercar.stats.intervals import clopper_pearson_interval, wilson_interval
 
 CHART = ROOT / "docs/images/detection_limits.svg"
-TRUTH_SEEDS = 10
+TRUTH_SEEDS = 5
 EXONS_2_TO_4 = (2, 3, 4)
-CLEAN_SPECIMENS = {500: 40, 2000: 200, 5000: 20, 10_000: 10}
+CLEAN_SPECIMENS = {500: 20, 2000: 200, 5000: 10, 10_000: 3}
 CALIBRATION_DRAWS = 20
-GRID_SEEDS = {200: 3, 500: 3, 1000: 2, 2000: 2, 5000: 1, 10_000: 1}
+GRID_SEEDS = {200: 2, 500: 2, 1000: 1, 2000: 2, 5000: 1, 10_000: 1}
 
 
 def _in_parallel(function: Callable, jobs: list[tuple]) -> list:
