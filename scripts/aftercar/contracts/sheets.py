@@ -339,6 +339,12 @@ def _sample_problems(
         yield from _control_problems(row, sample, panels)
         yield from _compensation_problems(row, sample)
         yield from _bead_problems(row, sample)
+        if sample["purity"] and sample["assay"] != "dna":
+            yield Problem(
+                "samples", row, "purity", f"{sample['purity']} with assay {sample['assay']}",
+                "empty: the share of leukemic cells is used with assay dna only",
+                "write it in the row of the specimen's DNA, or empty the cell",
+            )  # fmt: skip
         if sample["reference"] and sample["reference"] not in references:
             yield Problem(
                 "samples", row, "reference", repr(sample["reference"]),

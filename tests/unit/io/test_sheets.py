@@ -228,7 +228,7 @@ def test_all_problems_of_all_sheets_come_in_one_message(problems):
 
 TUBE = {
     "beads_per_tube": "", "bead_volume_ul": "", "beads_per_ul": "", "sample_volume_ul": "",
-    "dilution": "", "compensation": "", "workspace": "",
+    "dilution": "", "compensation": "", "workspace": "", "purity": "",
 }  # fmt: skip
 
 
@@ -323,6 +323,17 @@ def test_beads_that_could_not_be_turned_into_a_count_are_refused(problems, cells
 def test_a_stated_matrix_is_for_flow_and_agrees_with_the_workspace(problems, cells, message):
     text, _ = problems(**tube(**cells))
     assert message in text if message else text == ""
+
+
+@pytest.mark.parametrize(
+    ("assay", "refused"),
+    [("flow", True), ("rna", True), ("scrna", True), ("scdna", True), ("dna", False)],
+)
+def test_a_share_of_leukemic_cells_that_no_number_would_use_is_refused(problems, assay, refused):
+    text, _ = problems(**tube(purity="0.8", assay=assay))
+    found = f"row 1, column purity: found 0.8 with assay {assay}, expected empty: "
+    assert (found in text) == refused
+    assert ("column purity" in text) == refused
 
 
 def test_a_sheet_that_is_not_text_is_refused(problems, tmp_path, root):
