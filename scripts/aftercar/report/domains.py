@@ -112,7 +112,7 @@ def variant_table(variants: list[dict], *, tested: bool) -> dict:
                 key=lambda v: (v["gene"], v["tier"], v["day"] is None, v["day"] or 0, v["pos"]),
             )
         ],
-        empty="no variant was called; what could have been called is in the next table"
+        empty="no variant is listed; the table above says of each gene what would have shown"
         if tested
         else "variants: not tested",
         note=note,
@@ -152,43 +152,6 @@ def _effect(row: dict) -> str:
     if row["nmd_candidate"] == "yes":
         said.append("candidate for nonsense-mediated decay")
     return ", ".join(said)
-
-
-def callability_table(callability: list[dict]) -> dict:
-    """Return per gene and exon which VAF would have been seen; too shallow is not clean."""
-    return table(
-        "What the reads could show: the smallest VAF detectable (95 %) on at least 95 % of "
-        "the coding bases",
-        (
-            "Specimen",
-            "Gene, exon",
-            "#Median depth",
-            "#Lowest depth",
-            "#Detectable VAF",
-            "#Callable at target VAF",
-            "Status",
-            "Remarks",
-        ),
-        [
-            (
-                specimen_title(r),
-                f"{r['gene']}, {'all exons' if r['exon'] == 'all' else 'exon ' + r['exon']}",
-                "no coverage" if r["depth"] is None else number(r["depth"]),
-                count_text(r["depth_min"]),
-                "none at any VAF" if r["detectable_vaf"] is None else percent(r["detectable_vaf"]),
-                "not known"
-                if r["callable_fraction"] is None
-                else f"{percent(r['callable_fraction'])} at {percent(r['target_vaf'])}",
-                chip("measurement", r["status"]),
-                dash(r["flags"]),
-            )
-            for r in callability
-            if r["exon"] == "all" or r["status"] in ("INDETERMINATE", "NOT_ASSESSED", "FAILED")
-        ],
-        empty="sequencing: not tested",
-        grouped=True,
-        note="Exons that are fully callable are summed up in the row of all exons.",
-    )
 
 
 def splicing_table(splicing: list[dict]) -> dict:

@@ -18,6 +18,10 @@ UNIT_WORDS = {
     "score": "",
 }
 MINUS, TIMES = "\N{MINUS SIGN}", "\N{MULTIPLICATION SIGN}"
+# fractions in remarks: "a variant fraction of 0.02", "frequency 0.83"
+SHARE_IN_WORDS = re.compile(
+    r"\b((?:fractions?|clones) of|frequency) (\d?\.\d+(?:e-\d+)?)(?!\d| ?%)"
+)
 SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
@@ -60,6 +64,11 @@ def percent(share: float, digits: int = 2) -> str:
     if share < 1e-5:
         return number(share, digits)
     return f"{number(100 * share, max(digits, 3 if share >= 0.1 else digits))} %"
+
+
+def percentages(text: str) -> str:
+    """Write fractions that a remark of a table names as percentages, as the rest of its row."""
+    return SHARE_IN_WORDS.sub(lambda found: f"{found[1]} {percent(float(found[2]))}", text)
 
 
 def quantity(value: float, unit: str) -> str:

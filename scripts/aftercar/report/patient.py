@@ -39,7 +39,6 @@ from aftercar.report.courses import (
 )
 from aftercar.report.domains import (
     antigen_table,
-    callability_table,
     cell_population_table,
     clone_table,
     copies_table,
@@ -50,6 +49,7 @@ from aftercar.report.domains import (
     variant_table,
 )
 from aftercar.report.evidence_cards import cited, evidence_cards, rule_matrix, rule_table
+from aftercar.report.gene_reads import answer_table, callability_table
 from aftercar.report.limits import METHODS, limits_of
 from aftercar.report.numbers import day_text, percent, plain_rows
 from aftercar.report.populations import cut_table, further_table, population_table
@@ -182,6 +182,7 @@ def patient_content(
             "ratios": ratio_table(rows["ratios"]) if rows["ratios"] else None,
         },
         "sequencing": {
+            "answers": answer_table(rows["callability"], rows["variants"]),
             "variants": variant_table(rows["variants"], tested=bool(rows["callability"])),
             "callability": callability_table(rows["callability"]),
             "history": history_table(rows["history"]) if rows["history"] else None,

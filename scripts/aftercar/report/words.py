@@ -52,6 +52,11 @@ MEASUREMENT_WORDS = {
     "NOT_APPLICABLE": ("Does not apply", "na"),
     "FAILED": ("FAILED", "failed"),
 }
+# Of the coding bases of a gene: what is found or not is a loss of function.
+CALLABILITY_WORDS = MEASUREMENT_WORDS | {
+    "QUANTIFIED": ("Loss of function found", "present"),
+    "NOT_DETECTED": ("None found where callable", "clear"),
+}
 ANTIGEN_WORDS = {
     "LOST": ("Lost", "signal"),
     "REDUCED": ("Reduced", "conflict"),
@@ -99,6 +104,7 @@ STATUS_WORDS = {
     "loss": LOSS_WORDS,
     "recovery": RECOVERY_WORDS,
     "measurement": MEASUREMENT_WORDS,
+    "callability": CALLABILITY_WORDS,
     "antigen": ANTIGEN_WORDS,
     "verdict": VERDICT_WORDS,
     "loh": LOH_WORDS,

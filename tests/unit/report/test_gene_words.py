@@ -1,10 +1,13 @@
 """What pages say of genes: losses with their limits, and never a negative that was not shown."""
 
 import pytest
+from tests.unit.report.made_up_rows import CD19
 
-from aftercar.contracts.sequencing import LOH
+from aftercar.contracts.sequencing import CALLABILITY, LOH
 from aftercar.report.domains import loh_table
-from aftercar.report.numbers import plain_rows
+from aftercar.report.figures import _genes
+from aftercar.report.gene_reads import answer_table, callability_table
+from aftercar.report.numbers import percentages, plain_rows
 
 WHO = {"sample_id": "S-dna", "patient_id": "S", "day": 30, "specimen": "BM", "gene": "CD19"}
 
@@ -39,3 +42,84 @@ def test_no_loss_stands_with_the_share_of_cells_and_is_clear_only_with_purity():
 def test_the_lower_bound_of_cells_with_a_loss_is_never_dropped(low, mechanism, text):
     row = loh(affected_fraction_low=low, affected_fraction_high=0.195, mechanism=mechanism)
     assert row["Cells with the loss"] == text
+
+
+def callability(*rows):
+    base = {"assay": "dna", "exon": "all", "cds_bases": 100, "depth": 500.0, "depth_min": 400,
+            "target_vaf": 0.02, "status": "NOT_DETECTED", "callable_fraction": 1.0}  # fmt: skip
+    return plain_rows(CALLABILITY.frame([WHO | base | row for row in rows]))
+
+
+LOSS = {
+    "sample_id": "S-dna", "gene": "CD19", "hgvs_c": "c.143dup", "hgvs_p": "p.T49fs", "tier": "T1",
+    "vaf": 0.24, "vaf_low": 0.2, "vaf_high": 0.28, "filter": "PASS", "flags": "",
+}  # fmt: skip
+
+
+def test_each_gene_and_specimen_has_a_statement_with_its_limit():
+    found = answer_table(
+        callability(
+            {"callable_fraction": 0.99962},
+            {"gene": "CD22", "status": "QUANTIFIED"},
+            {"gene": "TP53", "status": "INDETERMINATE", "callable_fraction": 0.416},
+            {"gene": "CD7", "assay": "rna", "status": "INDETERMINATE", "callable_fraction": 0.9},
+            {"gene": "CD5", "status": "NOT_ASSESSED", "callable_fraction": None, "depth": None},
+        ),
+        [LOSS | {"gene": "CD22"}, LOSS | {"gene": "CD22", "hgvs_c": "c.9A>G", "tier": "T4"}],
+    )
+    said = {row[1]: row[3] for row in found["rows"]}
+    assert said["CD19"] == (
+        "No CD19 loss of function with a VAF of 2 % or more over 99.9 % of the coding sequence "
+        "(CDS)"
+    )
+    assert said["CD22"].startswith("Found: c.143dup p.T49fs, VAF 24 % (20 % to 28 %). Others: a")
+    assert "would show on 41.6 % of the coding sequence" in said["TP53"]
+    assert said["CD7"].startswith("Cannot tell: silence of RNA is no absence")
+    assert said["CD5"] == "Nothing is known of CD5 from this specimen"
+    assert not [gene for gene in ("TP53", "CD7", "CD5") if said[gene].startswith("No ")]
+
+
+def test_exons_with_one_remark_share_a_row_and_stand_by_number():
+    remark = {"status": "INDETERMINATE", "flags": "too shallow for a variant fraction of 0.02"}
+    rows = [{"exon": e, "depth": 300.0 + int(e), "detectable_vaf": 0.02 + int(e) / 1000} | remark
+            for e in ("10", "11", "2", "3", "4", "7")]  # fmt: skip
+    lost = {"status": "NOT_ASSESSED", "flags": "no coverage", "depth": None, "depth_min": None,
+            "callable_fraction": 0.0}  # fmt: skip
+    shown = callability_table(callability(*rows, {"exon": "8"} | lost, {"status": "QUANTIFIED"}))
+    names = [row[1] for row in shown["rows"]]
+    assert names == ["CD19, all exons", "CD19, exons 2 to 4, 7, 10, 11", "CD19, exon 8"]
+    folded = cells_of(shown, 1)
+    assert (folded["Median depth"], folded["Detectable VAF"]) == ("302 to 311", "2.2 % to 3.1 %")
+    assert folded["Remarks"] == "too shallow for a variant fraction of 2 %"
+    assert cells_of(shown, 0)["Status"]["text"] == "Loss of function found"
+
+
+def test_a_limit_on_too_few_bases_is_not_called_no_limit_at_all():
+    (row,) = callability_table(callability({"status": "INDETERMINATE", "callable_fraction": 0.56}))[
+        "rows"
+    ]
+    assert row[4:6] == ["not on 95 % of the bases", "56 % at 2 %"]
+    (rna,) = callability_table(callability({"status": "INDETERMINATE", "assay": "rna"}))["rows"]
+    assert "near exon edges" in rna[4]
+
+
+@pytest.mark.parametrize(
+    ("remark", "written"),
+    [
+        ("rs2904880, frequency 0.83: in it", "rs2904880, frequency 83 %: in it"),
+        ("fractions of 0.0021 and more would show", "fractions of 0.21 % and more would show"),
+        ("no loss of 3 exons; T3", "no loss of 3 exons; T3"),
+        ("a fraction of 0.5 % of it", "a fraction of 0.5 % of it"),
+    ],
+)
+def test_a_row_names_its_fractions_in_one_unit(remark, written):
+    assert percentages(remark) == written
+
+
+def test_the_picture_of_a_gene_shows_dna_of_the_day_rather_than_rna():
+    rows = callability({}, {"sample_id": "S-rna", "assay": "rna", "status": "INDETERMINATE"})
+    (picture,) = _genes({"data": {"callability": rows}}, {"CD19": CD19})
+    assert "S-dna (DNA reads, D30)" in picture["caption"]
+    later = callability({}, {"sample_id": "S-rna", "assay": "rna", "day": 60})
+    (picture,) = _genes({"data": {"callability": later}}, {"CD19": CD19})
+    assert "S-rna (RNA reads, D60)" in picture["caption"]
