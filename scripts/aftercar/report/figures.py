@@ -7,6 +7,7 @@ from aftercar.report.gate_plots import tube_plots
 from aftercar.report.genes import gene_chart
 from aftercar.report.numbers import day_text
 from aftercar.report.pictures import IDENTITY_COLOURS, embedding
+from aftercar.report.words import ASSAY_WORDS
 
 # What all pictures of cells of a page may weigh.
 CELL_BYTES = 160_000
@@ -66,7 +67,16 @@ def _genes(content: dict, genes: dict[str, dict]) -> list[dict[str, str]]:
         rows = [r for r in callability if r["gene"] == symbol and r["assay"] in ("dna", "rna")]
         if not rows:
             continue
-        latest = max(rows, key=lambda r: (r["day"] is not None, r["day"] or 0, r["sample_id"]))
+        # of one day, DNA: RNA lacks alleles that decay, and its silence fills no exon
+        latest = max(
+            rows,
+            key=lambda r: (
+                r["day"] is not None,
+                r["day"] or 0,
+                r["assay"] == "dna",
+                r["sample_id"],
+            ),
+        )
         sample = latest["sample_id"]
         variants = [
             v
@@ -74,7 +84,8 @@ def _genes(content: dict, genes: dict[str, dict]) -> list[dict[str, str]]:
             if v["gene"] == symbol and v["sample_id"] == sample and v["filter"] == "PASS"
         ]
         caption = (
-            f"{symbol} in {sample} ({day_text(latest['day'])}), the latest specimen. Filled "
+            f"{symbol} in {sample} ({ASSAY_WORDS[latest['assay']]}, {day_text(latest['day'])}), "
+            "the latest specimen. Filled "
             f"exons could be "
             "called at the target VAF; dashed exons could not, so nothing is known of them. "
             "Heads stand at "
