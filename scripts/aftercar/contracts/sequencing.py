@@ -82,8 +82,9 @@ VARIANTS = Table(
         "origin": Column(
             "string",
             "SOMATIC: absent from a deep matched normal; GERMLINE: inherited, half or all of "
-            "the matched normal; POLYMORPHISM: known in the population; "
-            "POSSIBLY_GERMLINE: a fraction near 50 % or 100 %, or too few fragments of the normal; "
+            "the matched normal, which for T1 and T2 is known to be free of leukemia (its purity, "
+            "or a second specimen); POLYMORPHISM: known in the population; POSSIBLY_GERMLINE: a "
+            "fraction near 50 % or 100 %, too few fragments of the normal, or leukemia in it; "
             "NOT_DETERMINED",
             allowed=ORIGINS,
         ),

@@ -337,6 +337,11 @@ def _sample_problems(
                 "name a panel of cytometry/panels in config.yaml",
             )  # fmt: skip
         yield from _control_problems(row, sample, panels)
+        if sample["purity"] == "0" and sample["control_for"] != "matched_normal":
+            yield Problem(
+                "samples", row, "purity", "'0'", "above 0, unless it is a matched_normal",
+                "empty the cell if leukemic cells were not counted",
+            )  # fmt: skip
         yield from _compensation_problems(row, sample)
         yield from _bead_problems(row, sample)
         if sample["purity"] and sample["assay"] != "dna":

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from aftercar.sequencing.alleles import Allele
-from aftercar.sequencing.specimens import Findings, window_segments
+from aftercar.sequencing.specimens import Findings, purity_of, window_segments
 from aftercar.sequencing.variants import (
     KNOWN_VARIANT_ALPHA,
     KNOWN_VARIANT_MIN_FRAGMENTS,
@@ -18,7 +18,8 @@ from aftercar.stats.beta_binomial import log_probability
 # An inherited allele is half or all of the fragments of normal cells; capture and alignment favour
 # one allele by a few percent (correlation; a convention: standard deviation 3 % around one half).
 HETEROZYGOUS, HOMOZYGOUS, ALLELE_BALANCE_DISPERSION = 0.5, 0.99, 0.004
-# Leukemia left in normal cells shows its variants in any fraction up to this one.
+# Leukemia left in normal cells shows its variants in any fraction up to this one; with more of it a
+# clonal loss looks as if it were inherited.
 LARGEST_TRACE = 0.3
 # Inherited against not inherited must be this much likelier, or this much less likely (Bayes
 # factor): an acquired loss that is taken for an inherited one would hide an escape.
@@ -94,15 +95,18 @@ def add_origins(
     for row in findings.rows["variants"]:
         day = row["known_from_day"]
         known = [normal for normal in fitting if normal.not_after(day)]
-        normal = _deepest(known, row, settings, counted)
-        others = [
-            other
+        counts = _counts(known, row, settings, counted)
+        normal = max(counts, key=lambda count: count.evidence.depth, default=None)
+        same = [
+            (specimen, other)
             for specimen in found
-            if specimen is not findings and specimen.not_after(day)
+            if specimen.not_after(day)
             for other in specimen.rows["variants"]
             if other["assay"] == "dna" and _key(other) == _key(row)
         ]
-        origin, flags = _origin(row, normal, others)
+        others = [other for specimen, other in same if specimen is not findings]
+        supported = normal is not None and _is_free_of_leukemia(normal, counts, same)
+        origin, flags = _origin(row, normal, others, supported)
         if normal is None and normals:
             flags.insert(0, _why_none(normals, fitting, known))
         row["origin"] = origin
@@ -125,13 +129,13 @@ def _why_none(normals: list[Findings], fitting: list[Findings], known: list[Find
     return f"matched normal {names} was not measured at this gene"
 
 
-def _deepest(
+def _counts(
     normals: list[Findings],
     row: dict[str, object],
     settings: CallSettings,
     counted: dict[tuple, Evidence],
-) -> NormalCount | None:
-    best = None
+) -> list[NormalCount]:
+    found = []
     for normal in normals:
         part = normal.genes.get(str(row["gene"]))
         if part is None:
@@ -141,15 +145,47 @@ def _deepest(
             allele = Allele(int(str(row["pos"])), str(row["ref"]), str(row["alt"]))
             segments = window_segments(normal, part.gene, allele)
             counted[key] = count_known(segments, part.window, part.calls, allele, settings)
-        if best is None or counted[key].depth > best.evidence.depth:
-            best = NormalCount(normal, counted[key])
-    return best
+        found.append(NormalCount(normal, counted[key]))
+    return found
+
+
+def _is_free_of_leukemia(
+    normal: NormalCount,
+    counts: list[NormalCount],
+    same: list[tuple[Findings, dict[str, object]]],
+) -> bool:
+    """Whether something says that a normal shows a variant because it was inherited.
+
+    Its purity by the sheet is no more than a trace; or a normal of another kind of specimen shows
+    the variant in the same way; or a specimen with no more than a trace of leukemia does.
+    """
+    if _is_trace(purity_of(normal.normal.sample)):
+        return True
+    kind = normal.normal.sample["specimen"]
+    return any(
+        count.normal.sample["specimen"] != kind and compare_with_normal(count.evidence) == INHERITED
+        for count in counts
+    ) or any(
+        _is_trace(purity_of(specimen.sample)) and _factor_of(row) >= DECISIVE_FACTOR
+        for specimen, row in same
+    )
+
+
+def _is_trace(purity: float | None) -> bool:
+    return purity is not None and purity <= LARGEST_TRACE
 
 
 def _origin(
-    row: dict[str, object], normal: NormalCount | None, others: list[dict[str, object]]
+    row: dict[str, object],
+    normal: NormalCount | None,
+    others: list[dict[str, object]],
+    supported: bool,
 ) -> tuple[str, list[str]]:
-    """Return the origin and its reasons; `others` are earlier counts of DNA of the same patient."""
+    """Return the origin and its reasons.
+
+    `others` are earlier counts of DNA of the same patient. A loss of function is inherited only if
+    it is `supported` that the normal has no leukemia: else an escape would be called harmless.
+    """
     verdict = "" if normal is None else compare_with_normal(normal.evidence)
     if row["tier"] == "POLYMORPHISM":
         told = normal is not None and verdict in (ABSENT, TRACE)
@@ -160,6 +196,11 @@ def _origin(
             return "NOT_DETERMINED", [
                 f"{normal.shown} shows it as if inherited, but {_lacks(lacking)}: leukemia in the "
                 "normal, or cells of two people"
+            ]
+        if row["tier"] in ("T1", "T2") and not supported:
+            return "POSSIBLY_GERMLINE", [
+                f"{normal.shown} shows it as if inherited, but nothing says that it is free of "
+                "leukemia, which would show a clonal loss alike: state its purity in the sheet"
             ]
         flags = [f"inherited: {normal.shown}; in all cells, no escape from therapy"]
         if row["tier"] in ("T1", "T2"):
@@ -205,12 +246,16 @@ def _by_fraction(row: dict[str, object], flags: list[str]) -> tuple[str, list[st
 
 def _excludes_inheritance(other: dict[str, object]) -> bool:
     """Whether another DNA specimen shows too little of a variant for an inherited one."""
-    depth = int(str(other["depth"]))
+    return _factor_of(other) <= 1 / DECISIVE_FACTOR
+
+
+def _factor_of(row: dict[str, object]) -> float:
+    """Return the Bayes factor of inherited against not by the counts of a row of VARIANTS."""
+    depth = int(str(row["depth"]))
     if not depth:
-        return False
+        return 1.0
     # errors of any plausible rate; the factor hardly depends on it
-    factor = inherited_factor(int(str(other["alt_fragments"])), depth, 1e-3, 1e-4)
-    return factor <= 1 / DECISIVE_FACTOR
+    return inherited_factor(int(str(row["alt_fragments"])), depth, 1e-3, 1e-4)
 
 
 def _lacks(other: dict[str, object]) -> str:

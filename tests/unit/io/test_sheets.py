@@ -439,3 +439,15 @@ def test_a_matched_normal_and_a_healthy_control_of_the_run_are_controls_of_dna(p
 def test_a_control_that_controls_nothing_is_refused_with_what_would(problems, row, message):
     text, _ = problems(**row)
     assert message in text
+
+
+@pytest.mark.parametrize(("control_for", "refused"), [("matched_normal", False), ("healthy", True)])
+def test_only_a_matched_normal_may_be_stated_to_hold_no_leukemic_cell(
+    problems, control_for, refused
+):
+    header, *rows = (GOOD["samples"] + f"N\tA\t\tPB\tdna\t\t\t\t{control_for}\trun1\n").splitlines()
+    rows = [f"{row}\t" for row in rows[:-1]] + [f"{rows[-1]}\t0"]
+    text, _ = problems(samples="\n".join([f"{header}\tpurity", *rows]) + "\n")
+    said = "column purity: found '0', expected above 0, unless it is a matched_normal" in text
+    assert said == refused
+    assert refused or text == ""

@@ -248,7 +248,7 @@ def sheet_row():
     columns = (
         "sample_id", "patient_id", "day", "specimen", "assay", "path", "panel", "batch",
         "control_for", "infusion_no", "workspace", "reference", "barcodes", "bam", "variants",
-        "labels", "chemistry",
+        "labels", "chemistry", "purity",
     )  # fmt: skip
 
     def make(sample_id, day, assay="dna", **more):

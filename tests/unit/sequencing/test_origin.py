@@ -107,10 +107,42 @@ def test_a_variant_that_a_deep_normal_lacks_is_somatic_with_the_normals_limit(ex
 
 
 def test_a_loss_of_function_in_half_of_the_normal_is_germline_shown_and_flagged(examine, deletion):
-    normal = examine("skin", -9, [([deletion], 0.5)])
+    normal = examine("skin", -9, [([deletion], 0.5)], purity="0")
     (row,) = judged([examine("r", 90, [([deletion], 0.5)])], [normal])
     assert (row["origin"], row["tier"], row["filter"]) == ("GERMLINE", "T1", "PASS")
     assert "an inherited loss of function: was there before the leukemia" in row["flags"]
+
+
+@pytest.mark.parametrize("purity", ["", "0.31"])
+def test_a_loss_in_a_normal_that_may_be_leukemia_is_not_called_inherited(examine, deletion, purity):
+    normal = examine("remission", 28, [([deletion], 0.5)], depth=200, purity=purity)
+    (row,) = judged([examine("r", 90, [([deletion], 0.5)], depth=150)], [normal])
+    assert (row["origin"], row["tier"]) == ("POSSIBLY_GERMLINE", "T1")
+    assert "nothing says that it is free of leukemia" in row["flags"]
+    assert "no escape from therapy" not in row["flags"]
+
+
+def test_a_second_specimen_that_leukemia_cannot_explain_makes_a_loss_inherited(examine, deletion):
+    def normal(name, day, **sheet):
+        return examine(name, day, [([deletion], 0.5)], depth=150, **sheet)
+
+    marrow = normal("remission", 28)
+    (row,) = judged([normal("r", 90)], [marrow, normal("skin", 5, specimen="tissue")])
+    assert row["origin"] == "GERMLINE"
+    rows = judged([normal("r", 91), normal("early", 5, purity="0.1")], [marrow])
+    assert [row["origin"] for row in rows if row["sample_id"] == "r"] == ["GERMLINE"]
+    rows = judged([normal("r", 92), normal("early", 6, purity="0.8")], [marrow])
+    assert {row["origin"] for row in rows if row["sample_id"] == "r"} == {"POSSIBLY_GERMLINE"}
+
+
+def test_other_changes_than_losses_of_function_need_no_purity_of_the_normal(examine, toy):
+    gene, window = toy
+    places = range(gene.exons[0].start + 60, gene.exons[0].end - 60)
+    changes = [(p, window.bases(p, p), SUBSTITUTE[window.bases(p, p)]) for p in places]
+    change = next(c for c in changes if predict(gene, Allele(*c), window).tier in ("T3", "T4"))
+    normal = examine("remission", 28, [([change], 0.5)], depth=150)
+    (row,) = judged([examine("r", 90, [([change], 0.5)], depth=150)], [normal])
+    assert row["origin"] == "GERMLINE"
 
 
 def test_residual_leukemia_in_the_normal_does_not_make_its_variant_inherited(examine, deletion):
@@ -167,7 +199,7 @@ def test_a_normal_of_a_later_day_is_not_looked_ahead_at(examine, deletion):
     (row,) = judged([examine("r", 90, [([deletion], 0.5)])], [normal])
     assert row["origin"] == "POSSIBLY_GERMLINE"
     assert "late not used: it was collected later" in row["flags"]
-    timeless = examine("skin", 7, [([deletion], 0.5)])
+    timeless = examine("skin", 7, [([deletion], 0.5)], purity="0")
     timeless.sample["day"] = ""
     (row,) = judged([examine("r", -3, [([deletion], 0.5)])], [timeless])
     assert row["origin"] == "GERMLINE"
