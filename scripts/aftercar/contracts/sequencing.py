@@ -85,7 +85,8 @@ VARIANTS = Table(
             "the matched normal, which for T1 and T2 is known to be free of leukemia (its purity, "
             "or a second specimen); POLYMORPHISM: known in the population; POSSIBLY_GERMLINE: a "
             "fraction near 50 % or 100 %, too few fragments of the normal, or leukemia in it; "
-            "NOT_DETERMINED",
+            "NOT_DETERMINED: none of these is shown; flags say what is excluded, such as not "
+            "inherited, unless from a donor",
             allowed=ORIGINS,
         ),
         "normal_alt_fragments": Column(

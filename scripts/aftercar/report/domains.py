@@ -10,7 +10,7 @@ from aftercar.report.numbers import (
     with_interval,
 )
 from aftercar.report.tabulate import dash, table
-from aftercar.report.words import ORIGIN_WORDS, SPECIMEN_WORDS, chip
+from aftercar.report.words import SPECIMEN_WORDS, chip, origin_title
 
 SCOPE_WORDS = {"all_t": "all T cells", "car_negative_t": "CAR-negative T cells"}
 
@@ -99,7 +99,7 @@ def variant_table(variants: list[dict], *, tested: bool) -> dict:
                 "polymorphism"
                 if v["tier"] == "POLYMORPHISM"
                 else v["tier"].replace("NONE", "no tier"),
-                ORIGIN_WORDS[v["origin"]],
+                origin_title(v["origin"], v["flags"]),
                 fraction_text(v, "vaf"),
                 f"{count_text(v['alt_fragments'])} of {count_text(v['depth'])}",
                 day_text(v["known_from_day"]),
@@ -119,8 +119,9 @@ def variant_table(variants: list[dict], *, tested: bool) -> dict:
     )
 
 
-def history_table(history: list[dict]) -> dict:
+def history_table(history: list[dict], variants: list[dict]) -> dict:
     """Return since when each variant is there; a negative always stands with its limit."""
+    remarks = {_called(v, v["sample_id"]): v["flags"] for v in variants}
     return table(
         "Since when. The first specimen that shows a variant, also where it was only looked for, "
         "and the last one before that does not, with the fraction that it would have shown.",
@@ -128,7 +129,7 @@ def history_table(history: list[dict]) -> dict:
         [
             (
                 f"{h['gene']} {h['hgvs_c']} {h['hgvs_p']}".strip(),
-                ORIGIN_WORDS[h["origin"]],
+                origin_title(h["origin"], remarks.get(_called(h, h["called_sample"]), "")),
                 f"{day_text(h['called_day'])} {h['called_sample']}",
                 f"{day_text(h['first_seen_day'])} {h['first_seen_sample']}, "
                 + percent(h["first_seen_fraction"]),
@@ -143,6 +144,10 @@ def history_table(history: list[dict]) -> dict:
         ],
         empty="no variant was called",
     )
+
+
+def _called(row: dict, sample: str) -> tuple:
+    return sample, *(row[name] for name in ("gene", "chrom", "pos", "ref", "alt"))
 
 
 def _effect(row: dict) -> str:

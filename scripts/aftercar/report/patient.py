@@ -185,7 +185,9 @@ def patient_content(
             "answers": answer_table(rows["callability"], rows["variants"]),
             "variants": variant_table(rows["variants"], tested=bool(rows["callability"])),
             "callability": callability_table(rows["callability"]),
-            "history": history_table(rows["history"]) if rows["history"] else None,
+            "history": history_table(rows["history"], rows["variants"])
+            if rows["history"]
+            else None,
             "splicing": splicing_table(rows["splicing"]),
             "loh": loh_table(rows["loh"]),
             "copies": copies_table(rows["biallelic"]),

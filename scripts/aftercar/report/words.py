@@ -73,10 +73,16 @@ VERDICT_WORDS = {
 ORIGIN_WORDS = {
     "SOMATIC": "acquired",
     "GERMLINE": "inherited",
-    "POLYMORPHISM": "inherited, common in the population",
+    "POLYMORPHISM": "common in the population",
     "POSSIBLY_GERMLINE": "possibly inherited",
     "NOT_DETERMINED": "not determined",
 }
+# What a remark excludes, where the origin itself stays open.
+ORIGIN_EXCLUDED = (
+    ("NOT_DETERMINED", "not inherited, unless from a donor", "not inherited, unless from a donor"),
+    ("NOT_DETERMINED", "too little to be inherited", "not inherited: a trace in the normal"),
+    ("POLYMORPHISM", "not inherited", "common in the population, but not in the matched normal"),
+)
 HISTORY_WORDS = {
     "PRE_EXISTING": ("Present before the infusion", "present"),
     "NOT_DETECTED_BEFORE": ("Not detected before the infusion", "absent"),
@@ -289,6 +295,12 @@ def chip(vocabulary: str, word: str) -> dict[str, str]:
     """Return a status as pages show it: the word of the table, words for readers, kind of sign."""
     text, kind = STATUS_WORDS[vocabulary][word]
     return {"status": word, "text": text, "kind": kind}
+
+
+def origin_title(origin: str, remarks: str) -> str:
+    """Return where a variant comes from; what the remarks exclude is not called undetermined."""
+    told = (words for known, sign, words in ORIGIN_EXCLUDED if known == origin and sign in remarks)
+    return next(told, ORIGIN_WORDS[origin])
 
 
 def lower_first(words: str) -> str:

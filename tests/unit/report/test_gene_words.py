@@ -4,10 +4,11 @@ import pytest
 from tests.unit.report.made_up_rows import CD19
 
 from aftercar.contracts.sequencing import CALLABILITY, LOH
-from aftercar.report.domains import loh_table
+from aftercar.report.domains import history_table, loh_table
 from aftercar.report.figures import _genes
 from aftercar.report.gene_reads import answer_table, callability_table
 from aftercar.report.numbers import percentages, plain_rows
+from aftercar.report.words import origin_title
 
 WHO = {"sample_id": "S-dna", "patient_id": "S", "day": 30, "specimen": "BM", "gene": "CD19"}
 
@@ -123,3 +124,40 @@ def test_the_picture_of_a_gene_shows_dna_of_the_day_rather_than_rna():
     later = callability({}, {"sample_id": "S-rna", "assay": "rna", "day": 60})
     (picture,) = _genes({"data": {"callability": later}}, {"CD19": CD19})
     assert "S-rna (RNA reads, D60)" in picture["caption"]
+
+
+@pytest.mark.parametrize(
+    ("origin", "remark", "title"),
+    [
+        ("NOT_DETERMINED", "no matched normal was compared", "not determined"),
+        (
+            "NOT_DETERMINED",
+            "no normal; not inherited, unless from a donor: 0 of 900 fragments in a (day 1)",
+            "not inherited, unless from a donor",
+        ),
+        (
+            "NOT_DETERMINED",
+            "0.04 in matched normal n: too little to be inherited; leukemia left in the normal",
+            "not inherited: a trace in the normal",
+        ),
+        (
+            "POLYMORPHISM",
+            "not inherited: matched normal n (0 of 900 fragments)",
+            "common in the population, but not in the matched normal",
+        ),
+        ("POLYMORPHISM", "rs2904880", "common in the population"),
+    ],
+)
+def test_an_origin_never_contradicts_what_the_remark_excludes(origin, remark, title):
+    assert origin_title(origin, remark) == title
+
+
+def test_since_when_and_the_variant_name_one_origin():
+    where = {"gene": "CD19", "chrom": "chr16", "pos": 5, "ref": "A", "alt": "AG"}
+    named = where | {"hgvs_c": "c.143dup", "hgvs_p": "p.T49fs", "origin": "NOT_DETERMINED"}
+    seen = {"called_day": 30, "called_sample": "S-dna", "first_seen_day": 30,
+            "first_seen_sample": "S-dna", "first_seen_fraction": 0.2, "last_negative_day": None,
+            "verdict": "NOT_ASSESSABLE", "flags": ""}  # fmt: skip
+    remark = "not inherited, unless from a donor: 0 of 900 fragments in a (day 1)"
+    table = history_table([named | seen], [named | {"sample_id": "S-dna", "flags": remark}])
+    assert cells_of(table)["Origin"] == "not inherited, unless from a donor"

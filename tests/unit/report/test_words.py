@@ -4,7 +4,7 @@ import pytest
 
 from aftercar.contracts.cytometry import CUT_SOURCES, RATIO_SCOPES, ROLES
 from aftercar.contracts.evidence import MEASURES, RECOVERY
-from aftercar.contracts.sequencing import COPY_STATES, LOH_STATES
+from aftercar.contracts.sequencing import COPY_STATES, LOH_STATES, ORIGINS
 from aftercar.contracts.singlecell import IDENTITIES
 from aftercar.contracts.vocabulary import (
     ANTIGEN_STATUS,
@@ -30,6 +30,7 @@ from aftercar.report.words import (
     LINEAGE_WORDS,
     LOH_WORDS,
     MEASUREMENT_WORDS,
+    ORIGIN_WORDS,
     RISK_SHORT,
     RISK_WORDS,
     ROLE_WORDS,
@@ -53,6 +54,7 @@ from aftercar.report.words import (
         (ANTIGEN_STATUS, ANTIGEN_WORDS),
         (CHECK_VERDICT, VERDICT_WORDS),
         (LOH_STATES, LOH_WORDS),
+        (ORIGINS, ORIGIN_WORDS),
         (COPY_STATES, COPY_WORDS),
         (CUT_SOURCES, CUT_WORDS),
         (ROLES[1:], ROLE_WORDS),
