@@ -13,7 +13,7 @@ from aftercar.io.alignments import (
 )
 from aftercar.io.isoforms import read_isoforms
 from aftercar.io.joblog import start_log
-from aftercar.io.provenance import data_rows
+from aftercar.io.provenance import bulk_files, file_rows, of_batch
 from aftercar.io.tables import concatenate_tables, write_table
 from aftercar.io.variants import read_variants, reference_contigs, write_variants
 from aftercar.sequencing.background import backgrounds_of
@@ -31,6 +31,7 @@ if __name__ == "__main__":
     given, config, files = snakemake.params, snakemake.params.settings, snakemake.output
     genes, listed = build_genes(*read_gene_models(given.models), config["genes"]), {}
     settings = CallSettings(**{name: config[name] for name in CallSettings.__dataclass_fields__})
+    shared = {name: snakemake.input[name] for name in ("panel", "backgrounds")}
     fetch = partial(read_alignments, min_mapping_quality=config["min_mapping_quality"])
 
     def bases(row):
@@ -39,8 +40,8 @@ if __name__ == "__main__":
         return read_references(row["path"], fasta, stretches(genes))
 
     def examined(row):
-        run = [p for p in snakemake.input.backgrounds if p.endswith(f"/{row['batch']}.tsv")]
-        tables = [concatenate_tables(BACKGROUND, p) for p in (snakemake.input.panel, run)]
+        sources = shared["panel"], of_batch(row, shared["backgrounds"])
+        tables = [concatenate_tables(BACKGROUND, paths) for paths in sources]
         more = read_isoforms(given.isoforms), backgrounds_of([t.to_dict("records") for t in tables])
         return examine_specimen(row, genes, bases, fetch, AlignmentFileError, settings, *more)
 
@@ -48,8 +49,9 @@ if __name__ == "__main__":
     complete_findings(found, controls, listed, settings)
     for name, frame in tables_of(found, controls).items():
         write_table(TABLES[name], frame, files[name])
-    inputs = data_rows([*given.controls, *given.samples])
-    write_table(INPUT_FILES, INPUT_FILES.frame(inputs), files.inputs)
+    named = {"references": given.references, "default": given.default, "isoforms": given.isoforms}
+    used = file_rows([*given.controls, *given.samples], partial(bulk_files, **named, **shared))
+    write_table(INPUT_FILES, INPUT_FILES.frame(used), files.inputs)
     variants = {findings.sample["sample_id"]: findings.rows["variants"] for findings in found}
     log.info("%d variants", sum(map(len, variants.values())))
     write_variants(files.vcf, variants, reference_contigs(given.references))

@@ -10,7 +10,7 @@ from aftercar.contracts.specimen import INPUT_FILES, QUALITY
 from aftercar.io.alignments import AlignmentFileError, read_gene_models, read_reference
 from aftercar.io.cell_reads import open_cells, read_barcodes, read_genotyping_priors
 from aftercar.io.joblog import start_log
-from aftercar.io.provenance import input_row
+from aftercar.io.provenance import file_rows
 from aftercar.io.tables import concatenate_tables, write_table
 from aftercar.io.tapestri import read_panel
 from aftercar.io.variants import read_variants
@@ -34,7 +34,7 @@ if __name__ == "__main__":
         "open_cells": partial(open_cells, min_mapping_quality=config["min_mapping_quality"]),
         "unreadable": AlignmentFileError,
     }
-    found, inputs = [], []
+    found, files_of = [], {}
     for row in given.samples:
         fasta = given.references.get(row["reference"] or given.default)
         readers["read_reference"] = partial(read_reference, fasta)
@@ -43,9 +43,9 @@ if __name__ == "__main__":
         named = {name: row[name] for name in ("path", "bam", "barcodes", "variants")}
         if row["assay"] != "scdna":
             del named["path"]  # the matrix, which another rule reads
-        who = (row["sample_id"], row["patient_id"])
-        inputs += [input_row(*who, role, path) for role, path in named.items() if path]
+        files_of[row["sample_id"]] = named | {"reference": fasta or ""}
     write_table(GENOTYPES, pd.concat([f.genotypes for f in found]), files.genotypes)
     write_table(CLONES, CLONES.frame([row for f in found for row in f.clones]), files.clones)
     write_table(QUALITY, QUALITY.frame([row for f in found for row in f.quality]), files.quality)
+    inputs = file_rows(given.samples, lambda row: files_of[row["sample_id"]])
     write_table(INPUT_FILES, INPUT_FILES.frame(inputs), files.inputs)

@@ -12,7 +12,7 @@ from aftercar.io.alignments import (
     read_references,
 )
 from aftercar.io.joblog import start_log
-from aftercar.io.provenance import data_rows
+from aftercar.io.provenance import bulk_files, file_rows
 from aftercar.io.tables import write_table
 from aftercar.sequencing.genes import build_genes
 from aftercar.sequencing.run_background import background_rows
@@ -41,7 +41,8 @@ if __name__ == "__main__":
     rows = background_rows(controls, settings)
     log.info("%d controls, %d alleles with errors", len(controls), len(rows))
     quality = [row for findings in controls for row in findings.rows["quality"]]
-    inputs = data_rows(measured)
+    named = {"references": given.references, "default": given.default}
+    inputs = file_rows(measured, partial(bulk_files, **named))
     write_table(BACKGROUND, BACKGROUND.frame(rows), files.background)
     write_table(QUALITY, QUALITY.frame(quality), files.quality)
     write_table(INPUT_FILES, INPUT_FILES.frame(inputs), files.inputs)

@@ -50,7 +50,11 @@ INPUT_FILES = Table(
     columns={
         "sample_id": SAMPLE_ID,
         "patient_id": Column("string", "patient pseudonym; empty for a control of a batch"),
-        "role": Column("string", "what the file is to the specimen (data, index, workspace, ...)"),
+        "role": Column(
+            "string",
+            "what the file is to the specimen: data, workspace, compensation, bam, barcodes, "
+            "variants, reference, panel_of_normals, run_background, isoform_catalogue, labels",
+        ),
         "bytes": Column("int64", "size", minimum=0, nullable=True),
         "sha256": Column("string", "SHA-256 of the content; empty: unreadable"),
     },

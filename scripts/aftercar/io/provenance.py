@@ -3,6 +3,7 @@
 import hashlib
 import json
 import platform
+from collections.abc import Callable, Iterable, Mapping
 from importlib import metadata
 from pathlib import Path
 
@@ -52,13 +53,57 @@ def input_row(sample_id: str, patient_id: str, role: str, path: str | Path) -> d
     }
 
 
-def data_rows(samples: list[dict[str, str]]) -> list[dict[str, object]]:
-    """Return a row of INPUT_FILES for each row of samples.tsv that names a file in path."""
-    return [
-        input_row(sample["sample_id"], sample["patient_id"], "data", sample["path"])
-        for sample in samples
-        if sample["path"]
-    ]
+def file_rows(
+    samples: Iterable[dict[str, str]], files_of: Callable[[dict[str, str]], Mapping[str, str]]
+) -> list[dict[str, object]]:
+    """Return a row of INPUT_FILES for each file that `files_of` names, by role, for each sample.
+
+    A role without a path has no row. A file that many share, such as a reference, is read once.
+    """
+    known: dict[str, dict[str, object]] = {}
+    rows = []
+    for sample in samples:
+        for role, path in files_of(sample).items():
+            if not path:
+                continue
+            who = {"sample_id": sample["sample_id"], "patient_id": sample["patient_id"]}
+            if path not in known:
+                known[path] = input_row("", "", role, path)
+            rows.append(known[path] | who | {"role": role})
+    return rows
+
+
+def bulk_files(
+    sample: dict[str, str],
+    *,
+    references: Mapping[str, str],
+    default: str,
+    panel: Iterable[str] = (),
+    backgrounds: Iterable[str] = (),
+    isoforms: str = "",
+) -> dict[str, str]:
+    """Return by role the files that calls in bulk reads of a row of samples.tsv rest on.
+
+    `references` are paths by name, `default` the name for a row that names none; `panel` and
+    `backgrounds` (of runs, named by batch) are for DNA, `isoforms` for RNA. A row without reads has
+    no file.
+    """
+    if not sample["path"]:
+        return {}
+    dna = sample["assay"] == "dna"
+    return {
+        "data": sample["path"],
+        "variants": sample["variants"],
+        "reference": references.get(sample["reference"] or default, ""),
+        "panel_of_normals": next(iter(panel), "") if dna else "",
+        "run_background": next(iter(of_batch(sample, backgrounds)), "") if dna else "",
+        "isoform_catalogue": "" if dna else isoforms,
+    }
+
+
+def of_batch(sample: dict[str, str], tables: Iterable[str]) -> list[str]:
+    """Return those of the tables, each named by a batch, that are of the batch of the sample."""
+    return [path for path in tables if Path(path).name == f"{sample['batch']}.tsv"]
 
 
 def versions() -> dict[str, str]:
