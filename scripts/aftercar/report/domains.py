@@ -7,10 +7,12 @@ from aftercar.report.numbers import (
     fraction_text,
     number,
     percent,
+    percentages,
+    unique,
     with_interval,
 )
 from aftercar.report.tabulate import dash, table
-from aftercar.report.words import SPECIMEN_WORDS, chip, origin_title
+from aftercar.report.words import MEASURE_TITLES, SPECIMEN_WORDS, chip, measure_title, origin_title
 
 SCOPE_WORDS = {"all_t": "all T cells", "car_negative_t": "CAR-negative T cells"}
 
@@ -66,7 +68,10 @@ def _counts(row: dict, *columns: str) -> str:
 
 
 def variant_table(variants: list[dict], *, tested: bool) -> dict:
-    """Return variants by tier; what a filter set aside is counted in the note."""
+    """Return variants by tier, losses of function first; what a filter set aside is counted.
+
+    Known polymorphisms have a table of their own.
+    """
     shown = [v for v in variants if v["filter"] == "PASS" or v["tier"] in ("T1", "T2")]
     hidden = len(variants) - len(shown)
     note = (
@@ -96,26 +101,63 @@ def variant_table(variants: list[dict], *, tested: bool) -> dict:
                 specimen_title(v),
                 f"{v['gene']} {v['hgvs_c']} {v['hgvs_p']}".strip(),
                 _effect(v),
-                "polymorphism"
-                if v["tier"] == "POLYMORPHISM"
-                else v["tier"].replace("NONE", "no tier"),
+                v["tier"].replace("NONE", "no tier"),
                 origin_title(v["origin"], v["flags"]),
                 fraction_text(v, "vaf"),
                 f"{count_text(v['alt_fragments'])} of {count_text(v['depth'])}",
                 day_text(v["known_from_day"]),
                 chip("measurement", v["status"]),
                 v["filter"],
-                dash(v["flags"]),
+                dash(percentages(v["flags"])),
             )
-            for v in sorted(
-                shown,
-                key=lambda v: (v["gene"], v["tier"], v["day"] is None, v["day"] or 0, v["pos"]),
-            )
+            for v in sorted(shown, key=_by_effect)
+            if v["tier"] != "POLYMORPHISM"
         ],
-        empty="no variant is listed; the table above says of each gene what would have shown"
+        empty="no variant with an effect is listed; the table above says of each gene what would "
+        "have shown"
         if tested
         else "variants: not tested",
         note=note,
+    )
+
+
+def _by_effect(row: dict) -> tuple:
+    """Sort losses of function first, then by gene, tier and day; no tier comes last."""
+    return (
+        row["tier"] not in ("T1", "T2"),
+        row["gene"],
+        row["tier"] == "NONE",
+        row["tier"],
+        row["day"] is None,
+        row["day"] or 0,
+        row["pos"],
+    )
+
+
+def polymorphism_table(variants: list[dict]) -> dict:
+    """Return the known polymorphisms, a row for each with all its specimens."""
+    alike: dict[tuple, list[dict]] = {}
+    known = [v for v in variants if v["tier"] == "POLYMORPHISM" and v["filter"] == "PASS"]
+    for v in sorted(known, key=_by_effect):
+        alike.setdefault((v["gene"], v["pos"], v["ref"], v["alt"]), []).append(v)
+    return table(
+        "Known polymorphisms. They are no loss of function; heterozygous ones tell whether both "
+        "copies of the gene are there.",
+        ("Variant", "Origin", "Specimens, VAF, fragments", "Remarks"),
+        [
+            (
+                f"{rows[0]['gene']} {rows[0]['hgvs_c']} {rows[0]['hgvs_p']}".strip(),
+                unique(origin_title(v["origin"], v["flags"]) for v in rows),
+                [
+                    f"{specimen_title(v)}: {fraction_text(v, 'vaf')}, "
+                    f"{count_text(v['alt_fragments'])} of {count_text(v['depth'])}"
+                    for v in rows
+                ],
+                unique(dash(percentages(v["flags"])) for v in rows),
+            )
+            for rows in alike.values()
+        ],
+        empty="no known polymorphism was found",
     )
 
 
@@ -138,7 +180,7 @@ def history_table(history: list[dict], variants: list[dict]) -> dict:
                 else f"{day_text(h['last_negative_day'])} {h['last_negative_sample']}: "
                 f"no {percent(h['last_negative_limit'])} or more",
                 chip("history", h["verdict"]),
-                dash(h["flags"]),
+                dash(percentages(h["flags"])),
             )
             for h in history
         ],
@@ -180,19 +222,26 @@ def splicing_table(splicing: list[dict]) -> dict:
             (
                 specimen_title(r),
                 r["gene"],
-                f"{r['event'].replace('_', ' ')}: {r['structure']}",
+                _splice_title(r),
                 dash(r["consequence"]),
                 f"{count_text(r['event_fragments'])} against {_number(r['canonical_fragments'])}",
                 fraction_text(r, "event_fraction"),
                 _difference(r, "earlier", r["earlier_sample"]),
                 _difference(r, "control", r["control_samples"].replace(";", ", ")),
                 chip("measurement", r["status"]),
-                dash(r["flags"]),
+                dash(percentages(r["flags"])),
             )
             for r in splicing
         ],
         empty="splicing: not tested (it needs RNA reads)",
     )
+
+
+def _splice_title(row: dict) -> str:
+    """Return what becomes of the exons; a junction without a name is said to be one."""
+    if f"{row['event']}_fraction" in MEASURE_TITLES:
+        return row["structure"] or measure_title(f"{row['event']}_fraction")
+    return ": ".join(p for p in (row["event"].replace("_", " "), row["structure"]) if p)
 
 
 def _difference(row: dict, name: str, samples: str) -> str:
@@ -251,7 +300,7 @@ def loh_table(loh: list[dict]) -> dict:
                 _affected(r),
                 _loh_finding(r),
                 chip("measurement", r["status"]),
-                dash(r["flags"]),
+                dash(percentages(r["flags"])),
             )
             for r in loh
         ],
@@ -290,7 +339,7 @@ def copies_table(biallelic: list[dict]) -> dict:
                 else f"{percent(r['cells_fraction_low'])} to {percent(r['cells_fraction_high'])}",
                 chip("copies", r["state"]),
                 chip("measurement", r["status"]),
-                dash(r["flags"]),
+                dash(percentages(r["flags"])),
             )
             for r in biallelic
         ],
@@ -331,7 +380,7 @@ def antigen_table(antigen_loss: list[dict]) -> dict:
                 "not known"
                 if r["detectable_fraction"] is None
                 else percent(r["detectable_fraction"]),
-                dash(r["flags"]),
+                dash(percentages(r["flags"])),
             )
             for r in sorted(
                 antigen_loss,
@@ -379,7 +428,7 @@ def cell_population_table(populations: list[dict]) -> dict:
                 f"{count_text(r['cells'])} of {count_text(r['total_cells'])}",
                 fraction_text(r),
                 chip("measurement", r["status"]),
-                dash(r["flags"]),
+                dash(percentages(r["flags"])),
             )
             for r in populations
         ],
@@ -416,7 +465,7 @@ def clone_table(clones: list[dict]) -> dict:
                 else percent(r["detectable_fraction"]),
                 day_text(r["known_from_day"]),
                 chip("measurement", r["status"]),
-                dash(r["flags"]),
+                dash(percentages(r["flags"])),
             )
             for r in clones
         ],

@@ -44,6 +44,7 @@ from aftercar.report.domains import (
     copies_table,
     history_table,
     loh_table,
+    polymorphism_table,
     ratio_table,
     splicing_table,
     variant_table,
@@ -184,6 +185,7 @@ def patient_content(
         "sequencing": {
             "answers": answer_table(rows["callability"], rows["variants"]),
             "variants": variant_table(rows["variants"], tested=bool(rows["callability"])),
+            "polymorphisms": polymorphism_table(rows["variants"]),
             "callability": callability_table(rows["callability"]),
             "history": history_table(rows["history"], rows["variants"])
             if rows["history"]

@@ -3,8 +3,14 @@
 import pytest
 from tests.unit.report.made_up_rows import CD19
 
-from aftercar.contracts.sequencing import CALLABILITY, LOH
-from aftercar.report.domains import history_table, loh_table
+from aftercar.contracts.sequencing import CALLABILITY, LOH, SPLICING, VARIANTS
+from aftercar.report.domains import (
+    history_table,
+    loh_table,
+    polymorphism_table,
+    splicing_table,
+    variant_table,
+)
 from aftercar.report.figures import _genes
 from aftercar.report.gene_reads import answer_table, callability_table
 from aftercar.report.numbers import percentages, plain_rows
@@ -161,3 +167,44 @@ def test_since_when_and_the_variant_name_one_origin():
     remark = "not inherited, unless from a donor: 0 of 900 fragments in a (day 1)"
     table = history_table([named | seen], [named | {"sample_id": "S-dna", "flags": remark}])
     assert cells_of(table)["Origin"] == "not inherited, unless from a donor"
+
+
+def variants(*rows):
+    base = {"assay": "dna", "chrom": "chr16", "ref": "A", "alt": "G", "filter": "PASS",
+            "consequence": "missense", "status": "QUANTIFIED", "origin": "NOT_DETERMINED",
+            "vaf": 0.24, "vaf_low": 0.2, "vaf_high": 0.28, "depth": 100}  # fmt: skip
+    return plain_rows(VARIANTS.frame([WHO | base | row for row in rows]))
+
+
+def test_losses_of_function_come_first_and_polymorphisms_are_folded():
+    known = {"gene": "CD10", "pos": 7, "hgvs_c": "c.7A>G", "tier": "POLYMORPHISM",
+             "origin": "POLYMORPHISM", "flags": "rs1, frequency 0.83: known"}  # fmt: skip
+    rows = variants(
+        known,
+        known | {"sample_id": "S-2", "day": 60, "vaf": 0.5},
+        {"gene": "CD10", "pos": 8, "hgvs_c": "c.8A>G", "tier": "NONE"},
+        {"gene": "CD10", "pos": 9, "hgvs_c": "c.9A>G", "tier": "T3"},
+        {"gene": "CD19", "pos": 5, "hgvs_c": "c.143dup", "tier": "T1",
+         "flags": "absent; fractions of 0.0021 and more would show"},
+    )  # fmt: skip
+    shown = variant_table(rows, tested=True)
+    assert [row[1] for row in shown["rows"]] == ["CD19 c.143dup", "CD10 c.9A>G", "CD10 c.8A>G"]
+    assert "of 0.21 % and more" in cells_of(shown)["Remarks"]
+    (folded,) = polymorphism_table(rows)["rows"]
+    assert folded[0] == "CD10 c.7A>G"
+    assert [line.split(":")[0] for line in folded[2]] == ["D30 marrow S-dna", "D60 marrow S-2"]
+    assert folded[3] == ["rs1, frequency 83 %: known"]
+
+
+@pytest.mark.parametrize(
+    ("event", "structure", "title"),
+    [
+        ("exon5_6_skipping", "exons 5 and 6 skipped", "exons 5 and 6 skipped"),
+        ("exon5_6_skipping", "", "Exon 5-6 skipping"),
+        ("other_junction", "exon 3 to 7", "other junction: exon 3 to 7"),
+    ],
+)
+def test_a_splice_event_is_named_once(event, structure, title):
+    row = {"gene": "CD19", "event": event, "structure": structure, "status": "NOT_DETECTED"}
+    table = splicing_table(plain_rows(SPLICING.frame([WHO | row])))
+    assert cells_of(table)["Event"] == title
