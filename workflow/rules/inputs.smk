@@ -5,8 +5,8 @@ REQUIRED INPUTS:  columns `path`, `bam`, `workspace`, `compensation`, `variants`
 OUTPUTS:          <results>/quality/input_checks.tsv         contract: INPUT_CHECKS
 CONFIG:           cytometry/panels, sequencing/references, sequencing/genes
 
-The problems are told before the first job starts. A specimen with a problem becomes FAILED in its
-stream; without a usable matrix none of its counts is firm. The batch goes on. `snakemake check`
+The problems are told before the first job starts, with what is lost by each: mostly, the specimen
+becomes FAILED in its stream. The batch goes on. `snakemake check`
 lists the same problems and stops with an error. Templates are checked whenever this is parsed.
 
 Stream rules do not take the table as input: Snakemake 9.27 skips the other reasons to run a job
@@ -16,7 +16,7 @@ again when a job behind an ancient() input is pending, so that edits would be mi
 from aftercar.cytometry.beads import detector_problems
 from aftercar.cytometry.compensation import matrix_problem
 from aftercar.cytometry.panel import panel_problems
-from aftercar.io.preflight import header_problems, listed_name_problems, problem_lines
+from aftercar.io.preflight import announcement, header_problems, listed_name_problems
 from aftercar.sequencing.listed_names import resolve_names
 
 
@@ -29,7 +29,7 @@ onstart:
     if workflow.exec_mode == ExecMode.DEFAULT and "check" not in map(
         str, workflow.dag_settings.targets
     ):
-        told = problem_lines(
+        told = announcement(
             header_problems(
                 **check_params(),
                 panel_problems=panel_problems,
@@ -38,12 +38,7 @@ onstart:
             )
         )
         if told:
-            print(
-                f"{told}\nThese specimens become FAILED; with a matrix that cannot be used "
-                "no count is firm, without a detector for beads there is no count by beads. "
-                "All others are analysed.",
-                file=sys.stderr,
-            )
+            print(told, file=sys.stderr)
 
 
 rule check_inputs:

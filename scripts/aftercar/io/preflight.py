@@ -1,5 +1,6 @@
 """Open the header of every input file and say what is wrong, without analysing anything."""
 
+import re
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -235,13 +236,30 @@ def listed_name_problems(
             continue
         found[sample["sample_id"]] = [
             (
-                f"in column variants, {problem}",
-                "an HGVS name on the transcript of resources/genes",
-                "correct or remove the row; otherwise this specimen becomes FAILED",
+                f"in the list of column variants, {problem}",
+                expected or "an HGVS name on the transcript of resources/genes",
+                "correct or remove the row of the list; otherwise this specimen becomes FAILED",
             )
-            for problem in told
+            for problem, expected in map(_found_and_expected, told)
         ]
     return found
+
+
+def _found_and_expected(problem: str) -> tuple[str, str]:
+    """Split a problem that says itself what was expected."""
+    found, *expected = re.split(r"[:;,] expected ", problem, maxsplit=1)
+    return found, "".join(expected)
+
+
+def announcement(rows: list[dict[str, object]]) -> str:
+    """Return the problems, and what becomes of their specimens, for the start of a run."""
+    if not rows:
+        return ""
+    return (
+        f"{problem_lines(rows)}\nThe analysis goes on without what was found wrong: what is lost "
+        "by it is said behind the remedy (else, otherwise); where nothing is said, the specimen "
+        "becomes FAILED. All other specimens are analysed."
+    )
 
 
 def problem_lines(rows: list[dict[str, object]]) -> str:

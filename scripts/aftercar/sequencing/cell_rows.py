@@ -263,3 +263,12 @@ def quality_row(
         "verdict": verdict,
         "message": message,
     }
+
+
+def no_candidates(sample: dict[str, str]) -> dict[str, object]:
+    """Return the row of QUALITY of cells for which no variant is known that marks a clone."""
+    return quality_row(
+        sample, "candidate_variants", 0, "variants", "NOT_POSSIBLE",
+        "no variant marks a clone: no list was given, and bulk reads give none (there are none, "
+        "they could not be used, or nothing was called in them: their own rows tell which)",
+    )  # fmt: skip

@@ -19,6 +19,7 @@ from aftercar.sequencing.cell_rows import (
     clone_row,
     clone_tables,
     gene_at,
+    no_candidates,
     quality_row,
     unassessed_cells,
 )
@@ -57,10 +58,7 @@ def genotype_specimen(
         failed = unassessed_cells(sample, candidates, "FAILED", str(quality[-1]["message"]))
         return CellTables(failed.genotypes, failed.clones, quality[-1:])
     if not candidates:
-        text = "no variant marks a clone: none was called in bulk reads and no list was given"
-        quality.append(
-            quality_row(sample, "candidate_variants", 0, "variants", "NOT_POSSIBLE", text)
-        )
+        quality.append(no_candidates(sample))
     seen = np.full(len(once), not search.complete)
     seen[sorted(search.seen)] = True
     cells = _Cells(sample, once, seen, numbers, genes, fetch, settings)

@@ -31,6 +31,10 @@ class HgvsError(ValueError):
     """A name that is no HGVS name of a coding sequence, or contradicts gene model or reference."""
 
 
+class TranscriptError(HgvsError):
+    """A name on another transcript than that of the gene model."""
+
+
 def resolve_names(
     names: list[dict[str, str]], *, models: tuple[dict, list[dict[str, str]]], bases: Bases
 ) -> tuple[list[tuple[str, int, str, str]], list[str]]:
@@ -53,8 +57,16 @@ def resolve_names(
             allele = parse_name(name["hgvs_c"], name["transcript"], gene, window)
             found.append((window.contig, allele.pos, allele.ref, allele.alt))
         except (HgvsError, GeneModelError) as error:
-            problems.append(f"row {name['row']}: {error}")
+            problems.append(f"row {name['row']}, column {_column(error, name)}: {error}")
     return found, problems
+
+
+def _column(error: Exception, name: dict[str, str]) -> str:
+    """Return the column of the list that an error is about."""
+    if isinstance(error, GeneModelError):
+        return "gene"
+    stated = isinstance(error, TranscriptError) and ":" not in name["hgvs_c"]
+    return "transcript" if stated else "hgvs_c"
 
 
 def parse_name(text: str, transcript: str, gene: Gene, window: ReferenceWindow) -> Allele:
@@ -84,13 +96,13 @@ def _require_transcript(stated: str, gene: Gene) -> None:
     accession = stated.partition(".")[0]
     for isoform in gene.other_isoforms:
         if accession in isoform.names:
-            raise HgvsError(
+            raise TranscriptError(
                 f"{stated} is another isoform of {gene.symbol} ({isoform.note}); "
                 f"{_shifted(isoform, gene)}; expected the name on {gene.transcript}"
             )
     if accession in {name.partition(".")[0] for name in ours}:
-        raise HgvsError(f"{stated}: expected version {' or '.join(ours)} of this transcript")
-    raise HgvsError(f"{stated}: expected transcript {' or '.join(ours)} of {gene.symbol}")
+        raise TranscriptError(f"{stated}: expected version {' or '.join(ours)} of this transcript")
+    raise TranscriptError(f"{stated}: expected transcript {' or '.join(ours)} of {gene.symbol}")
 
 
 def _shifted(isoform: OtherTranscript, gene: Gene) -> str:

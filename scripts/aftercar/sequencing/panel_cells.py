@@ -16,6 +16,7 @@ from aftercar.sequencing.cell_rows import (
     clone_row,
     clone_tables,
     gene_at,
+    no_candidates,
     quality_row,
 )
 from aftercar.sequencing.cells import MOLECULE_ERROR, barcode_numbers, read_error
@@ -80,10 +81,7 @@ def genotype_panel(
         tables.append(table)
         clones.append(row)
     if not own and not listed:
-        text = "no variant marks a clone: none was called in bulk reads and no list was given"
-        quality.append(
-            quality_row(sample, "candidate_variants", 0, "variants", "NOT_POSSIBLE", text)
-        )
+        quality.append(no_candidates(sample))
     genotypes = pd.concat(tables, ignore_index=True) if tables else GENOTYPES.empty()
     return CellTables(GENOTYPES.check(genotypes), clones, quality)
 

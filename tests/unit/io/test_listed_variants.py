@@ -3,7 +3,12 @@
 import pytest
 
 from aftercar.io.alignments import AlignmentFileError, alignment_problems
-from aftercar.io.preflight import header_problems, listed_name_problems
+from aftercar.io.preflight import (
+    announcement,
+    header_problems,
+    listed_name_problems,
+    problem_lines,
+)
 from aftercar.io.variants import read_names, read_variants
 from aftercar.sequencing.listed_names import resolve_names
 
@@ -66,7 +71,10 @@ def test_every_faulty_row_is_told_at_once_and_before_the_run(tmp_path, fasta):
     )  # fmt: skip
     with pytest.raises(AlignmentFileError) as refused:
         read_variants(path, resolve_names, fasta)
-    for told in ("row 2: NM_006137.6: expected version", "row 3: c.1G>T: the name has G"):
+    for told in (
+        "row 2, column transcript: NM_006137.6: expected version",
+        "row 3, column hgvs_c: c.1G>T: the name has G",
+    ):
         assert told in str(refused.value)
     assert "row 1" not in str(refused.value)
     row = dict.fromkeys(("reference", "panel", "workspace", "compensation", "bam", "path"), "")
@@ -74,13 +82,27 @@ def test_every_faulty_row_is_told_at_once_and_before_the_run(tmp_path, fasta):
     (tmp_path / "x.bam").write_text("")
     named = listed_name_problems([row], {"GRCh38": str(fasta)}, resolve_names)
     assert [problem.split(": ")[0] for problem, _, _ in named["A-1"]] == [
-        "in column variants, row 2", "in column variants, row 3",
+        "in the list of column variants, row 2, column transcript",
+        "in the list of column variants, row 3, column hgvs_c",
     ]  # fmt: skip
     found = header_problems(
         [row | {"path": str(tmp_path / "x.bam")}], panels={}, references={}, genes=[],
         name_problems=named, panel_problems=None, matrix_problem=None, detector_problems=None,
     )  # fmt: skip
-    assert any("row 3: c.1G>T: the name has G" in str(line["problem"]) for line in found)
+    lines = problem_lines(found).splitlines()
+    (second,) = [line for line in lines if "NM_006137.6" in line]
+    assert second.count("expected") == 1
+    assert "expected version NM_006137.7 or" in second
+    (third,) = [line for line in lines if "c.1G>T: the name has G" in line]
+    assert "expected an HGVS name on the transcript of resources/genes" in third
+
+
+def test_what_leaves_a_specimen_usable_is_not_announced_as_a_failure():
+    row = {"row": 1, "sample_id": "A-1", "problem": "genome hg19", "expected": "GRCh38"}
+    told = announcement([row | {"remedy": "use GRCh38; else only listed variants are genotyped"}])
+    assert "These specimens become FAILED" not in told
+    assert "where nothing is said, the specimen becomes FAILED" in told
+    assert announcement([]) == ""
 
 
 def test_names_without_a_reference_are_one_problem(tmp_path):

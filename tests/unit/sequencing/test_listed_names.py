@@ -155,7 +155,10 @@ def test_all_faulty_rows_are_told_at_once(models):
     ]
     found, problems = resolve_names(names, models=models, bases=bases)
     assert found == [("chr16", 28932005, "A", "T"), ("chr16", 28932006, "A", "T")]
-    assert [problem.split(":")[0] for problem in problems] == ["row 1", "row 3", "row 5", "row 6"]
+    assert [problem.split(":")[0] for problem in problems] == [
+        "row 1, column hgvs_c", "row 3, column transcript", "row 5, column gene",
+        "row 6, column transcript",
+    ]  # fmt: skip
     assert "base 81 is not the last base of an exon before an intron" in problems[0]
     assert "expected version NM_001770.6 or ENST00000538922.8" in problems[1]
     assert "no gene model for CD190" in problems[2]

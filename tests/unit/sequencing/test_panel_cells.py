@@ -10,7 +10,7 @@ from aftercar.io.alignments import AlignmentFileError
 from aftercar.io.cell_reads import read_genotyping_priors
 from aftercar.io.preflight import header_problems
 from aftercar.io.tapestri import read_panel
-from aftercar.sequencing.cell_rows import Candidate, CellSettings
+from aftercar.sequencing.cell_rows import Candidate, CellSettings, no_candidates
 from aftercar.sequencing.cell_specimens import genotype_row
 from aftercar.sequencing.panel_cells import genotype_panel, panel_loci
 
@@ -199,3 +199,11 @@ def test_headers_tell_the_genome_and_what_cells_lack_before_a_run(panel_file, tm
     assert "1 of 1 cells" in problem["problem"]
     problems = checked(bam=tmp_path / "a.bam")
     assert "no list of cell barcodes" in problems[0]["problem"]
+
+
+def test_cells_without_a_variant_do_not_say_that_bulk_reads_were_negative(sheet_row):
+    """The bulk specimens may be FAILED, or there may be none."""
+    row = no_candidates(sheet_row("s", 1, assay="scdna", path="x.h5"))
+    assert row["verdict"] == "NOT_POSSIBLE"
+    assert "could not be used" in row["message"]
+    assert "none was called" not in row["message"]
