@@ -60,6 +60,23 @@ def test_delivered_config_and_sheets_are_what_the_schemas_ask_for(root):
         assert header == list(columns["properties"])
 
 
+def test_the_delivered_configuration_shows_every_key(root):
+    """A key with a default may be left out, but whoever edits the file must see that it exists."""
+    import yaml
+
+    schema = yaml.safe_load((root / "workflow/schemas/config.schema.yaml").read_text())
+    config = yaml.safe_load((root / "config/config.yaml").read_text())
+
+    def missing(part, values, place=""):
+        for key, rule in part.get("properties", {}).items():
+            if key not in values:
+                yield place + key
+            elif "properties" in rule:
+                yield from missing(rule, values[key] or {}, f"{place}{key}/")
+
+    assert list(missing(schema, config)) == []
+
+
 def test_links_of_the_documents_lead_somewhere(root):
     import re
 
