@@ -76,7 +76,8 @@ VARIANTS = Table(
         "tier": Column(
             "string",
             "T1 truncating or canonical splice; T2 start loss, exon or in-frame loss; T3 epitope "
-            "region or known hotspot missense; T4 elsewhere; POLYMORPHISM: known in the population",
+            "region or known hotspot missense; T4 elsewhere, or in the motif of a splice site; "
+            "POLYMORPHISM: known in the population",
             allowed=TIERS,
         ),
         "origin": Column(
@@ -199,8 +200,9 @@ CALLABILITY = Table(
         "depth_min": Column("int64", "fewest fragments on a coding base", minimum=0, nullable=True),
         "detectable_vaf": Column(
             "float64",
-            "smallest VAF detectable (95 %) on at least 95 % of the coding bases; all: in each "
-            "exon; missing: none",
+            "smallest VAF detectable (95 %) on at least 95 % of the coding bases, of exchanged "
+            "bases and short changes of length, not of whole exons; all: in each exon; missing: "
+            "none",
             minimum=0,
             maximum=1,
             nullable=True,
@@ -216,7 +218,8 @@ CALLABILITY = Table(
         "status": Column(
             "string",
             "NOT_DETECTED: callable, no loss-of-function found; QUANTIFIED: one was found; "
-            "INDETERMINATE: too shallow; NOT_ASSESSED: no coverage; FAILED",
+            "INDETERMINATE: too shallow, or a variant of unsure effect or a doubted one leaves it "
+            "open; NOT_ASSESSED: no coverage; FAILED",
             allowed=MEASUREMENT_STATUS,
         ),
         "flags": _FLAGS,

@@ -15,6 +15,8 @@ from aftercar.sequencing.variants import Calls, CallSettings, detectable_fractio
 
 # The stated limit holds on this share of the coding bases (contract CALLABILITY).
 COVERED_SHARE = 0.95
+# Bases of an exon whose changes of length reads that end at its edge do not show (convention).
+EXON_EDGE_NT = 10
 MAX_STRETCHES = 6  # hidden stretches that are named; further ones are counted
 
 
@@ -67,20 +69,24 @@ def measure_callability(
     The limit of the gene is that of its worst exon: a short exon without reads is few bases, but a
     variant in it loses the antigen all the same.
     """
-    parts = {
-        str(exon.number): (found.position >= exon.cds_start) & (found.position <= exon.cds_end)
-        for exon in gene.exons
-        if exon.cds_start is not None and exon.cds_end is not None
-    }
-    parts["all"] = np.ones(len(found.position), dtype=bool)
     rows: list[dict[str, object]] = [
         {"exon": name, **_summary(found.depth[part], found.worst[part], settings.target_vaf)}
-        for name, part in parts.items()
+        for name, part in _parts(gene, found).items()
     ]
     of_exons = [row["detectable_vaf"] for row in rows[:-1]]
     shown = [float(str(limit)) for limit in of_exons if limit is not None]
     rows[-1]["detectable_vaf"] = max(shown) if len(shown) == len(of_exons) else None
     return rows
+
+
+def _parts(gene: Gene, found: BaseLimits) -> dict[str, np.ndarray]:
+    """Return which bases each coding exon holds, in genomic order, and "all"."""
+    parts = {
+        str(exon.number): (found.position >= exon.cds_start) & (found.position <= exon.cds_end)
+        for exon in gene.exons
+        if exon.cds_start is not None and exon.cds_end is not None
+    }
+    return parts | {"all": np.ones(len(found.position), dtype=bool)}
 
 
 def callable_bases(gene: Gene, window: ReferenceWindow, found: BaseLimits) -> pd.DataFrame:
@@ -101,10 +107,10 @@ def callable_bases(gene: Gene, window: ReferenceWindow, found: BaseLimits) -> pd
     )
 
 
-def hidden_stretches(gene: Gene, found: BaseLimits, target_vaf: float) -> str:
+def hidden_stretches(gene: Gene, found: BaseLimits, target_vaf: float, exon: str = "all") -> str:
     """Name the coding bases in which `target_vaf` would not be seen, such as c.273_278."""
     coding = {position: number for number, position in enumerate(gene.cds_positions(), start=1)}
-    hidden = ~(found.worst <= target_vaf)
+    hidden = ~(found.worst <= target_vaf) & _parts(gene, found)[exon]
     numbers = sorted(coding[position] for position in found.position[hidden].tolist())
     spans: list[list[int]] = []
     for number in numbers:
@@ -115,6 +121,19 @@ def hidden_stretches(gene: Gene, found: BaseLimits, target_vaf: float) -> str:
     names = [f"c.{a}" if a == b else f"c.{a}_{b}" for a, b in spans]
     more = len(names) - MAX_STRETCHES
     return ", ".join(names[:MAX_STRETCHES]) + (f" and {more} more" if more > 0 else "")
+
+
+def hidden_at_edges_only(gene: Gene, found: BaseLimits, target_vaf: float, exon: str) -> bool:
+    """Whether reads show `target_vaf` throughout an exon but for changes of length at its edges.
+
+    Reads of RNA end at the edges of exons, so they do not show both sides of a change there.
+    """
+    part = _parts(gene, found)[exon]
+    edges = [edge for e in gene.exons for edge in (e.start, e.end)]
+    away = np.abs(found.position[part][:, None] - np.array(edges)).min(axis=1)
+    hidden = ~(found.worst[part] <= target_vaf)
+    shown = found.substitution[part] <= target_vaf
+    return bool(hidden.any() and (away[hidden] < EXON_EDGE_NT).all() and shown[hidden].all())
 
 
 def _limits(
