@@ -38,10 +38,13 @@ def answer_table(callability: list[dict], variants: list[dict]) -> dict:
 def _statement(row: dict, variants: list[dict]) -> str:
     status, share = row["status"], row["callable_fraction"]
     vaf = percent(row["target_vaf"])
-    # rounded down: 99.97 % of the bases are not all of them
-    bases = None if share is None else percent(math.floor(1000 * share + 1e-6) / 1000)
+    bases = None if share is None else _rounded_down(share)
+    limit = row["detectable_vaf"]
+    larger = ""
+    if limit is not None and limit > row["target_vaf"]:
+        larger = f", one of {percent(limit)} on at least 95 % of each exon"
     would_show = (
-        f"a VAF of {vaf} would show on {bases} of the coding sequence (CDS)"
+        f"a VAF of {vaf} would show on {bases} of the coding sequence (CDS){larger}"
         if bases
         else "on which bases a variant would show is not known"
     )
@@ -57,6 +60,11 @@ def _statement(row: dict, variants: list[dict]) -> str:
         return f"Nothing is known of {row['gene']} from this specimen"
     silent = "silence of RNA is no absence; " if row["assay"] == "rna" else ""
     return f"Cannot tell: {silent}{would_show}"
+
+
+def _rounded_down(share: float) -> str:
+    """Write a share as a percentage that is never too high: 99.97 % of the bases are not all."""
+    return percent(math.floor(1000 * share + 1e-6) / 1000)
 
 
 def _is_the_loss(variant: dict, row: dict) -> bool:
@@ -162,5 +170,5 @@ def _not_on_enough(row: dict) -> str:
 
 
 def _callable(rows: list[dict]) -> str:
-    said = _span(rows, "callable_fraction", percent, "")
+    said = _span(rows, "callable_fraction", _rounded_down, "")
     return f"{said} at {percent(rows[0]['target_vaf'])}" if said else "not known"

@@ -458,7 +458,7 @@ def typical():
                     "depth_min": 300 if e != "9" else 2,
                     "detectable_vaf": 0.012 if e != "9" else None,
                     "target_vaf": 0.02,
-                    "callable_fraction": 1.0 if e != "9" else 0.0,
+                    "callable_fraction": {"9": 0.0, "all": 0.937}.get(e, 1.0),
                     "status": "QUANTIFIED" if e != "9" else "INDETERMINATE",
                 }
                 for e in ["all", *map(str, range(1, 15))]

@@ -68,7 +68,12 @@ def test_each_gene_and_specimen_has_a_statement_with_its_limit():
         callability(
             {"callable_fraction": 0.99962},
             {"gene": "CD22", "status": "QUANTIFIED"},
-            {"gene": "TP53", "status": "INDETERMINATE", "callable_fraction": 0.416},
+            {
+                "gene": "TP53",
+                "status": "INDETERMINATE",
+                "callable_fraction": 0.416,
+                "detectable_vaf": 0.0349,
+            },
             {"gene": "CD7", "assay": "rna", "status": "INDETERMINATE", "callable_fraction": 0.9},
             {"gene": "CD5", "status": "NOT_ASSESSED", "callable_fraction": None, "depth": None},
         ),
@@ -80,7 +85,10 @@ def test_each_gene_and_specimen_has_a_statement_with_its_limit():
         "(CDS)"
     )
     assert said["CD22"].startswith("Found: c.143dup p.T49fs, VAF 24 % (20 % to 28 %). Others: a")
-    assert "would show on 41.6 % of the coding sequence" in said["TP53"]
+    assert said["TP53"] == (
+        "Cannot tell: a VAF of 2 % would show on 41.6 % of the coding sequence (CDS), one of 3.5 % "
+        "on at least 95 % of each exon"
+    )
     assert said["CD7"].startswith("Cannot tell: silence of RNA is no absence")
     assert said["CD5"] == "Nothing is known of CD5 from this specimen"
     assert not [gene for gene in ("TP53", "CD7", "CD5") if said[gene].startswith("No ")]
