@@ -53,13 +53,13 @@ def _statement(row: dict, variants: list[dict]) -> str:
         return f"Found: {'; '.join(named) or 'see the variants'}. Others: {would_show}"
     if status == "NOT_DETECTED" and bases:
         return (
-            f"No {row['gene']} loss of function with a VAF of {vaf} or more over {bases} of the "
-            "coding sequence (CDS)"
+            f"No {row['gene']} loss of function by a small variant with a VAF of {vaf} or more over "
+            f"{bases} of the coding sequence (CDS)"
         )
     if status in ("NOT_ASSESSED", "NOT_APPLICABLE", "FAILED"):
         return f"Nothing is known of {row['gene']} from this specimen"
-    silent = "silence of RNA is no absence; " if row["assay"] == "rna" else ""
-    return f"Cannot tell: {silent}{would_show}"
+    silent = "; silence of RNA is no absence" if row["assay"] == "rna" else ""
+    return f"Cannot tell, see the remarks{silent}; {would_show}"
 
 
 def _rounded_down(share: float) -> str:
@@ -164,8 +164,6 @@ def _span(rows: list[dict], column: str, write: Callable[[float], str], missing:
 
 def _not_on_enough(row: dict) -> str:
     """Say that no VAF shows on 95 % of the bases: some of them may be callable all the same."""
-    if row["depth"] and row["assay"] == "rna":
-        return "not on 95 % of the bases (RNA reads do not count near exon edges)"
     return "not on 95 % of the bases" if row["depth"] else "none: no coverage"
 
 
