@@ -53,8 +53,8 @@ def _statement(row: dict, variants: list[dict]) -> str:
         return f"Found: {'; '.join(named) or 'see the variants'}. Others: {would_show}"
     if status == "NOT_DETECTED" and bases:
         return (
-            f"No {row['gene']} loss of function by a small variant with a VAF of {vaf} or more over "
-            f"{bases} of the coding sequence (CDS)"
+            f"No {row['gene']} loss of function by a small variant with a VAF of {vaf} or more "
+            f"over {bases} of the coding sequence (CDS)"
         )
     if status in ("NOT_ASSESSED", "NOT_APPLICABLE", "FAILED"):
         return f"Nothing is known of {row['gene']} from this specimen"
