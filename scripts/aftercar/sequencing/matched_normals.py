@@ -13,19 +13,21 @@ from aftercar.sequencing.variants import CallSettings, Evidence
 # less than the second was never the patient's: leukemia loses alleles and gains none (conventions).
 FOREIGN_FRACTION, LACKING_FRACTION, MIN_IDENTITY_DEPTH = 0.2, 0.05, 20
 
+_MISFIT = "another person, or cells of a donor; it is not used for any specimen of the patient"
+
 
 def compare_with_normals(
     found: list[Findings], normals: list[Findings], settings: CallSettings
 ) -> None:
     """Add the origin to each row of VARIANTS and judge LOH by the positions of the normals.
 
-    A normal that lacks an allele of a polymorphism which the specimen has is of another person, or
-    a donor, and is left out; a quality row of the specimen says so. Call it after
-    `add_known_variants`.
+    Where a normal lacks an allele of a polymorphism which a specimen has, one of them is of another
+    person, or a donor: the normal is left out for all specimens, and their quality rows say so.
+    Call it after `add_known_variants`.
     """
     counted: dict[tuple, Evidence] = {}
+    fitting = [n for n in normals if _fits_all(n, found)]
     for findings in found:
-        fitting = [normal for normal in normals if _same_person(normal, findings)]
         add_origins(findings, found, normals, fitting, settings, counted)
         for part in findings.genes.values():
             _judge_loss(findings, part, [n for n in fitting if n.not_after(findings.day)])
@@ -67,8 +69,32 @@ def _depths(findings: Findings) -> dict[str, float]:
     }
 
 
-def _same_person(normal: Findings, findings: Findings) -> bool:
-    """Compare the known polymorphisms; a quality row of the specimen says what came of it."""
+def _fits_all(normal: Findings, found: list[Findings]) -> bool:
+    """Compare a normal with all specimens of the patient; their quality rows say what came of it.
+
+    Which of two that do not fit is the wrong one cannot be told, so that one that does not fit
+    makes the normal doubtful for all.
+    """
+    compared = [_compared(normal, findings) for findings in found]
+    misfits = [
+        f.sample["sample_id"] for f, (_, foreign) in zip(found, compared, strict=True) if foreign
+    ]
+    check = f"matched_normal:{normal.sample['sample_id']}"
+    for findings, (shared, foreign) in zip(found, compared, strict=True):
+        if not normal.genes:
+            findings.quality(check, None, "", "FLAG", "the matched normal was not measured")
+            continue
+        verdict, said = ("PASS", "") if shared else ("FLAG", "no polymorphism could be compared")
+        if misfits:
+            who = f"{', '.join(misfits)} of this patient has"
+            lacks = f"{', '.join(foreign)} that the specimen has" if foreign else f"what {who}"
+            verdict, said = "FLAG", f"the normal lacks an allele of {lacks}: {_MISFIT}"
+        findings.quality(check, len(foreign), "polymorphisms", verdict, said)
+    return not misfits
+
+
+def _compared(normal: Findings, findings: Findings) -> tuple[int, list[str]]:
+    """Return how many polymorphisms both cover, and those of which the normal lacks an allele."""
     compared, foreign = 0, []
     for symbol, part in findings.genes.items():
         if symbol not in normal.genes:
@@ -78,20 +104,7 @@ def _same_person(normal: Findings, findings: Findings) -> bool:
             for here, there in ((mine, its), (1 - mine, 1 - its)):
                 if here >= FOREIGN_FRACTION and there < LACKING_FRACTION:
                     foreign.append(name)
-    check = f"matched_normal:{normal.sample['sample_id']}"
-    if foreign:
-        findings.quality(
-            check, len(foreign), "polymorphisms", "FLAG",
-            f"the normal lacks an allele of {', '.join(foreign)} that the specimen has: another "
-            "person, or cells of a donor; it is not used for this specimen",
-        )  # fmt: skip
-        return False
-    if normal.genes:
-        verdict, said = ("PASS", "") if compared else ("FLAG", "no polymorphism could be compared")
-        findings.quality(check, 0, "polymorphisms", verdict, said)
-    else:
-        findings.quality(check, None, "", "FLAG", "the matched normal was not measured")
-    return True
+    return compared, foreign
 
 
 def _shared_polymorphisms(

@@ -123,7 +123,7 @@ def _key(row: dict[str, object]) -> tuple:
 def _why_none(normals: list[Findings], fitting: list[Findings], known: list[Findings]) -> str:
     names = ", ".join(normal.sample["sample_id"] for normal in normals)
     if not fitting:
-        return f"matched normal {names} not used: it does not fit this specimen"
+        return f"matched normal {names} not used: it does not fit this specimen or another"
     if not known:
         return f"matched normal {names} not used: it was collected later"
     return f"matched normal {names} was not measured at this gene"

@@ -220,6 +220,23 @@ def test_a_normal_of_another_person_is_not_used_and_said(examine, deletion, toy,
     assert "the normal lacks an allele of rs1 that the specimen has" in check["message"]
 
 
+def test_a_normal_that_does_not_fit_one_specimen_is_used_for_none(examine, deletion, toy):
+    """Whose the normal is, is one question: an answer for each specimen would be two patients."""
+    _, window = toy
+    common = (window.start + 629, "C", "G")
+    early = examine("early", 5, [([deletion], 0.5)])
+    late = examine("late", 90, [([deletion, common], 0.5), ([common], 0.5)])
+    rows = judged([early, late], [examine("n", -9, [([], 1.0)], purity="0")])
+    assert {row["origin"] for row in rows if row["tier"] == "T1"} <= {
+        "NOT_DETERMINED", "POSSIBLY_GERMLINE"
+    }  # fmt: skip
+    for findings in (early, late):
+        (check,) = [c for c in findings.rows["quality"] if c["check"] == "matched_normal:n"]
+        assert check["verdict"] == "FLAG"
+        assert "not used for any specimen of the patient" in check["message"]
+        assert ("late of this patient" in check["message"]) == (findings is early)
+
+
 @pytest.mark.parametrize(("mine", "its"), [(0.5, 0.5), (0.95, 0.5), (0.05, 0.5), (1.0, 1.0)])
 def test_a_lost_allele_of_the_leukemia_does_not_make_the_normal_another_person(
     examine, toy, mine, its
