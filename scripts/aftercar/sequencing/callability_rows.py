@@ -104,7 +104,8 @@ def callability_rows(
             # silence of RNA is no proof: the allele may not be transcribed
             status = "INDETERMINATE" if rna else "NOT_DETECTED"
             if hidden := hidden_stretches(gene, limits, target, exon):
-                flags = [f"not for bases {hidden}: too shallow, or runs of equal bases"]
+                edges = ", or near an exon edge" if rna else ""
+                flags = [f"not for bases {hidden}: too shallow, or runs of equal bases{edges}"]
             if exon == "all" and not rna:
                 flags = [*flags, SMALL_VARIANTS]
         flags = [*flags, RNA_LIMIT] if rna else flags

@@ -133,6 +133,9 @@ def test_deep_rna_whose_exon_edges_alone_are_silent_is_not_called_shallow(three)
     rows = told(three, limits=limits_of(three, edges), assay="rna")
     assert "near an exon edge" in rows["2"][1]
     assert "too shallow" not in rows["2"][1] + rows["all"][1]
+    few = told(three, limits=limits_of(three, edges[:2]), assay="rna")
+    assert "not for bases c.181_182: " in few["2"][1]
+    assert "near an exon edge" in few["2"][1]
     middle = told(three, limits=limits_of(three, range(210, 218)), assay="rna")
     assert "too shallow" in middle["2"][1]
     dna = told(three, limits=limits_of(three, edges))
