@@ -7,6 +7,9 @@ from aftercar.contracts.vocabulary import ASSAYS, MEASUREMENT_STATUS, SPECIMENS
 TIERS = ("T1", "T2", "T3", "T4", "POLYMORPHISM", "NONE")
 # How a variant came to be in the specimen; only SOMATIC was acquired for sure.
 ORIGINS = ("SOMATIC", "GERMLINE", "POLYMORPHISM", "POSSIBLY_GERMLINE", "NOT_DETERMINED")
+HISTORY_VERDICTS = (
+    "PRE_EXISTING", "NOT_DETECTED_BEFORE", "NOT_ASSESSABLE", "INHERITED", "POSSIBLY_INHERITED",
+)  # fmt: skip
 CONSEQUENCES = (
     "frameshift",
     "stop_gained",
@@ -148,11 +151,17 @@ VARIANT_HISTORY = Table(
             "string", "what was collected, or empty", allowed=("", *SPECIMENS)
         ),
         "last_negative_limit": Column(
-            "float64", "fraction that it would have shown", minimum=0, maximum=1, nullable=True
+            "float64",
+            "fraction of the leukemia that it would have shown: its limit over its purity, or over "
+            "the largest fraction of a variant of the leukemia in it",
+            minimum=0,
+            maximum=1,
+            nullable=True,
         ),
         "limit_before_infusion": Column(
             "float64",
-            "smallest fraction that a negative DNA specimen of day 0 or before would have shown",
+            "smallest fraction of the leukemia that a negative DNA specimen of day 0 or before "
+            "would have shown",
             minimum=0,
             maximum=1,
             nullable=True,
@@ -160,8 +169,10 @@ VARIANT_HISTORY = Table(
         "verdict": Column(
             "string",
             "PRE_EXISTING: a specimen of day 0 or before shows it; NOT_DETECTED_BEFORE: none does, "
-            "and fractions from limit_before_infusion on are excluded; NOT_ASSESSABLE: none could",
-            allowed=("PRE_EXISTING", "NOT_DETECTED_BEFORE", "NOT_ASSESSABLE"),
+            "and fractions of the leukemia from limit_before_infusion on are excluded; "
+            "NOT_ASSESSABLE: none could, also because nothing speaks for leukemic cells in it; "
+            "INHERITED: origin GERMLINE; POSSIBLY_INHERITED: shown before, POSSIBLY_GERMLINE",
+            allowed=HISTORY_VERDICTS,
         ),
         "known_from_day": KNOWN_FROM_DAY,
         "flags": _FLAGS,

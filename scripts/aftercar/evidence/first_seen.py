@@ -11,10 +11,22 @@ SHOWN = ("QUANTIFIED", "DETECTED_BELOW_LLOQ")
 CAN_BE_NEGATIVE = ("dna", "scdna")
 INFUSION_DAY = 0  # what a specimen of that day or before shows was there before the infusion
 LOCUS = ["gene", "chrom", "pos", "ref", "alt"]
+INHERITED = ("GERMLINE", "POLYMORPHISM", "POSSIBLY_GERMLINE")  # by column origin, or may be
+
+
+class Leukemia(NamedTuple):
+    """Share of leukemic cells, or at least that; `source` is empty if the sheet states it."""
+
+    share: float
+    source: str
 
 
 class Look(NamedTuple):
-    """What one specimen says about a variant: seen, absent with a limit, or neither."""
+    """What one specimen says about a variant: seen, absent with a limit, or neither.
+
+    A limit is a fraction of the leukemia: the fraction that the specimen would have shown, divided
+    by its share of leukemic cells. `remark` says what the limit rests on, or why there is none.
+    """
 
     day: int
     sample: str
@@ -23,6 +35,7 @@ class Look(NamedTuple):
     seen: bool
     fraction: float | None
     limit: float | None  # of a specimen that says NOT_DETECTED; else None
+    remark: str
 
 
 def variant_history(
@@ -42,12 +55,13 @@ def variant_history(
         & variants["day"].notna()
     ].sort_values([*LOCUS, "day", "sample_id"], kind="stable")
     assays = {sample["sample_id"]: sample["assay"] for sample in samples}
+    leukemia = _leukemia(variants, clones, samples)
     rows = []
     for first in called.drop_duplicates(LOCUS).to_dict("records"):
         same = variants[(variants[LOCUS] == [first[name] for name in LOCUS]).all(axis=1)]
         found = [*same.to_dict("records"), *_cells_of(clones, first)]
         looks = [
-            _look(record, assays)
+            _look(record, assays, leukemia.get(record["sample_id"]))
             for record in found
             if number_or_none(record["day"]) is not None and record["day"] <= first["day"]
         ]
@@ -63,12 +77,62 @@ def _cells_of(clones: pd.DataFrame, first: dict) -> list[dict]:
     return renamed.assign(filter="").to_dict("records")
 
 
-def _look(record: dict, assays: dict[str, str]) -> Look:
+def _leukemia(
+    variants: pd.DataFrame, clones: pd.DataFrame, samples: list[dict[str, str]]
+) -> dict[str, Leukemia]:
+    """Return what is known of the leukemic cells of each specimen; absent: nothing speaks for any.
+
+    Without a stated purity, a variant that was not inherited shows leukemic cells: its fraction is
+    at most their share, unless copies were gained.
+    """
+    own = variants[
+        (variants["filter"] == "PASS")
+        & (variants["status"] == "QUANTIFIED")
+        & ~variants["tier"].isin(("NONE", "POLYMORPHISM"))
+        & ~variants["origin"].isin(INHERITED)
+    ]
+    found = [
+        (float(row["vaf_low"]), row["sample_id"], f"{row['gene']} {row['hgvs_c'] or row['pos']}")
+        for row in own[own["assay"] == "dna"].to_dict("records")
+    ]
+    for variant in own.drop_duplicates(LOCUS).to_dict("records"):
+        for row in _cells_of(clones, variant):
+            if row["status"] == "QUANTIFIED":
+                found.append((float(row["fraction_low"]), row["sample_id"], row["clone"]))
+    known = {sample: Leukemia(share, name) for share, sample, name in sorted(found)}  # the largest
+    stated = {_tube(s): s["purity"] for s in samples if s.get("purity") and not s["control_for"]}
+    return known | {
+        sample["sample_id"]: Leukemia(float(stated[_tube(sample)]), "")
+        for sample in samples
+        if _tube(sample) in stated
+    }
+
+
+def _tube(sample: dict[str, str]) -> tuple[str, ...]:
+    """Name what was collected: the purity of the row of its DNA holds for its cells, too."""
+    return tuple(sample[name] for name in ("patient_id", "day", "specimen"))
+
+
+def _look(record: dict, assays: dict[str, str], leukemia: Leukemia | None) -> Look:
     sample = record["sample_id"]
     assay = record.get("assay") or assays.get(sample, "")
     known = record["filter"] in ("", "PASS", "looked_for")  # not an artefact
     absent = record["status"] == "NOT_DETECTED" and assay in CAN_BE_NEGATIVE
     limit, fraction = number_or_none(record["detectable_vaf"]), number_or_none(record["vaf"])
+    remark = ""
+    if not absent or limit is None:
+        limit = None
+    elif leukemia is None:
+        limit, remark = None, "nothing speaks for leukemic cells in {}: it excludes nothing"
+    else:
+        share = f"{leukemia.share:.2g}"
+        limit = float(str(limit)) / leukemia.share if leukemia.share else 1.0
+        if limit >= 1:
+            limit, remark = None, f"only {share} of {{}} is leukemia: nothing excluded"
+        elif leukemia.source:
+            remark = (
+                f"purity of {{}} is not stated: at least {leukemia.share:.2g} by {leukemia.source}"
+            )
     return Look(
         day=int(record["day"]),
         sample=sample,
@@ -76,7 +140,8 @@ def _look(record: dict, assays: dict[str, str]) -> Look:
         assay=assay,
         seen=known and record["status"] in SHOWN,
         fraction=None if fraction is None else float(str(fraction)),
-        limit=float(str(limit)) if absent and limit is not None else None,
+        limit=limit,
+        remark=remark.format(sample),
     )
 
 
@@ -99,7 +164,9 @@ def _row(first: dict, looks: list[Look]) -> dict[str, object]:
             flags.append("other specimens before the infusion did not show it")
     elif limits:
         verdict = "NOT_DETECTED_BEFORE"
-        flags.append(f"a fraction below {min(limits):.2g} before the infusion is not excluded")
+        flags.append(
+            f"fractions of the leukemia below {min(limits):.2g} before the infusion are possible"
+        )
     else:
         verdict = "NOT_ASSESSABLE"
         flags.append(
@@ -107,6 +174,14 @@ def _row(first: dict, looks: list[Look]) -> dict[str, object]:
             if before
             else "no specimen before the infusion was examined"
         )
+    if first["origin"] == "GERMLINE":
+        verdict = "INHERITED"
+        flags.append("inherited: in all cells, no clone of the leukemia")
+    elif first["origin"] == "POSSIBLY_GERMLINE" and verdict == "PRE_EXISTING":
+        verdict = "POSSIBLY_INHERITED"
+        flags.append("inherited, or a clone that was there before the infusion")
+    if verdict != "INHERITED":
+        flags += dict.fromkeys(look.remark for look in before if look.remark)
     return {name: first[name] for name in (*LOCUS, "patient_id", "hgvs_c", "hgvs_p", "tier")} | {
         "origin": first["origin"],
         "called_day": first["day"],

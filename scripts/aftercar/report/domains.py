@@ -166,7 +166,8 @@ def history_table(history: list[dict], variants: list[dict]) -> dict:
     remarks = {_called(v, v["sample_id"]): v["flags"] for v in variants}
     return table(
         "Since when. The first specimen that shows a variant, also where it was only looked for, "
-        "and the last one before that does not, with the fraction that it would have shown.",
+        "and the last one before that does not, with the fraction of the leukemia that it would "
+        "have shown.",
         ("Variant", "Origin", "Called on", "First seen", "Last without it", "Verdict", "Remarks"),
         [
             (
