@@ -43,7 +43,7 @@ def variant_history(
 ) -> list[dict[str, object]]:
     """Return a row of VARIANT_HISTORY for each variant that a bulk specimen of the patient calls.
 
-    `variants` and `clones` are his rows of VARIANTS and CLONES, `samples` those of
+    `variants` and `clones` are the patient's rows of VARIANTS and CLONES, `samples` those of
     samples.tsv. Looked at are the earliest specimen that calls the variant by itself and all before
     it, so that later specimens change nothing.
     """

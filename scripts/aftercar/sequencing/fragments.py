@@ -20,7 +20,6 @@ BASES = "ACGT"
 CODE = np.full(256, 4, dtype=np.uint8)  # 4: any other letter
 CODE[np.frombuffer(BASES.encode(), dtype=np.uint8)] = np.arange(4)
 FORWARD_ONLY, REVERSE_ONLY, BOTH_STRANDS = range(3)
-STRATA = ("forward", "reverse", "both strands")
 
 # An unspliced end of at most this many nt past an exon edge is an overhang of a spliced molecule;
 # the last bases of RNA reads are left out (knowledge of the assay; both are conventions).
