@@ -128,8 +128,9 @@ class TestPublishedVariants:
         draws = [truth_draw(truth, 0.02, 0, EXONS_2_AND_3) for truth in published()]
         assert len(draws) == 14
         assert [d["variant"] for d in draws if not (d["found"] and d["named"])] == []
+        assert [d["variant"] for d in draws if not d["vaf_low"] <= 0.02 <= d["vaf_high"]] == []
         assert [d["variant"] for d in draws if not d["inside"]] == []
-        assert sum(bool(d["further"]) for d in draws) <= 1
+        assert [d["further"] + d["doubted"] for d in draws] == [""] * 14
 
     def test_nine_in_ten_are_found_at_one_percent(self):
         draws = [truth_draw(truth, 0.01, 1, EXONS_2_AND_3) for truth in published()[::2]]

@@ -35,6 +35,8 @@ def judged(truth: Truth, rows: list[dict]) -> dict:
         "alt_fragments": None,
         "depth": None,
         "vaf": None,
+        "vaf_low": None,
+        "vaf_high": None,
         "detectable_vaf": None,
         "inside": None,
         "further": "; ".join(written(row) for row in passed if row not in own),
@@ -49,7 +51,10 @@ def judged(truth: Truth, rows: list[dict]) -> dict:
             "named": row["hgvs_c"] == f"c.{truth.name}"
             and stop == truth.stop_codon
             and (not lost or (row["loses_transmembrane"] == "yes") == (lost == "yes")),
-            **{n: row[n] for n in ("alt_fragments", "depth", "vaf", "detectable_vaf")},
+            **{
+                n: row[n]
+                for n in ("alt_fragments", "depth", "vaf", "vaf_low", "vaf_high", "detectable_vaf")
+            },
         }
     return found
 

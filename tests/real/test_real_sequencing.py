@@ -158,30 +158,6 @@ def test_a_published_variant_gets_its_published_name_and_stop(data, cd19, name):
         assert (found.tier, found.nmd_candidate) == ("T1", "yes")
 
 
-@pytest.mark.parametrize("name", TRUTH)
-def test_a_published_variant_at_two_percent_and_2000_fragments_is_the_only_call(
-    data, cd19, simulated, tmp_path, name
-):
-    gene, window = cd19
-    row = truth_rows(data)[name]
-    variant = (int(row["pos"]), row["ref"], row["alt"])
-    span, rng = (28932300, 28933200), np.random.default_rng(TRUTH.index(name))
-    reads = []
-    for label, variants, fragments in (("r", [], 7840), ("a", [variant], 160)):
-        haplotype, where = simulated.edited(window.sequence, window.start, variants)
-        drawn = simulated.draw_reads(
-            rng, haplotype, where, fragments, span=span, homopolymer_slip=0.001
-        )
-        reads += [(f"{label}{number}", read) for number, read in drawn]
-    bam = simulated.write_bam(tmp_path / "reads.bam", reads)
-    found = call({"CD19": gene}, bam, data / "reference/chr16_Npad_CD19.fa.gz")
-    calls = found.rows["variants"]
-    assert [(r["pos"], r["ref"], r["alt"]) for r in calls] == [variant]
-    assert calls[0]["hgvs_c"] == f"c.{name}"
-    assert calls[0]["filter"] == "PASS"
-    assert calls[0]["vaf_low"] <= 0.02 <= calls[0]["vaf_high"]
-
-
 def csq(data, tmp_path, alleles):
     """Class and stop codon by bcftools csq, an independent program, for each allele."""
     lines = ["##fileformat=VCFv4.2", "##contig=<ID=chr16,length=28940000>"]

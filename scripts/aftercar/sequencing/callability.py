@@ -184,18 +184,15 @@ def base_error_rates(
     window: ReferenceWindow, pileup: Pileup, errors: ErrorModel, index: np.ndarray
 ) -> np.ndarray:
     """Return the error rate of the likeliest wrong base at each window index."""
-    context = contexts(window)
     none = np.zeros(3)
-    depth = pileup.counts.sum(axis=1)
-    rates = {
-        c: np.stack([errors.substitution_rate(c, alt, none, none) for alt in range(4)])
-        for c in np.unique(context[index]).tolist()
-    }
-    found = np.zeros(len(index))
-    for row, i in enumerate(index):
-        weight = depth[:, i] / max(depth[:, i].sum(), 1)
-        table = rates[int(context[i])]
-        wrong = [alt for alt in range(4) if "ACGT"[alt] != window.sequence[i]]
-        mixed = table @ weight if weight.sum() else table.mean(axis=1)
-        found[row] = mixed[wrong].max()
-    return found
+    seen, which = np.unique(contexts(window)[index], return_inverse=True)
+    rates = np.array(
+        [[errors.substitution_rate(c, alt, none, none) for alt in range(4)] for c in seen.tolist()]
+    ).reshape(-1, 4, 3)[which]
+    depth = pileup.counts[:, :, index].sum(axis=1)
+    total = depth.sum(axis=0)
+    weight = np.where(total > 0, depth / np.maximum(total, 1), 1 / 3)
+    mixed = (rates @ weight.T[:, :, None])[:, :, 0]
+    letters = np.frombuffer(window.sequence.encode(), dtype=np.uint8)[index]
+    mixed[letters[:, None] == np.frombuffer(BASES.encode(), dtype=np.uint8)] = 0
+    return mixed.max(axis=1)

@@ -1,7 +1,7 @@
 """How often sequencing itself shows a change, learnt from the other positions of the same run."""
 
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 import numpy as np
 
@@ -110,11 +110,15 @@ class ErrorModel:
         length, gains = run_length_class(allele, window), is_gain(allele)
         if own_errors > MAX_BACKGROUND_FRACTION * depth:
             own_errors = 0  # so frequent that it was not counted among the errors
-        own = np.zeros(self.indel_errors.shape)
-        own[int(gains), length] = own_errors
-        errors = np.maximum(self.indel_errors - own, 0)
-        per_loss = _gains_per_loss(errors)
-        rate = self._length_rate(errors, length, depth, per_loss=per_loss, gains=gains)
+        per_loss, levels = self._library
+        errors = self.indel_errors
+        if own_errors:
+            errors = errors.copy()
+            errors[int(gains), length] = max(errors[int(gains), length] - own_errors, 0)
+            per_loss, levels = _library_rates(errors, self.indel_total)
+        expected = INDEL_PRIOR[length] * (per_loss if gains else 1.0)
+        expected *= levels[int(length >= SLIPPING_RUN)]
+        rate = self._length_rate(float(errors[int(gains), length]), length, depth, expected)
         if length > 1 and depth:
             # slips of the other direction tell how often this run slips at all
             per_other = per_loss if gains else 1 / per_loss
@@ -131,18 +135,27 @@ class ErrorModel:
         rate = max(rate, SMALLEST_RATE)
         return rate, max(float(self.correlation(rate)), RUN_VARIATION * rate)
 
-    def _length_rate(
-        self, errors: np.ndarray, length: int, depth: int, *, per_loss: float, gains: bool
-    ) -> float:
-        """Rate of a run's length: that of the library as a whole, shrunk to it by its own count."""
-        prior = INDEL_PRIOR * np.array([[1.0], [per_loss]])
-        alike = slice(SLIPPING_RUN, None) if length >= SLIPPING_RUN else slice(1, SLIPPING_RUN)
-        expected = (prior * self.indel_total)[:, alike].sum()
-        level = (errors[:, alike].sum() + PRIOR_SLIPS) / (expected + PRIOR_SLIPS)
+    @cached_property
+    def _library(self) -> tuple[float, tuple[float, ...]]:
+        return _library_rates(self.indel_errors, self.indel_total)
+
+    def _length_rate(self, own: float, length: int, depth: int, expected: float) -> float:
+        """Rate of a run's length: what its library expects, outweighed by its own count."""
         own_total = max(float(self.indel_total[length]) - depth, 0.0)
-        expectation = level * prior[int(gains), length] * INDEL_PRIOR_FRAGMENTS
-        own = float(errors[int(gains), length])
+        expectation = expected * INDEL_PRIOR_FRAGMENTS
         return float((own + expectation) / (own_total + INDEL_PRIOR_FRAGMENTS))
+
+
+def _library_rates(errors: np.ndarray, total: np.ndarray) -> tuple[float, tuple[float, ...]]:
+    """Gains per loss of a library, and its slips over the usual ones, in short and longer runs."""
+    per_loss = _gains_per_loss(errors)
+    usual = INDEL_PRIOR * np.array([[1.0], [per_loss]]) * total
+    alike = slice(1, SLIPPING_RUN), slice(SLIPPING_RUN, None)
+    levels = [
+        (errors[:, part].sum() + PRIOR_SLIPS) / (usual[:, part].sum() + PRIOR_SLIPS)
+        for part in alike
+    ]
+    return per_loss, tuple(map(float, levels))
 
 
 def _gains_per_loss(errors: np.ndarray) -> float:
@@ -166,6 +179,7 @@ def contexts(window: ReferenceWindow) -> np.ndarray:
     return np.where(known, around[:-2] * 16 + code * 4 + around[2:], 64)
 
 
+@lru_cache(maxsize=20_000)
 def run_length_class(allele: Allele, window: ReferenceWindow) -> int:
     """Return the length of the run of equal bases that an allele changes; 8 for longer ones."""
     if not allele.is_indel:
@@ -185,6 +199,7 @@ def is_gain(allele: Allele) -> bool:
     return len(allele.alt) > len(allele.ref)
 
 
+@lru_cache(maxsize=20_000)
 def run_start(allele: Allele, window: ReferenceWindow) -> int:
     """Return the first position of the run that an insertion or deletion changes."""
     return placements(allele, window)[0].start

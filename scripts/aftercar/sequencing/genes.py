@@ -200,7 +200,10 @@ class ReferenceWindow:
 
     def bases(self, first: int, last: int) -> str:
         """Bases from `first` to `last`, 1-based inclusive; N outside of the window."""
-        inside = self.sequence[max(first - self.start, 0) : max(last - self.start + 1, 0)]
+        low, high = first - self.start, last - self.start + 1
+        if 0 <= low <= high <= len(self.sequence):
+            return self.sequence[low:high]
+        inside = self.sequence[max(low, 0) : max(high, 0)]
         left = min(max(self.start - first, 0), max(last - first + 1, 0))
         return ("N" * left + inside).ljust(last - first + 1, "N")
 

@@ -65,8 +65,10 @@ def length_change_errors(
             Allele(before, anchor, anchor + base),
         ):
             rate, dispersion = errors.indel_rate(allele, window, 0, int(depth[start]))
-            rates, dispersion = errors.at_site(allele, np.full(3, rate), dispersion)
-            worst = max(worst, (float(rates.mean()), dispersion))
+            if errors.background:
+                rates, dispersion = errors.at_site(allele, np.full(3, rate), dispersion)
+                rate = float(rates.mean())
+            worst = max(worst, (rate, dispersion))
         known[start] = worst
     found = np.array([known[start] for start in run_start[index].tolist()]).reshape(-1, 2)
     return found[:, 0], found[:, 1]

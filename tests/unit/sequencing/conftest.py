@@ -1,6 +1,5 @@
 """Reads with a known truth, written without any code of the caller."""
 
-import array
 import csv
 from pathlib import Path
 
@@ -11,6 +10,8 @@ import yaml
 
 ROOT = Path(__file__).parents[3]
 LETTERS = np.frombuffer(b"ACGT", dtype=np.uint8)
+ERROR_OF_QUALITY = 10 ** (-np.arange(256) / 10)
+PRINTED = bytes(min(quality + 33, 126) for quality in range(256))  # as SAM writes qualities
 CONTIG = "chr16"
 CONTIG_LENGTH = 40_000_000
 
@@ -102,6 +103,7 @@ def draw_reads(
     size = np.maximum(length, rng.normal(*insert, fragments).astype(int))
     start = rng.integers(low - size + 30, high - 30)
     start = np.clip(start, 0, len(haplotype) - size)
+    breaks = np.concatenate([[0], np.cumsum(np.diff(where) != 1)])  # in front of each base
     for mate, offsets in ((0, start), (1, start + size - length)):
         if strand_only is not None and bool(mate) != strand_only:
             continue
@@ -110,26 +112,35 @@ def draw_reads(
             p=[0.85, 0.08, 0.04, 0.03],
             size=(fragments, length),
         )
-        chance = 10 ** (-quality.astype(float) / 10) if error is None else error
+        chance = ERROR_OF_QUALITY[quality] if error is None else error
         index = offsets[:, None] + np.arange(length)
         bases = haplotype[index]
         wrong = rng.random(bases.shape) < chance
         code = np.searchsorted(LETTERS, bases[wrong])
         bases[wrong] = LETTERS[(code + rng.integers(1, 4, len(code))) % 4]
+        plain = (breaks[index[:, 0]] == breaks[index[:, -1]]) & (where[index[:, 0]] >= 0)
+        slips = with_runs(bases) if homopolymer_slip else np.zeros(fragments, dtype=bool)
         for number in range(fragments):
             read, scores = bases[number], quality[number]
-            positions = where[index[number]]
-            if homopolymer_slip:
-                read, positions, scores = slipped(read, positions, scores, rng, homopolymer_slip)
-            plain = positions[0] >= 0 and positions[-1] - positions[0] == len(read) - 1
-            if plain and (np.diff(positions) == 1).all():
-                place = (int(positions[0]) - 1, [(0, len(read))])
+            if plain[number] and not slips[number]:
+                place = (int(where[offsets[number]]) - 1, [(0, length)])
             else:
+                positions = where[index[number]]
+                if slips[number]:
+                    read, positions, scores = slipped(
+                        read, positions, scores, rng, homopolymer_slip
+                    )
                 positions = blurred(positions, edge)
                 if (positions >= 0).sum() <= 30:
                     continue
                 place = cigar_of(positions)
             yield number, (*place, read, scores, bool(mate), mate)
+
+
+def with_runs(bases, run=5):
+    """Mark the reads that hold a run of equal letters."""
+    same = np.lib.stride_tricks.sliding_window_view(bases[:, 1:] == bases[:, :-1], run - 1, axis=1)
+    return same.all(axis=2).any(axis=1)
 
 
 def slipped(bases, positions, quality, rng, rate):
@@ -153,22 +164,29 @@ def slipped(bases, positions, quality, rng, rate):
 
 def write_bam(path, reads, contig=CONTIG, contig_length=CONTIG_LENGTH, tags=None):
     """Sort, write and index reads; each item of `reads` is (name, read) or (name, read, tags)."""
-    header = pysam.AlignmentHeader.from_references([contig], [contig_length])
     rows = sorted(enumerate(reads), key=lambda item: (item[1][1][0], item[0]))
-    with pysam.AlignmentFile(str(path), "wb", header=header) as bam:
-        for _, (name, (start, cigar, bases, quality, reverse, mate), *more) in rows:
-            read = pysam.AlignedSegment(header)
-            read.query_name = name
-            read.query_sequence = bases.tobytes().decode()
-            read.query_qualities = array.array("B", quality.astype(np.uint8).tobytes())
-            read.reference_id, read.reference_start = 0, start
-            read.cigartuples, read.mapping_quality = cigar, 60
-            read.flag = 1 | (0x10 if reverse else 0x20) | (0x80 if mate else 0x40)
-            tags = dict(more[0]) if more else {}
-            read.flag |= tags.pop("flag", 0)
-            for key, value in tags.items():
-                read.set_tag(key, value)
-            bam.write(read)
+    lines, cigars = [f"@SQ\tSN:{contig}\tLN:{contig_length}\n"], {}
+    for _, (name, (start, cigar, bases, quality, reverse, mate), *more) in rows:
+        tags = dict(more[0]) if more else {}
+        flag = 1 | (0x10 if reverse else 0x20) | (0x80 if mate else 0x40) | tags.pop("flag", 0)
+        steps = tuple(cigar)
+        if steps not in cigars:
+            cigars[steps] = "".join(f"{count}{'MIDNSHP=X'[code]}" for code, count in steps)
+        letters = bases.tobytes().decode()
+        scores = np.asarray(quality, dtype=np.uint8).tobytes().translate(PRINTED).decode()
+        further = "".join(
+            f"\t{key}:{'i' if isinstance(value, int) else 'Z'}:{value}"
+            for key, value in tags.items()
+        )
+        lines.append(
+            f"{name}\t{flag}\t{contig}\t{start + 1}\t60\t{cigars[steps]}\t*\t0\t0"
+            f"\t{letters}\t{scores}{further}\n"
+        )
+    text = Path(f"{path}.sam")
+    text.write_text("".join(lines))
+    level = "--output-fmt-option=level=1"
+    pysam.view("-b", "--no-PG", level, "-o", str(path), str(text), catch_stdout=False)
+    text.unlink()
     pysam.index(str(path))
     return path
 

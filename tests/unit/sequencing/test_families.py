@@ -1,5 +1,7 @@
 """Reads of one molecule are one observation, and families lower the error rate."""
 
+from functools import cache
+
 import numpy as np
 import pytest
 
@@ -32,7 +34,7 @@ def examine(toy, sheet_row):
     return make
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def copied(conftest_reads):
     """Copies of molecules with sequencing errors of 1e-3 each; the first one is no duplicate."""
 
@@ -54,6 +56,7 @@ def copied(conftest_reads):
     return make
 
 
+@cache
 def barcode_of(name, length=10):
     """The molecular barcode of a molecule, from its name."""
     rng = np.random.default_rng(abs(hash_of(name)))
@@ -67,12 +70,20 @@ def hash_of(text):
     return value
 
 
-@pytest.fixture
-def half_percent(toy, conftest_reads, copied, tmp_path):
-    """A BAM of 2,600 molecules over a base of which 0.5 % carry a substitution, 4 reads each."""
-    _, window = toy
+@pytest.fixture(scope="module")
+def half_percent(toy, conftest_reads, copied, tmp_path_factory):
+    """A BAM of 2,600 molecules over a base of which 0.5 % carry a substitution, 4 reads each.
 
-    def make(seed, tags, name="umi.bam"):
+    With the molecular barcode in `tag`, or without one; each is written once.
+    """
+    _, window = toy
+    folder = tmp_path_factory.mktemp("families")
+
+    @cache
+    def make(seed, tag=None):
+        def tags(name):
+            return {tag: barcode_of(name)} if tag else {}
+
         rng = np.random.default_rng(seed)
         at = window.start + 499
         ref = window.bases(at, at)
@@ -85,14 +96,14 @@ def half_percent(toy, conftest_reads, copied, tmp_path):
             )
             molecules += [(f"{label}{number}", read) for number, read in drawn]
         reads = list(copied(rng, molecules, 4, tags))
-        return conftest_reads.write_bam(tmp_path / name, reads), (at, ref, alt)
+        return conftest_reads.write_bam(folder / f"{tag}{seed}.bam", reads), (at, ref, alt)
 
     return make
 
 
 @pytest.mark.parametrize(("tag", "seed"), [("RX", 1), ("MI", 2)])
 def test_a_half_percent_variant_of_families_is_the_only_call(examine, half_percent, tag, seed):
-    bam, variant = half_percent(seed, lambda name: {tag: barcode_of(name)})
+    bam, variant = half_percent(seed, tag)
     found = examine(bam)
     assert [(r["pos"], r["ref"], r["alt"]) for r in found.rows["variants"]] == [variant]
     row = found.rows["variants"][0]
@@ -104,7 +115,7 @@ def test_a_half_percent_variant_of_families_is_the_only_call(examine, half_perce
 
 
 def test_without_barcodes_marked_duplicates_are_left_out(examine, half_percent):
-    bam, _ = half_percent(1, lambda name: {})
+    bam, _ = half_percent(1)
     found = examine(bam)
     assert quality(found, "usable_reads:CD19")["message"] == "left out: duplicate 18000"
     assert max(row["depth"] for row in found.rows["callability"]) <= 3000
@@ -114,15 +125,15 @@ def test_the_background_of_families_is_below_that_of_single_reads(toy, half_perc
     _, window = toy
     wanted = np.ones(len(window.sequence), dtype=bool)
 
-    def rate(tags):
-        bam, _ = half_percent(1, tags)
+    def rate(*tag):
+        bam, _ = half_percent(1, *tag)
         reads = read_alignments(bam, "chr16", [(window.start, window.end)], min_mapping_quality=20)
         pileup = pile_up(
             split_segments(join_families(reads)[0]), window, wanted, min_base_quality=20
         )
         return len(pileup.mismatch_index) / pileup.counts.sum()
 
-    assert rate(lambda name: {"RX": barcode_of(name)}) < 0.1 * rate(lambda name: {})
+    assert rate("RX") < 0.1 * rate()
 
 
 # Small cases, by hand

@@ -28,9 +28,12 @@ def verdicts(rng, depth, fraction, balance=0.0, runs=2000):
     if balance:
         spread = 1 / balance - 1
         own = rng.beta(fraction * spread, (1 - fraction) * spread, runs)
-    counts = rng.binomial(depth, own)
-    found = [compare_with_normal(normal_counts(int(n), depth)) for n in counts]
-    return {word: found.count(word) / runs for word in set(found)}
+    counts, drawn = np.unique(rng.binomial(depth, own), return_counts=True)
+    found: dict[str, float] = {}
+    for n, times in zip(counts.tolist(), drawn.tolist(), strict=True):
+        word = compare_with_normal(normal_counts(n, depth))
+        found[word] = found.get(word, 0) + times / runs
+    return found
 
 
 @pytest.mark.parametrize("fraction", [3e-4, 0.02, 0.1, 0.2])

@@ -3,8 +3,6 @@
 The reads are drawn from transcripts that are written down here; no code of the analysis is used.
 """
 
-import itertools
-
 import numpy as np
 import pytest
 
@@ -39,29 +37,30 @@ def library(rng, parts, *, length=100, insert=250, end_only=0):
 
     With `end_only` fragments begin within that distance of the 3' end.
     """
-    start, flag, fragment, op, size, offset = [], [], [], [], [], [0]
-    number = 0
+    blocks = []
     for bases, count in parts:
         whole = np.maximum(rng.normal(insert, 30, count).astype(int), length)
         latest = len(bases) - whole
         earliest = len(bases) - end_only if end_only else 0
         firsts = rng.integers(np.minimum(earliest, latest), latest + 1)
-        for first, span in zip(firsts, whole, strict=True):
-            for mate, at in ((0, first), (1, first + span - length)):
-                covered = bases[at : at + length]
-                jumps = np.flatnonzero(np.diff(covered) > 1)
-                edges = np.concatenate([[0], jumps + 1, [length]])
-                for i, (a, b) in enumerate(itertools.pairwise(edges)):
-                    if i:
-                        op.append(3)
-                        size.append(int(covered[a] - covered[a - 1] - 1))
-                    op.append(0)
-                    size.append(int(b - a))
-                start.append(int(covered[0]) - 1)
-                flag.append(16 * mate)
-                fragment.append(number)
-                offset.append(len(op))
-            number += 1
+        at = np.stack([firsts, firsts + whole - length], axis=1).ravel()  # both mates
+        blocks.append(bases[at[:, None] + np.arange(length)])
+    covered = np.concatenate(blocks)
+    read, last = np.nonzero(np.diff(covered) > 1)  # the last bases in front of introns
+    introns = np.bincount(read, minlength=len(covered))
+    offset = np.concatenate([[0], np.cumsum(2 * introns + 1)])
+    op, size = np.zeros(offset[-1], dtype=np.uint8), np.zeros(offset[-1], dtype=np.int64)
+    at = 2 * np.arange(len(read)) + read + 1  # of each intron among the operations
+    op[at] = 3
+    size[at] = covered[read, last + 1] - covered[read, last] - 1
+    # operations between introns are aligned: what is left of the read
+    edge = np.full(offset[-1], length)
+    edge[at - 1] = edge[at] = last + 1
+    aligned = op == 0
+    size[aligned] = edge[aligned]
+    size[at + 1] -= last + 1
+    start, flag = covered[:, 0] - 1, np.tile([0, 16], len(covered) // 2)
+    fragment = np.arange(len(covered)) // 2
     n = len(start)
     return AlignedReads(
         np.array(start, dtype=np.int64), np.array(flag, dtype=np.int64), np.array(fragment),
@@ -115,15 +114,14 @@ def uneven_library(rng, skipped, fragments, spread):
         expected = fragments * np.exp(rng.normal(0, spread))
         counts[(EXONS[k - 1][1], EXONS[k][0])] = expected * ((1 - skipped) if k in (1, 2) else 1)
     counts[(EXONS[0][1], EXONS[2][0])] = fragments * skipped * np.exp(rng.normal(0, spread))
-    start, op, size, offset = [], [], [], [0]
+    start, size = [], []
     for (left, right), expected in counts.items():
-        for _ in range(rng.poisson(expected)):
-            anchor = int(rng.integers(10, 40))
-            start.append(left - anchor)
-            op += [0, 3, 0]
-            size += [anchor, right - left - 1, 50 - anchor]
-            offset.append(len(op))
+        anchor = rng.integers(10, 40, rng.poisson(expected))
+        start += (left - anchor).tolist()
+        gap = np.full(len(anchor), right - left - 1)
+        size += np.stack([anchor, gap, 50 - anchor], axis=1).ravel().tolist()
     n = len(start)
+    op, offset = [0, 3, 0] * n, 3 * np.arange(n + 1)
     return AlignedReads(
         np.array(start, dtype=np.int64), np.zeros(n, dtype=np.int64), np.arange(n),
         np.zeros(0, dtype=np.uint8), np.zeros(0, dtype=np.uint8), np.zeros(n + 1, dtype=np.int64),
