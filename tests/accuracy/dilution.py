@@ -1,6 +1,7 @@
 """Known numbers of cells, from many to none, among negatives: what is called, with which limits."""
 
 import copy
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -116,6 +117,7 @@ def b_cell_draws(folder: Path, planted: int, draws: int = DRAWS) -> pd.DataFrame
     return pd.DataFrame(found)
 
 
+@cache
 def car_draws(
     share: float, shift: float, draws: int = DRAWS, *, control_for: str = "fmo:CAR"
 ) -> pd.DataFrame:

@@ -1,6 +1,7 @@
 """Reads with a known truth, written without any code of the caller."""
 
 import csv
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -199,24 +200,37 @@ def models():
     return yaml.safe_load((folder / "genes.yaml").read_text()), exons
 
 
+@pytest.fixture(scope="session")
+def written_specimens(tmp_path_factory):
+    """Folder of the simulated specimens, and their files by what was asked for."""
+    return tmp_path_factory.mktemp("specimens"), {}
+
+
 @pytest.fixture
-def specimen_bam(tmp_path):
+def specimen_bam(tmp_path, written_specimens):
     """Write a BAM of clones: {vaf: variants}; the rest is the reference."""
+    folder, written = written_specimens
 
     def make(
         reference, first, clones, *, depth, span, seed=1, name="reads.bam", spread=False, **options
     ):
-        rng = np.random.default_rng(seed)
-        fragments = round(depth * (span[1] - span[0] + 300) / 300)
-        shares = {(): 1 - sum(vaf for _, vaf in clones)} | {tuple(v): vaf for v, vaf in clones}
-        reads, number = [], 0
-        for variants, share in shares.items():
-            haplotype, where = edited(reference, first, variants, spread)
-            count = round(fragments * share)
-            drawn = draw_reads(rng, haplotype, where, count, span=span, **options)
-            reads += [(f"f{number + fragment}", read) for fragment, read in drawn]
-            number += count
-        return write_bam(tmp_path / name, reads)
+        asked = repr((reference, first, clones, depth, span, seed, spread, sorted(options.items())))
+        if asked not in written:
+            rng = np.random.default_rng(seed)
+            fragments = round(depth * (span[1] - span[0] + 300) / 300)
+            shares = {(): 1 - sum(vaf for _, vaf in clones)}
+            shares |= {tuple(v): vaf for v, vaf in clones}
+            reads, number = [], 0
+            for variants, share in shares.items():
+                haplotype, where = edited(reference, first, variants, spread)
+                count = round(fragments * share)
+                drawn = draw_reads(rng, haplotype, where, count, span=span, **options)
+                reads += [(f"f{number + fragment}", read) for fragment, read in drawn]
+                number += count
+            written[asked] = write_bam(folder / f"{len(written)}.bam", reads)
+        shutil.copy(written[asked], tmp_path / name)
+        shutil.copy(f"{written[asked]}.bai", tmp_path / f"{name}.bai")
+        return tmp_path / name
 
     return make
 

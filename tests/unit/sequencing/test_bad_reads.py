@@ -2,6 +2,8 @@
 
 import gzip
 import os
+import shutil
+from pathlib import Path
 
 import numpy as np
 import pysam
@@ -34,7 +36,7 @@ def reference(toy, tmp_path):
     return make
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def reads_of(toy, conftest_reads):
     _, window = toy
 
@@ -48,9 +50,16 @@ def reads_of(toy, conftest_reads):
     return make
 
 
+@pytest.fixture(scope="module")
+def good_once(tmp_path_factory, reads_of, conftest_reads):
+    return conftest_reads.write_bam(tmp_path_factory.mktemp("good") / "good.bam", reads_of())
+
+
 @pytest.fixture
-def good(tmp_path, reads_of, conftest_reads):
-    return conftest_reads.write_bam(tmp_path / "good.bam", reads_of())
+def good(tmp_path, good_once):
+    copy = Path(shutil.copy(good_once, tmp_path))
+    shutil.copy(f"{good_once}.bai", tmp_path)  # no older than its file
+    return copy
 
 
 @pytest.fixture
@@ -64,8 +73,10 @@ def rewritten(tmp_path):
             with pysam.AlignmentFile(str(path), mode, header=wanted) as new:
                 for read in old:
                     changed = change(read)
+                    if changed is not None and header:
+                        changed = pysam.AlignedSegment.from_dict(changed.to_dict(), wanted)
                     if changed is not None:
-                        new.write(pysam.AlignedSegment.from_dict(changed.to_dict(), wanted))
+                        new.write(changed)
         if index:
             pysam.index(str(path))
         return path
