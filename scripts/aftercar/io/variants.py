@@ -163,7 +163,8 @@ def write_variants(
                 if row["depth"]:
                     call = record.samples[row["sample_id"]]
                     call["AD"] = (row["depth"] - row["alt_fragments"], row["alt_fragments"])
-                    call["VAF"] = (round(row["vaf"], 6),)
+                    if row["vaf"] is not None and row["vaf"] == row["vaf"]:  # not None, not NaN
+                        call["VAF"] = (round(row["vaf"], 6),)
                     call["ST"] = row["status"]
             if any(row["filter"] == "PASS" for row in sites[chrom, pos, ref, alt]):
                 record.filter.add("PASS")

@@ -97,6 +97,8 @@ def measurement(row: dict) -> str:
     value, limit = row["value"], row["limit"]
     if status == "QUANTIFIED" and value is not None:
         return with_interval(value, row["low"], row["high"], unit)
+    if status == "DETECTED_BELOW_LLOQ" and value is None and "fraction not known" in row["flags"]:
+        return "detected, fraction not known"
     if status == "DETECTED_BELOW_LLOQ":
         below = (
             f"below LLOQ {quantity(row['lloq'], unit)}" if row["lloq"] is not None else "below LLOQ"

@@ -100,8 +100,16 @@ def _name(row: Row) -> str:
     return str(row["hgvs_c"])
 
 
-def _hit(row: Row) -> Hit:
+def _fraction(row: Row) -> tuple[float, float, float]:
+    """Fraction and interval; one that is not known may be any."""
+    if row["vaf"] is None:
+        return 0.0, 0.0, 1.0
     vaf, low, high = (float(str(row[name])) for name in ("vaf", "vaf_low", "vaf_high"))
+    return vaf, low, high
+
+
+def _hit(row: Row) -> Hit:
+    vaf, low, high = _fraction(row)
     return Hit(_name(row), vaf, low, high, somatic=row.get("origin") == "SOMATIC")
 
 
@@ -117,11 +125,7 @@ def _detectable(findings: Findings, gene: str) -> float | None:
 
 
 def _gene_row(calls: list[Row], loh: Row, verdict: Verdict) -> Row:
-    hits = [
-        f"{_name(row)} {100 * float(str(row['vaf'])):.3g} % "
-        f"({100 * float(str(row['vaf_low'])):.3g} to {100 * float(str(row['vaf_high'])):.3g})"
-        for row in calls
-    ]
+    hits = [f"{_name(row)} {_fraction_text(row)}" for row in calls]
     if loh["state"] == "LOH":
         hits.append("loss of heterozygosity")
     return {
@@ -133,6 +137,13 @@ def _gene_row(calls: list[Row], loh: Row, verdict: Verdict) -> Row:
         "status": "QUANTIFIED" if verdict.state in DECIDED else "INDETERMINATE",
         "flags": "; ".join(verdict.reasons),
     }
+
+
+def _fraction_text(row: Row) -> str:
+    if row["vaf"] is None:
+        return "(fraction not known)"
+    vaf, low, high = _fraction(row)
+    return f"{100 * vaf:.3g} % ({100 * low:.3g} to {100 * high:.3g})"
 
 
 def _pair_row(a: Row, b: Row, counts: tuple[int, int, int], state: str) -> Row:

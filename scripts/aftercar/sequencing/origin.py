@@ -69,6 +69,8 @@ def compare_with_normal(evidence: Evidence) -> str:
     count, depth = evidence.alt_fragments, evidence.depth
     if not depth:
         return UNDECIDED
+    if evidence.not_a_fraction:  # half of the fragments, or few: not to be told
+        return MAYBE_INHERITED if count else UNDECIDED
     factor = inherited_factor(count, depth, evidence.mean_error, evidence.dispersion)
     if factor >= DECISIVE_FACTOR:
         return INHERITED
@@ -232,7 +234,7 @@ def _origin(
 def _by_fraction(row: dict[str, object], flags: list[str]) -> tuple[str, list[str]]:
     """Judge by the fraction alone, which is weak: purity and lost copies move it."""
     seen = row["status"] in ("QUANTIFIED", "INDETERMINATE", "DETECTED_BELOW_LLOQ")
-    if not row["alt_fragments"] or not seen:
+    if not row["alt_fragments"] or not seen or row["vaf"] is None:
         return "NOT_DETERMINED", flags
     fraction, low, high = (float(str(row[name])) for name in ("vaf", "vaf_low", "vaf_high"))
     if high >= HOMOZYGOUS or fraction >= 0.9:

@@ -238,11 +238,15 @@ def _clipped_ends(
 
 @dataclass(frozen=True, eq=False)
 class Support:
-    """Fragments for and against one allele by strand class, and which fragments show it."""
+    """Fragments for and against one allele by strand class, and which fragments show it.
+
+    `not_a_fraction` says why the two cannot be compared, if so.
+    """
 
     alternative: np.ndarray
     total: np.ndarray
     fragments: np.ndarray
+    not_a_fraction: str = ""
 
 
 def crossing(
@@ -266,6 +270,23 @@ def crossing(
     end = begin + (segments.query_end - segments.query_start)[overlap]
     anchored = (left >= 0) | (right >= 0)
     return anchored & (begin <= first - DECISIVE_END_NT) & (end >= last + DECISIVE_END_NT)
+
+
+def reaches_over(
+    segments: Segments, overlap: np.ndarray, region: Region, near: int, far: int, *, from_left: bool
+) -> np.ndarray:
+    """Say which segments reach `near` bases over this side of an event and `far` behind it.
+
+    They are laid without gaps from the aligned base on the left of the event, or on the right;
+    that is this side.
+    """
+    left, left_query, right, right_query = _anchors(segments, overlap, region)
+    here, query = (left, left_query) if from_left else (right, right_query)
+    begin = here - (query - segments.query_start[overlap])
+    end = here + (segments.query_end[overlap] - query)
+    before, after = (near, far) if from_left else (far, near)
+    reaches = (begin <= region.event_start - before) & (end >= region.event_end + after)
+    return (here >= 0) & reaches
 
 
 def by_fragment(segments: Segments, overlap: np.ndarray, verdict: np.ndarray) -> Support:

@@ -20,6 +20,7 @@ from aftercar.contracts.sequencing import (
 from aftercar.contracts.specimen import QUALITY
 from aftercar.sequencing.alleles import Allele
 from aftercar.sequencing.background import Backgrounds, SiteBackground
+from aftercar.sequencing.breakpoints import BESIDE_NT, is_long
 from aftercar.sequencing.callability import callable_bases, limits_by_base
 from aftercar.sequencing.callability_rows import RNA_LIMIT, callability_rows
 from aftercar.sequencing.cdna import cdna_doubts
@@ -375,12 +376,16 @@ def called_row(
         flags.append(flag)
     if rna:
         flags.append(RNA_LIMIT)
+    counted = "QUANTIFIED"
+    if evidence.not_a_fraction:
+        counted = "DETECTED_BELOW_LLOQ"
+        flags.append(evidence.not_a_fraction)
     return variant_columns(findings, gene, window, evidence, found) | {
         "detectable_vaf": evidence.detectable_vaf(
             settings.false_calls_per_base, settings.min_alt_fragments
         ),
         "known_from_day": findings.day,
-        "status": "INDETERMINATE" if reasons else "QUANTIFIED",
+        "status": "INDETERMINATE" if reasons else counted,
         "filter": ";".join(reasons) or "PASS",
         "flags": "; ".join(flags),
     }
@@ -415,8 +420,8 @@ def variant_columns(
         "alt_fragments": evidence.alt_fragments,
         "depth": evidence.depth,
         "vaf": evidence.vaf,
-        "vaf_low": low if evidence.depth else None,
-        "vaf_high": high if evidence.depth else None,
+        "vaf_low": low,
+        "vaf_high": high,
         "log10_bayes_factor": evidence.log10_bayes_factor if evidence.depth else None,
         "posterior": evidence.posterior if evidence.depth else None,
     }
@@ -448,7 +453,11 @@ def _splicing(
 def window_segments(findings: Findings, gene: Gene, allele: Allele) -> Segments:
     """Fetch the reads around one allele again."""
     assert findings.fetch is not None
-    reads, _ = join_families(findings.fetch(gene.chrom, [(allele.pos - 1, allele.end + 1)]))
+    # a long one is compared with what lies around it, and leaves the reference behind its copy
+    around = BESIDE_NT + len(allele.alt) if is_long(allele) else 1
+    reads, _ = join_families(
+        findings.fetch(gene.chrom, [(allele.pos - around, allele.end + around)])
+    )
     return split_segments(reads, gene if findings.sample["assay"] == "rna" else None)
 
 

@@ -7,7 +7,7 @@ from numpy.typing import ArrayLike
 
 from aftercar.sequencing.alleles import Allele, placements
 from aftercar.sequencing.background import SiteBackground
-from aftercar.sequencing.breakpoints import propose_from_clips
+from aftercar.sequencing.breakpoints import count_at_breakpoints, is_long, propose_from_clips
 from aftercar.sequencing.candidates import propose
 from aftercar.sequencing.errors import ErrorModel, contexts, fit_errors
 from aftercar.sequencing.fragments import BASES, CODE, Pileup, Segments, pile_up
@@ -61,6 +61,7 @@ class Evidence:
 
     `fragments` count for it; `leaning` are all that fit it better than any other allele, also those
     that end so near to it that they count for no side: what they show beside it is explained.
+    `not_a_fraction` says why counts with and without it cannot be compared, if so.
     """
 
     allele: Allele
@@ -70,6 +71,7 @@ class Evidence:
     dispersion: float
     fragments: np.ndarray = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
     leaning: np.ndarray = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
+    not_a_fraction: str = ""
     doubt: str = ""  # why it may be no variant: a filter of VARIANTS
 
     @property
@@ -96,12 +98,15 @@ class Evidence:
 
     @property
     def vaf(self) -> float | None:
-        """Variant allele fraction."""
-        return self.alt_fragments / self.depth if self.depth else None
+        """Variant allele fraction; None without depth or where it is not known."""
+        known = self.depth and not self.not_a_fraction
+        return self.alt_fragments / self.depth if known else None
 
     @property
-    def interval(self) -> tuple[float, float]:
-        """Wilson 95 % interval of the variant allele fraction."""
+    def interval(self) -> tuple[float, float] | tuple[None, None]:
+        """Wilson 95 % interval of the variant allele fraction; None like the fraction."""
+        if self.vaf is None:
+            return None, None
         return wilson_interval(self.alt_fragments, self.depth)
 
     @property
@@ -129,6 +134,8 @@ class Evidence:
 
     def detectable_vaf(self, alpha: float, floor: int) -> float | None:
         """Smallest fraction that this depth shows with 95 % probability; None: none at all."""
+        if self.not_a_fraction:
+            return None
         found = detectable_fraction(
             np.array([self.depth]), np.array([self.mean_error]), self.dispersion, alpha, floor
         )[0]
@@ -242,6 +249,8 @@ def count_known(
     pairs = [(0, n) for n in range(1, len(alleles)) if fit_together(allele, alleles[n])]
     told = tell(segments, window, alleles, pairs)
     found = support_of(segments, told, 0, set(range(len(alleles))), _ends(allele, window))
+    if is_long(allele):
+        found = count_at_breakpoints(segments, window, allele, found)
     return _evidence(allele, found, calls.errors, window, usual_run=False)
 
 
@@ -264,7 +273,7 @@ def strand_verdict(evidence: Evidence) -> str:
     from scipy.special import chdtrc, xlog1py, xlogy
 
     k, n = evidence.alternative[:2].astype(float), evidence.total[:2].astype(float)
-    if n.min() == 0 or k.sum() == 0:
+    if n.min() == 0 or k.sum() == 0 or evidence.not_a_fraction:
         return "strand not assessed"
     share = k.sum() / n.sum()
     if (share * n).min() < STRAND_MIN_EXPECTED:
@@ -447,6 +456,8 @@ def _call_cluster(
         for number in kept:
             ends = _ends(alleles[number], window)
             shown = support_of(segments, told, number, set(kept), ends)
+            if is_long(alleles[number]):
+                shown = count_at_breakpoints(segments, window, alleles[number], shown)
             found.append(_evidence(alleles[number], shown, errors, window, usual_run=True))
         failing = [i for i in range(len(found)) if not _is_call(found[i], settings)]
         if not failing:
@@ -477,5 +488,5 @@ def _evidence(
     depth, own = int(support.total.sum()), int(support.alternative.sum())
     rate, dispersion = errors.indel_rate(allele, window, own, depth, usual_run=usual_run)
     rates, dispersion = errors.at_site(allele, np.full(3, rate), dispersion)
-    counts = support.alternative, support.total
-    return Evidence(allele, *counts, rates, dispersion, support.fragments, shown.leaning)
+    counts, fragments = (support.alternative, support.total), (support.fragments, shown.leaning)
+    return Evidence(allele, *counts, rates, dispersion, *fragments, support.not_a_fraction)
