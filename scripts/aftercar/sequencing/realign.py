@@ -98,11 +98,13 @@ def _anchors(
     left_query = np.zeros(len(part), dtype=np.int64)
     right, right_query = left.copy(), left_query.copy()
     # operations run from left to right: the last one that begins before the event is nearest
-    usable = (start < end) & (start < region.event_start)
+    # and beyond the window, behind another gap, there is nothing to lay it on
+    usable = (start < end) & (start < region.event_start) & (end > region.window_start)
     position = np.minimum(end, region.event_start)[usable] - 1
     left[rows[usable]] = position
     left_query[rows[usable]] = (segments.op_query[ops] - segments.op_ref[ops])[usable] + position
-    usable = np.flatnonzero((start < end) & (end > region.event_end))[::-1]
+    usable = (start < end) & (end > region.event_end) & (start < region.window_end)
+    usable = np.flatnonzero(usable)[::-1]
     position = np.maximum(start, region.event_end)[usable]
     right[rows[usable]] = position
     right_query[rows[usable]] = (segments.op_query[ops] - segments.op_ref[ops])[usable] + position
