@@ -40,7 +40,7 @@ def reference(toy, tmp_path):
 def reads_of(toy, conftest_reads):
     _, window = toy
 
-    def make(fragments=1600, seed=3, sequence=None, **options):
+    def make(fragments=1800, seed=3, sequence=None, **options):
         rng = np.random.default_rng(seed)
         haplotype, where = conftest_reads.edited(window.sequence, window.start, [])
         span = (window.start + 330, window.start + 930)
@@ -291,7 +291,7 @@ def test_without_usable_reads_nothing_is_assessed(examine, good, rewritten, chan
     found = examine(rewritten(good, change), assay=assay)
     assert statuses(found) == {"NOT_ASSESSED"}
     if reason:  # DNA: both mates of all 1,600, wherever they lie; RNA: those that touch the gene
-        reason += " 3200" if assay == "dna" else " 2"
+        reason += " 3600" if assay == "dna" else " 2"
     verdict, message = told(found, "usable_reads:CD19")
     assert verdict == "FLAG"
     assert reason in message
@@ -375,6 +375,6 @@ def test_mates_that_do_not_share_a_name_are_told(examine, good, rewritten, namel
     verdict, message = told(found, "read_names")
     assert verdict == "FLAG"
     assert "counts twice" in message
-    assert ("3200 reads without name" in message) == nameless
+    assert ("3600 reads without name" in message) == nameless
     # reads without a name are not one fragment
     assert min(row["depth_min"] for row in found.rows["callability"]) > 100
