@@ -32,7 +32,7 @@ class Files(Named):
 
 
 class Job:
-    """What a script finds under the name snakemake: a patient with one specimen, no normal."""
+    """What a script finds under the name snakemake: a patient with one specimen, no control."""
 
     def __init__(self, row: dict[str, str], fasta: str, folder: str) -> None:
         """Describe the specimen by the filled columns of its row."""
@@ -40,7 +40,7 @@ class Job:
         known = {"sample_id": "S1", "patient_id": "P1", "day": "28", "specimen": "BM"}
         config = settings()["sequencing"] | {"genes": ["CD19"]}
         self.params = Named(
-            samples=[dict.fromkeys(sheet["properties"], "") | known | row], normals=[],
+            samples=[dict.fromkeys(sheet["properties"], "") | known | row], controls=[],
             references={"simulated": fasta}, default="simulated", isoforms="",
             models=str(ROOT / "resources/genes"),
             priors=str(ROOT / "resources/singlecell/genotyping.yaml"), settings=config, code="",

@@ -402,7 +402,8 @@ def _in_frame(gene: Gene, reference: str, changed: Transcript, mutant: str) -> _
         return _Protein("synonymous", "", 0, None, "", "", [])
     first, old, new = differing(reference, mutant)
     name = inframe_name(reference, mutant)
-    stop = mutant.index("*") + 1
+    # of a stretch of the gene the stop may not be known
+    stop = mutant.index("*") + 1 if "*" in mutant else len(mutant)
     if stop < len(mutant):
         first = min(first, stop - 1)
         assert changed.coding_start is not None

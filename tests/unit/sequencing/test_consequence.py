@@ -142,3 +142,16 @@ def test_an_allele_that_is_not_in_the_reference_is_refused():
 def test_unknown_bases_stop_the_move_to_the_left():
     window = ReferenceWindow("chr16", 1, "NNNNACACAC")
     assert left_align(Allele(8, "CAC", "C"), window) == Allele(4, "NAC", "N")
+
+
+def test_a_stretch_of_a_gene_names_its_changes_as_the_whole_gene_does(toy):
+    gene, whole = toy
+    part = ReferenceWindow(whole.contig, whole.start + 380, whole.sequence[380:520])
+    for offset, ref_nt, alt in ((430, 1, "A"), (433, 1, "T"), (430, 4, ""), (440, 1, "ACGT")):
+        first = whole.bases(whole.start + offset, whole.start + offset + ref_nt - 1)
+        allele = Allele(whole.start + offset, first, alt or first[0])
+        if allele.ref == allele.alt:
+            continue
+        found, expected = predict(gene, allele, part), predict(gene, allele, whole)
+        assert (found.hgvs_c, found.hgvs_p) == (expected.hgvs_c, expected.hgvs_p)
+        assert found.effect == expected.effect

@@ -210,6 +210,7 @@ def test_a_variant_found_later_says_nothing_of_an_older_specimen():
     cell = dict.fromkeys(GENOTYPES.columns, 0) | {
         "sample_id": "S", "patient_id": "P", "barcode": "A-1", "gene": "CD19", "chrom": "chr16",
         "pos": 28932529, "ref": "T", "alt": "TG", "hgvs_c": "c.278dup", "state": "MUTANT",
+        "genotype": "mutant",
     }  # fmt: skip
     genotypes = GENOTYPES.frame([cell])
     for day, expected in ((190, {}), (-12, {"CD19 c.278dup": {"A-1"}})):
