@@ -18,9 +18,9 @@ demo: $(VENV)/.installed $(DEMO)/data/.complete
 	$(SNAKEMAKE) --directory $(DEMO) --quiet rules progress
 	@$(BIN)/python $(DEMO)/show_results.py
 
-# All tests, on two cores: a thread each. With CI=true a missing Chromium, SLURM or ../shared/data is a failure.
+# All tests. With CI=true a missing Chromium, SLURM or ../shared/data is a failure.
 test: $(VENV)/.installed-dev $(DEMO)/data/.complete
-	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile $(TESTS)
+	$(BIN)/python -m pytest -n 2 --dist loadfile $(TESTS)
 
 # Style and types, without running the pipeline.
 check: $(VENV)/.installed-dev

@@ -22,6 +22,17 @@ WHO_WHEN = {
     "specimen": SPECIMEN,
 }
 
+
+def who_when(sample: dict[str, str]) -> dict[str, object]:
+    """Return the columns of WHO_WHEN of a specimen, from its row of samples.tsv."""
+    return {
+        "sample_id": sample["sample_id"],
+        "patient_id": sample["patient_id"],
+        "day": int(sample["day"]) if sample["day"] else None,
+        "specimen": sample["specimen"],
+    }
+
+
 QUALITY = Table(
     name="quality checks",
     key=("sample_id", "check"),
@@ -43,6 +54,29 @@ QUALITY = Table(
         "message": Column("string", "what was found and what to do about it"),
     },
 )
+
+
+def quality_row(
+    sample: dict[str, str],
+    check: str,
+    value: float | None,
+    unit: str,
+    verdict: str,
+    message: str = "",
+) -> dict[str, object]:
+    """Return a row of QUALITY of a specimen, from its row of samples.tsv."""
+    who = who_when(sample)
+    del who["specimen"]
+    return who | {
+        "assay": sample["assay"],
+        "batch": sample["batch"],
+        "check": check,
+        "value": value,
+        "unit": unit,
+        "verdict": verdict,
+        "message": message,
+    }
+
 
 INPUT_FILES = Table(
     name="input files",

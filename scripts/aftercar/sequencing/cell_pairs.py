@@ -7,8 +7,8 @@ from itertools import product
 import numpy as np
 import pandas as pd
 
+from aftercar.contracts.specimen import who_when
 from aftercar.sequencing.callability_rows import is_loss_of_function
-from aftercar.sequencing.specimens import naming
 
 # Errors make this share of a cell's molecules show the other allele (knowledge of the assays:
 # PCR errors of 1e-3 to 1e-4 and ambient molecules; a convention on the high side).
@@ -228,7 +228,7 @@ def pair_rows(
     known = {(gene, name): day for gene, name, day in losses.values()}
     rows = []
     for sample in samples:
-        who = naming(sample)
+        who = who_when(sample)
         own = genotypes[genotypes["sample_id"] == sample["sample_id"]]
         for gene, first, second, a, b in pairs_of_specimen(own, names):
             phase, phase_day = _phase(bulk, gene, {first, second})

@@ -7,6 +7,7 @@ import pandas as pd
 
 from aftercar.contracts.reads import BarcodeSearch, barcode_kind
 from aftercar.contracts.sequencing import GENOTYPES
+from aftercar.contracts.specimen import quality_row, who_when
 from aftercar.sequencing.carriers import (
     Assumptions,
     Clone,
@@ -23,7 +24,6 @@ from aftercar.sequencing.cells import (
 )
 from aftercar.sequencing.genes import Gene
 from aftercar.sequencing.molecules import CellCounts
-from aftercar.sequencing.specimens import naming
 
 
 @dataclass(frozen=True, order=True)
@@ -208,7 +208,7 @@ def clone_row(sample: dict[str, str], candidate: Candidate) -> dict[str, object]
     days = [int(sample["day"])] if sample["day"] else []
     if candidate.known_from_day is not None:
         days.append(candidate.known_from_day)
-    return naming(sample) | {
+    return who_when(sample) | {
         "clone": candidate.label,
         "gene": candidate.gene,
         "basis": "genotype",
@@ -247,22 +247,6 @@ def _measured_clone(
             "fraction_high": clone.high,
         }
     return row
-
-
-def quality_row(
-    sample: dict[str, str], check: str, value: float | None, unit: str, verdict: str, message: str
-) -> dict[str, object]:
-    """Return a row of QUALITY."""
-    who = naming(sample)
-    return {name: who[name] for name in ("sample_id", "patient_id", "day")} | {
-        "assay": sample["assay"],
-        "batch": sample["batch"],
-        "check": check,
-        "value": value,
-        "unit": unit,
-        "verdict": verdict,
-        "message": message,
-    }
 
 
 def no_candidates(sample: dict[str, str]) -> dict[str, object]:

@@ -8,6 +8,7 @@ import pandas as pd
 
 from aftercar.contracts.reads import AlignedReads, BarcodeSearch
 from aftercar.contracts.sequencing import GENOTYPES
+from aftercar.contracts.specimen import quality_row
 from aftercar.sequencing.alleles import Allele, AlleleError, check_reference, left_align
 from aftercar.sequencing.carriers import measured_dropout
 from aftercar.sequencing.cell_rows import (
@@ -20,7 +21,6 @@ from aftercar.sequencing.cell_rows import (
     clone_tables,
     gene_at,
     no_candidates,
-    quality_row,
     unassessed_cells,
 )
 from aftercar.sequencing.cells import barcode_numbers, molecule_error, read_error

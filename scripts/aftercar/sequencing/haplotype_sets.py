@@ -10,6 +10,7 @@ from aftercar.sequencing.fragments import Segments
 from aftercar.sequencing.genes import ReferenceWindow
 from aftercar.sequencing.realign import (
     DECISIVE,
+    FLANK_NT,
     Region,
     Support,
     by_fragment,
@@ -57,6 +58,11 @@ def pairs_on_molecules(alleles: Sequence[Allele], shown: Sequence[set[int]]) -> 
             if shared >= MIN_SHARED_FRAGMENTS and fit_together(alleles[a], alleles[b]):
                 found.append((-shared, (a, b)))
     return [pair for _, pair in sorted(found)[:MAX_PAIRS]]
+
+
+def near(a: Allele, b: Allele) -> bool:
+    """Whether two alleles lie within the flanks of one another: the same reads tell both."""
+    return a.pos <= b.end + FLANK_NT and b.pos <= a.end + FLANK_NT
 
 
 def fit_together(a: Allele, b: Allele) -> bool:

@@ -18,6 +18,8 @@ from aftercar.sequencing.variants import (
     count_known,
 )
 
+UNSURE_ALPHA = 0.05  # fragments this rare as errors are no silence (a convention)
+
 Key = tuple[str, str, int, str, str]
 
 
@@ -131,7 +133,7 @@ def _status(
             f"{count} fragments: too few for a call of its own, more than errors explain",
             *flags,
         ]
-    if count and evidence.tail <= 0.05:
+    if count and evidence.tail <= UNSURE_ALPHA:
         return "INDETERMINATE", [f"{count} fragment(s): not told from errors", *flags]
     if limit is None or limit > settings.target_vaf:
         shown = "none" if limit is None else f"{limit:.2g}"

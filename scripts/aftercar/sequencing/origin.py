@@ -18,6 +18,9 @@ from aftercar.stats.beta_binomial import log_probability
 # An inherited allele is half or all of the fragments of normal cells; capture and alignment favour
 # one allele by a few percent (correlation; a convention: standard deviation 3 % around one half).
 HETEROZYGOUS, HOMOZYGOUS, ALLELE_BALANCE_DISPERSION = 0.5, 0.99, 0.004
+# Without a normal, fractions so near to one and two inherited copies raise the suspicion
+# (conventions: purity and lost copies move them).
+NEARLY_ALL, NEAR_HALF = 0.9, (0.4, 0.6)
 # Leukemia left in normal cells shows its variants in any fraction up to this one; with more of it a
 # clonal loss looks as if it were inherited.
 LARGEST_TRACE = 0.3
@@ -237,10 +240,10 @@ def _by_fraction(row: dict[str, object], flags: list[str]) -> tuple[str, list[st
     if not row["alt_fragments"] or not seen or row["vaf"] is None:
         return "NOT_DETERMINED", flags
     fraction, low, high = (float(str(row[name])) for name in ("vaf", "vaf_low", "vaf_high"))
-    if high >= HOMOZYGOUS or fraction >= 0.9:
+    if high >= HOMOZYGOUS or fraction >= NEARLY_ALL:
         flags.append("nearly all fragments show it: more often inherited than a clonal loss")
         return "POSSIBLY_GERMLINE", flags
-    if low <= HETEROZYGOUS <= high or 0.4 <= fraction <= 0.6:
+    if low <= HETEROZYGOUS <= high or NEAR_HALF[0] <= fraction <= NEAR_HALF[1]:
         flags.append("a fraction near 50 % may be inherited (weak: by the fraction alone)")
         return "POSSIBLY_GERMLINE", flags
     return "NOT_DETERMINED", flags

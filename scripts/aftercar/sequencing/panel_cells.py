@@ -5,6 +5,7 @@ import pandas as pd
 
 from aftercar.contracts.reads import BarcodeSearch, PanelReads
 from aftercar.contracts.sequencing import GENOTYPES
+from aftercar.contracts.specimen import quality_row
 from aftercar.sequencing.alleles import Allele, trimmed
 from aftercar.sequencing.carriers import measured_dropout
 from aftercar.sequencing.cell_rows import (
@@ -17,7 +18,6 @@ from aftercar.sequencing.cell_rows import (
     clone_tables,
     gene_at,
     no_candidates,
-    quality_row,
 )
 from aftercar.sequencing.cells import MOLECULE_ERROR, barcode_numbers, read_error
 from aftercar.sequencing.genes import Gene

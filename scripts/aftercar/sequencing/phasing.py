@@ -5,8 +5,7 @@ import numpy as np
 from aftercar.sequencing.alleles import Allele, placements
 from aftercar.sequencing.fragments import CODE, Segments, aligned_bases
 from aftercar.sequencing.genes import ReferenceWindow
-from aftercar.sequencing.haplotype_sets import fit_together, said_of, tell
-from aftercar.sequencing.realign import FLANK_NT
+from aftercar.sequencing.haplotype_sets import fit_together, near, said_of, tell
 
 
 def alleles_of_fragments(
@@ -26,8 +25,9 @@ def alleles_of_fragments(
     if allele.is_snv:
         fragment, shows = _substitution(segments, window, allele, min_base_quality)
     else:
-        near = beside is not None and not beside.is_snv and _close(allele, beside)
-        alleles = [allele, beside] if near and beside is not None else [allele]
+        alleles = [allele]
+        if beside is not None and not beside.is_snv and near(allele, beside):
+            alleles.append(beside)
         together = len(alleles) == 2 and fit_together(*alleles)
         answers = tell(segments, window, alleles, [(0, 1)] if together else [])
         verdict, _, _ = said_of(answers, 0, set(range(len(alleles))))
@@ -42,10 +42,6 @@ def alleles_of_fragments(
         if found.setdefault(number, says) != says:
             conflicting.add(number)
     return {number: says for number, says in found.items() if number not in conflicting}
-
-
-def _close(a: Allele, b: Allele) -> bool:
-    return a.pos <= b.end + FLANK_NT and b.pos <= a.end + FLANK_NT
 
 
 def _substitution(

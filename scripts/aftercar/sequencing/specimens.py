@@ -17,7 +17,7 @@ from aftercar.contracts.sequencing import (
     SPLICING,
     VARIANTS,
 )
-from aftercar.contracts.specimen import QUALITY
+from aftercar.contracts.specimen import QUALITY, quality_row, who_when
 from aftercar.sequencing.alleles import Allele
 from aftercar.sequencing.background import Backgrounds, SiteBackground
 from aftercar.sequencing.breakpoints import BESIDE_NT, is_long
@@ -90,7 +90,7 @@ class Findings:
     @property
     def who(self) -> dict[str, object]:
         """Columns that name the specimen."""
-        return naming(self.sample)
+        return who_when(self.sample)
 
     @property
     def day(self) -> int | None:
@@ -105,28 +105,8 @@ class Findings:
         self, check: str, value: float | None, unit: str, verdict: str, message: str = ""
     ) -> None:
         """Add a row of QUALITY."""
-        self.rows["quality"].append(
-            {
-                **{name: self.who[name] for name in ("sample_id", "patient_id", "day")},
-                "assay": self.sample["assay"],
-                "batch": self.sample["batch"],
-                "check": check,
-                "value": value,
-                "unit": unit,
-                "verdict": verdict,
-                "message": message,
-            }
-        )
-
-
-def naming(sample: dict[str, str]) -> dict[str, object]:
-    """Return the columns that name a specimen, from its row of the sheet."""
-    return {
-        "sample_id": sample["sample_id"],
-        "patient_id": sample["patient_id"],
-        "day": int(sample["day"]) if sample["day"] else None,
-        "specimen": sample["specimen"],
-    }
+        row = quality_row(self.sample, check, value, unit, verdict, message)
+        self.rows["quality"].append(row)
 
 
 def purity_of(sample: dict[str, str]) -> float | None:

@@ -9,12 +9,13 @@ from aftercar.sequencing.alleles import Allele, placements
 from aftercar.sequencing.background import SiteBackground
 from aftercar.sequencing.breakpoints import count_at_breakpoints, is_long, propose_from_clips
 from aftercar.sequencing.candidates import propose
-from aftercar.sequencing.errors import ErrorModel, contexts, fit_errors
+from aftercar.sequencing.errors import MAX_BACKGROUND_FRACTION, ErrorModel, contexts, fit_errors
 from aftercar.sequencing.fragments import BASES, CODE, Pileup, Segments, pile_up
 from aftercar.sequencing.genes import ReferenceWindow
 from aftercar.sequencing.haplotype_sets import (
     AlleleSupport,
     fit_together,
+    near,
     pairs_on_molecules,
     support_of,
     tell,
@@ -59,8 +60,8 @@ class CallSettings:
 class Evidence:
     """Fragments of one specimen for an allele, by strand class, against what errors would show.
 
-    `fragments` count for it; `leaning` are all that fit it better than any other allele, also those
-    that end so near to it that they count for no side: what they show beside it is explained.
+    `leaning` are the fragments that fit it better than any other allele, also those that end so
+    near to it that they count for no side: what they show beside it is explained.
     `not_a_fraction` says why counts with and without it cannot be compared, if so.
     """
 
@@ -69,7 +70,6 @@ class Evidence:
     total: np.ndarray
     error_rate: np.ndarray
     dispersion: float
-    fragments: np.ndarray = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
     leaning: np.ndarray = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
     not_a_fraction: str = ""
     doubt: str = ""  # why it may be no variant: a filter of VARIANTS
@@ -220,7 +220,7 @@ def _is_shadow(evidence: Evidence, others: list[Evidence]) -> bool:
     return any(
         max(len(other.allele.ref), len(other.allele.alt)) > SHADOW_NT
         and evidence.alt_fragments < SHADOW_SHARE * other.alt_fragments
-        and _near(evidence.allele, other.allele)
+        and near(evidence.allele, other.allele)
         for other in others
     )
 
@@ -244,7 +244,7 @@ def count_known(
         wanted[index] = True
         pileup = pile_up(segments, window, wanted, min_base_quality=settings.min_base_quality)
         return _substitution(window, pileup, calls.errors, index, CODE[ord(allele.alt)])
-    rivals = [a for a in own if a != allele and not a.is_snv and _near(a, allele)]
+    rivals = [a for a in own if a != allele and not a.is_snv and near(a, allele)]
     alleles = [allele, *rivals[: MAX_HAPLOTYPES - 1]]
     pairs = [(0, n) for n in range(1, len(alleles)) if fit_together(allele, alleles[n])]
     told = tell(segments, window, alleles, pairs)
@@ -258,10 +258,6 @@ def _ends(allele: Allele, window: ReferenceWindow) -> tuple[int, int]:
     """0-based positions at which the first and the last spelling leave the reference."""
     places = placements(allele, window)
     return places[0].start - 1, places[-1].start - 1
-
-
-def _near(a: Allele, b: Allele) -> bool:
-    return a.pos <= b.end + FLANK_NT and b.pos <= a.end + FLANK_NT
 
 
 def strand_verdict(evidence: Evidence) -> str:
@@ -307,7 +303,7 @@ def _substitution(
     alternative = pileup.counts[:, alt, index]
     total = pileup.counts[:, :, index].sum(axis=1)
     context = int(contexts(window)[index])
-    own = alternative if alternative.sum() <= 0.05 * total.sum() else np.zeros(3)
+    own = alternative if alternative.sum() <= MAX_BACKGROUND_FRACTION * total.sum() else np.zeros(3)
     allele = Allele(window.start + index, window.sequence[index], BASES[alt])
     rate = errors.substitution_rate(context, int(alt), own, total)
     mean = float((rate * total).sum() / max(int(total.sum()), 1)) or float(rate.mean())
@@ -336,12 +332,12 @@ def _call_substitutions(
         fragments = pileup.mismatch_fragment[shown]
         explained = np.zeros(len(fragments), dtype=bool)
         for found in complex_calls:
-            if _near(found.allele, evidence.allele):
+            if near(found.allele, evidence.allele):
                 explained |= np.isin(fragments, found.leaning)
         left = np.bincount(pileup.mismatch_stratum[shown][~explained], minlength=3)
         if explained.any() and not _is_call(replace(evidence, alternative=left), settings):
             continue
-        calls.append(replace(evidence, fragments=np.sort(fragments)))
+        calls.append(evidence)
     return calls
 
 
@@ -488,5 +484,12 @@ def _evidence(
     depth, own = int(support.total.sum()), int(support.alternative.sum())
     rate, dispersion = errors.indel_rate(allele, window, own, depth, usual_run=usual_run)
     rates, dispersion = errors.at_site(allele, np.full(3, rate), dispersion)
-    counts, fragments = (support.alternative, support.total), (support.fragments, shown.leaning)
-    return Evidence(allele, *counts, rates, dispersion, *fragments, support.not_a_fraction)
+    return Evidence(
+        allele,
+        support.alternative,
+        support.total,
+        rates,
+        dispersion,
+        leaning=shown.leaning,
+        not_a_fraction=support.not_a_fraction,
+    )

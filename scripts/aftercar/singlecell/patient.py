@@ -9,7 +9,7 @@ import pandas as pd
 
 from aftercar.contracts.expression import ExpressionMatrix
 from aftercar.contracts.singlecell import ANTIGEN_LOSS, CELL_POPULATIONS
-from aftercar.contracts.specimen import QUALITY
+from aftercar.contracts.specimen import QUALITY, quality_row
 from aftercar.singlecell.comparison import EarlierLevel
 from aftercar.singlecell.rows import (
     Row,
@@ -18,7 +18,6 @@ from aftercar.singlecell.rows import (
     cell_rows,
     observations,
     population_rows,
-    quality_row,
     quality_rows,
     unmeasured_rows,
 )

@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pandas as pd
 
+from aftercar.contracts.specimen import quality_row, who_when
 from aftercar.singlecell.comparison import LEUKEMIC, Compared
 from aftercar.singlecell.quality import CellQuality
 from aftercar.singlecell.screen import Screened
@@ -12,38 +13,6 @@ from aftercar.singlecell.specimen import Assessed, CellKnowledge
 from aftercar.stats.intervals import wilson_interval
 
 Row = dict[str, object]
-
-
-def who_when(sample: dict[str, str]) -> Row:
-    """Return the columns that name a specimen from its row of samples.tsv."""
-    return {
-        "sample_id": sample["sample_id"],
-        "patient_id": sample["patient_id"],
-        "day": int(sample["day"]) if sample["day"] else None,
-        "specimen": sample["specimen"],
-    }
-
-
-def quality_row(
-    sample: dict[str, str],
-    check: str,
-    value: float | None,
-    unit: str,
-    verdict: str,
-    message: str,
-) -> Row:
-    """Return a row of QUALITY."""
-    who = who_when(sample)
-    del who["specimen"]
-    return who | {
-        "assay": sample["assay"],
-        "batch": sample["batch"],
-        "check": check,
-        "value": value,
-        "unit": unit,
-        "verdict": verdict,
-        "message": message,
-    }
 
 
 def unmeasured_rows(
