@@ -43,13 +43,20 @@ def clauses(entry: dict) -> list[tuple[str, str, bool]]:
         asked = f"at most {target['at_most']:g} {unit}"
         told.append((asked, f"{ours:g} {unit}", ours <= target["at_most"]))
     for peer, factor in target.get("times_less_than", {}).items():
-        found = entry["peers"][peer] / ours
+        found = _times(entry["peers"][peer], ours)
         told.append((f"{factor:g} times less than {peer}", f"{found:.1f} times", found >= factor))
     for other, factor in target.get("at_most_times", {}).items():
-        found = ours / (entry["floor"] if other == "floor" else entry["peers"][other])
+        found = _times(ours, entry["floor"] if other == "floor" else entry["peers"][other])
         name = "the floor" if other == "floor" else other
         told.append((f"at most {factor:g} times {name}", f"{found:.1f} times", found <= factor))
     return told
+
+
+def _times(value: float, other: float) -> float:
+    """Return how many times `other` a value is; no false call on either side is once."""
+    if other == 0:
+        return 1.0 if value == 0 else float("inf")
+    return value / other
 
 
 def read_results() -> list[dict]:

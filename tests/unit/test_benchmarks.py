@@ -57,6 +57,13 @@ def test_a_missed_target_is_shown_as_missed(ours, told):
     assert entry["met"] is (ours == 1.0)
 
 
+@pytest.mark.parametrize(("ours", "met"), [(0.0, True), (1.0, False)])
+def test_beside_a_peer_without_any_false_call_only_none_is_enough(ours, met):
+    target = {"at_most_times": {"peer": 1}}
+    entry = result("x.y", "w", "h", "calls", ours, peers={"peer": 0.0}, target=target)
+    assert entry["met"] is met
+
+
 def test_measuring_one_part_again_keeps_the_others():
     old = [result(f"{part}.seconds", "w", "h", "s", 1.0) for part in PARTS]
     new = [result(f"{PARTS[1]}.seconds", "w", "h", "s", 2.0)]
