@@ -24,6 +24,11 @@ _PAIRED, _MATE_NOT_ALIGNED = 0x1, 0x8
 _MOLECULE_TAGS = ("MI", "RX")
 _TAGGED_SHARE = 0.5
 _SWEEP_NT = 50_000  # reading on over a smaller gap is faster than looking the next place up
+_COLUMNS: dict[str, type] = {
+    "start": np.int32, "flag": np.uint16, "name": np.uint64, "length": np.int32, "op": np.uint8,
+    "op_length": np.int32, "op_count": np.int32, "overlapped": np.bool_, "cell": np.int64,
+    "molecule": np.int64,
+}  # fmt: skip
 # Mates that overlap a read and should be there; where fewer are, names do not join the mates.
 _MIN_MATES, _FOUND_SHARE = 100, 0.1
 
@@ -63,8 +68,10 @@ class ReadCollector:
         self.barcode_tag: str | None = None  # of bulk reads; None: not yet looked for
         self.taken_up_to = -1
         self.reads_without_quality = self.nameless = 0
-        self.parts: list[tuple[np.ndarray, ...]] = []
-        self.letters: list[np.ndarray] = []
+        # these grow in place: joining parts would take twice the memory
+        self.letters = bytearray()
+        self.columns = {name: bytearray() for name in _COLUMNS}
+        self.molecular_barcodes: list[np.ndarray] = []
         self.dropped: dict[str, int] = {}
 
     def add_intervals(self, path: str | Path, bam, intervals: np.ndarray) -> None:  # type: ignore[no-untyped-def]
@@ -125,22 +132,19 @@ class ReadCollector:
         overlapped = fixed["flag"] & (_PAIRED | _MATE_NOT_ALIGNED) == _PAIRED
         overlapped &= (fixed["mate_contig"] == self.contig) & (fixed["mate_start"] < end)
         overlapped &= fixed["mate_start"] >= fixed["start"]
-        self.letters.append(records.letters())
-        self.parts.append(
-            (
-                fixed["start"].astype(np.int64),
-                fixed["flag"].astype(np.int64),
-                names,
-                fixed["length"].astype(np.int64),
-                op,
-                op_length,
-                np.bincount(owner, minlength=len(records.at)),
-                cell,
-                molecule,
-                barcode[:0] if self.of_cells else barcode[kept],
-                overlapped,
-            )
-        )
+        self.letters += records.letters().data
+        count = np.bincount(owner, minlength=len(records.at))
+        for column, values in (
+            ("start", fixed["start"]), ("flag", fixed["flag"]), ("name", names),
+            ("length", fixed["length"]), ("op", op), ("op_length", op_length), ("op_count", count),
+            ("overlapped", overlapped),
+        ):  # fmt: skip
+            self.columns[column] += np.ascontiguousarray(values, dtype=_COLUMNS[column]).data
+        if self.of_cells:
+            self.columns["cell"] += np.ascontiguousarray(cell).data
+            self.columns["molecule"] += np.ascontiguousarray(molecule).data
+        else:
+            self.molecular_barcodes.append(barcode[kept])
 
     def _molecular_barcodes(self, records: Records) -> np.ndarray:
         """Return the molecular barcode of each bulk read, empty without one."""
@@ -179,40 +183,37 @@ class ReadCollector:
 
     def arrays(self, notes: tuple[tuple[str, str, str], ...] = ()) -> AlignedReads:
         """Return what was gathered, with `notes` and those on the reads themselves."""
-        if not self.parts:
-            self.parts = [(np.zeros(0, dtype=np.int64),) * 9]
-            self.parts[0] += (np.zeros(0, dtype="S1"), np.zeros(0, dtype=bool))
-        columns = [np.concatenate(part) for part in zip(*self.parts, strict=True)]
-        self.parts = []
-        start, flag, name, lengths, op, op_length, op_count, cell, molecule, barcode, overlapped = (
-            columns
-        )
+        columns: dict[str, np.ndarray] = {
+            name: np.frombuffer(column, dtype=_COLUMNS[name])
+            for name, column in self.columns.items()
+        }
+        start, name, lengths = (columns[column] for column in ("start", "name", "length"))
         if self.of_cells:
-            molecule = numbered(np.stack([cell, _with_mates(name, molecule)], axis=1))
-        packed = np.zeros(int(lengths.sum()), dtype=np.uint8)
-        at = 0
-        for number, letters in enumerate(self.letters):
-            packed[at : at + len(letters)] = letters
-            at += len(letters)
-            self.letters[number] = letters[:0]  # frees it
+            cell = columns["cell"]
+            molecule = numbered(np.stack([cell, _with_mates(name, columns["molecule"])], axis=1))
+        else:
+            cell = molecule = np.broadcast_to(np.int64(-1), len(start))
+        none = np.zeros(0, dtype="S1")
+        barcode = np.concatenate([none, *self.molecular_barcodes])
+        packed = np.frombuffer(self.letters, dtype=np.uint8)
         base, quality = letters_and_qualities(packed)
-        fragment = numbered(name)
+        fragment = numbered(name).astype(np.int32)
         return AlignedReads(
             start=start,
-            flag=flag,
+            flag=columns["flag"],
             fragment=fragment,
             base=base,
             quality=quality,
             base_offset=_offsets(lengths),
-            op=op.astype(np.uint8),
-            op_length=op_length,
-            op_offset=_offsets(op_count),
+            op=columns["op"],
+            op_length=columns["op_length"],
+            op_offset=_offsets(columns["op_count"]),
             cell=cell,
             molecule=molecule,
             dropped=dict(sorted(self.dropped.items())),
             barcode=barcode if self.barcode_tag else None,
             barcode_tag=self.barcode_tag or "",
-            notes=notes + tuple(self._notes(fragment, overlapped)),
+            notes=notes + tuple(self._notes(fragment, columns["overlapped"])),
         )
 
     def _notes(
@@ -263,4 +264,6 @@ def numbered(keys: np.ndarray) -> np.ndarray:
 
 
 def _offsets(lengths: np.ndarray) -> np.ndarray:
-    return np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+    offsets = np.zeros(len(lengths) + 1, dtype=np.int64)
+    np.cumsum(lengths, out=offsets[1:])
+    return offsets.astype(np.int32) if offsets[-1] < np.iinfo(np.int32).max else offsets

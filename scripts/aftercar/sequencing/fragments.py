@@ -26,6 +26,7 @@ FORWARD_ONLY, REVERSE_ONLY, BOTH_STRANDS = range(3)
 RNA_OVERHANG_NT = 8
 RNA_READ_END_NT = 5
 _CHUNK_BASES = 400_000  # arrays of this size stay in the cache of a core
+_CHUNK_READS = 200_000  # cut at introns at once
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,8 +69,12 @@ class Segments:
     @cached_property
     def aligned_ops(self) -> tuple[np.ndarray, np.ndarray]:
         """Operations that align bases, in order, and where those of each segment begin."""
-        ops = np.flatnonzero(ALIGNED[self.reads.op])
-        first = np.searchsorted(self.op_segment[ops], np.arange(len(self.read) + 1))
+        size = self.read.dtype
+        ops = np.flatnonzero(ALIGNED[self.reads.op]).astype(size)
+        owner, first = self.op_segment[ops], np.empty(len(self.read) + 1, dtype=size)
+        for begin in range(0, len(first), _CHUNK_READS):
+            places = np.arange(begin, min(begin + _CHUNK_READS, len(first)), dtype=size)
+            first[begin : begin + len(places)] = np.searchsorted(owner, places)
         return ops, first
 
     def aligned_ops_of(self, chosen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -82,41 +87,60 @@ class Segments:
 
 def split_segments(reads: AlignedReads, gene: Gene | None = None) -> Segments:
     """Cut reads at introns; with `gene` (RNA), leave out overhangs past exons and read ends."""
-    count = np.diff(reads.op_offset)
-    op_read = np.repeat(np.arange(len(reads)), count)
-    on_query, on_reference = CONSUMES_QUERY[reads.op], CONSUMES_REFERENCE[reads.op]
-    op_query = _running(reads.op_length * on_query, op_read, reads.op_offset)
+    size = np.int32 if len(reads.base) < np.iinfo(np.int32).max else np.int64
+    ops, most = len(reads.op), len(reads) + int((reads.op == SKIP).sum())
+    filled = [np.empty(most if column < 5 else ops, dtype=size) for column in range(9)]
+    done = 0
+    for first in range(0, len(reads), _CHUNK_READS):
+        end = min(first + _CHUNK_READS, len(reads))
+        block = _split_block(reads, first, end)
+        block[-1] += done
+        op_first = int(reads.op_offset[first])
+        for column, values in enumerate(block):
+            at = done if column < 5 else op_first
+            filled[column][at : at + len(values)] = values
+        done += len(block[0])
+    segments = Segments(reads, *(values[:done] for values in filled[:5]), *filled[5:])
+    return segments if gene is None else _without_overhangs(segments, gene)
+
+
+def _split_block(reads: AlignedReads, first_read: int, end_read: int) -> list[np.ndarray]:
+    """Return the arrays of Segments for some reads, segments numbered from 0."""
+    offset = reads.op_offset[first_read : end_read + 1]
+    codes, lengths = (values[offset[0] : offset[-1]] for values in (reads.op, reads.op_length))
+    op_read = np.repeat(np.arange(first_read, end_read), np.diff(offset))
+    of_read = offset - offset[0]
+    on_query, on_reference = CONSUMES_QUERY[codes], CONSUMES_REFERENCE[codes]
+    op_query = _running(lengths * on_query, op_read - first_read, of_read)
     op_query += reads.base_offset[op_read]
-    op_ref = _running(reads.op_length * on_reference, op_read, reads.op_offset)
+    op_ref = _running(lengths * on_reference, op_read - first_read, of_read)
     op_ref += reads.start[op_read]
 
-    skip = reads.op == SKIP
-    first_of_read = np.zeros(len(reads.op), dtype=bool)
-    first_of_read[reads.op_offset[:-1]] = True
+    skip = codes == SKIP
+    first_of_read = np.zeros(len(codes), dtype=bool)
+    first_of_read[of_read[:-1]] = True
     after_skip = np.concatenate([[False], skip[:-1]]) if len(skip) else skip
     op_segment = np.cumsum(first_of_read | after_skip) - 1
     n = int(op_segment[-1]) + 1 if len(op_segment) else 0
 
-    aligned = ALIGNED[reads.op]
+    aligned = ALIGNED[codes]
     big = np.iinfo(np.int64).max
     ref_start, ref_end = np.full(n, big), np.full(n, -1)
     query_start, query_end = np.full(n, big), np.full(n, -1)
     used = on_query & ~skip
     np.minimum.at(ref_start, op_segment[aligned], op_ref[aligned])
-    np.maximum.at(ref_end, op_segment[aligned], (op_ref + reads.op_length)[aligned])
+    np.maximum.at(ref_end, op_segment[aligned], (op_ref + lengths)[aligned])
     np.minimum.at(query_start, op_segment[used], op_query[used])
-    np.maximum.at(query_end, op_segment[used], (op_query + reads.op_length)[used])
+    np.maximum.at(query_end, op_segment[used], (op_query + lengths)[used])
     read = np.zeros(n, dtype=np.int64)
     read[op_segment] = op_read
     empty = ref_end < 0
     ref_start[empty], ref_end[empty] = 0, 0
     query_start[query_end < 0] = 0
     query_end[query_end < 0] = 0
-    segments = Segments(
-        reads, read, ref_start, ref_end, query_start, query_end,
-        op_read, op_ref, op_query, op_segment,
-    )  # fmt: skip
-    return segments if gene is None else _without_overhangs(segments, gene)
+    return [
+        read, ref_start, ref_end, query_start, query_end, op_read, op_ref, op_query, op_segment
+    ]  # fmt: skip
 
 
 def _running(steps: np.ndarray, owner: np.ndarray, offsets: np.ndarray) -> np.ndarray:
@@ -207,8 +231,8 @@ def pile_up(
     counts = np.zeros(12 * size, dtype=np.int64)
     reference = CODE[np.frombuffer(window.sequence.encode(), dtype=np.uint8)]
     codes = segments.reads.codes(min_base_quality)
-    kept: list[tuple[np.ndarray, ...]] = []
-    raw: list[tuple[np.ndarray, ...]] = []
+    kept = _Columns(segments.fragment.dtype, np.int32, np.uint8, np.uint8)
+    raw = _Columns(segments.read.dtype, np.int32, segments.query_start.dtype)
     mates = _find_mates(segments)
     for chosen in chunks(segments):
         segment, index, query = aligned_bases(segments, chosen, window, wanted)
@@ -217,7 +241,7 @@ def pile_up(
         if not good.all():
             segment, index, query, base = segment[good], index[good], query[good], base[good]
         differs = np.flatnonzero(base != reference[index])
-        raw.append((segment[differs], index[differs], query[differs]))
+        raw.add(segment[differs], index[differs], query[differs])
         for fragment, where, letter, stratum in _observations(
             segments, mates, segment, index, base, window
         ):
@@ -225,27 +249,39 @@ def pile_up(
                 (stratum.astype(np.int64) * 4 + letter) * size + where, minlength=12 * size
             )
             differs = np.flatnonzero(letter != reference[where])
-            kept.append((fragment[differs], where[differs], letter[differs], stratum[differs]))
-    return Pileup(window.start, counts.reshape(3, 4, size), *_joined(kept, 4), *_joined(raw, 3))
+            kept.add(fragment[differs], where[differs], letter[differs], stratum[differs])
+    return Pileup(window.start, counts.reshape(3, 4, size), *kept.arrays(), *raw.arrays())
 
 
-def _joined(parts: list[tuple[np.ndarray, ...]], columns: int) -> list[np.ndarray]:
-    if not parts:
-        return [np.zeros(0, dtype=np.int64) for _ in range(columns)]
-    return [np.concatenate([part[i] for part in parts]) for i in range(columns)]
+class _Columns:
+    """Columns that grow in place: joining parts would take twice the memory."""
+
+    def __init__(self, *types: np.dtype | type) -> None:
+        self._columns = [(np.dtype(kind), bytearray()) for kind in types]
+
+    def add(self, *values: np.ndarray) -> None:
+        """Append rows."""
+        for (kind, column), more in zip(self._columns, values, strict=True):
+            column += np.ascontiguousarray(more, dtype=kind).data
+
+    def arrays(self) -> list[np.ndarray]:
+        """Return the columns."""
+        return [np.frombuffer(column, dtype=kind) for kind, column in self._columns]
 
 
 def chunks(segments: Segments) -> list[np.ndarray]:
     """Return segments in groups of whole fragments with a bounded number of bases."""
-    order = np.argsort(segments.fragment, kind="stable")
+    order = _by_fragment(segments)
     if not len(order):
         return []
     bases = np.cumsum((segments.query_end - segments.query_start)[order])
+    bases //= _CHUNK_BASES
+    group = bases.astype(np.int32)
+    del bases
     fragment = segments.fragment[order]
-    starts_fragment = np.concatenate([[True], fragment[1:] != fragment[:-1]])
-    group = bases // _CHUNK_BASES
     # a fragment goes with its first segment
-    group = np.maximum.accumulate(np.where(starts_fragment, group, 0))
+    group[1:][fragment[1:] == fragment[:-1]] = 0
+    np.maximum.accumulate(group, out=group)
     return np.split(order, np.flatnonzero(np.diff(group)) + 1)
 
 
@@ -265,8 +301,12 @@ class _Mates:
     high: np.ndarray
 
 
+def _by_fragment(segments: Segments) -> np.ndarray:
+    return np.argsort(segments.fragment, kind="stable").astype(segments.read.dtype)
+
+
 def _find_mates(segments: Segments) -> _Mates:
-    order = np.argsort(segments.fragment, kind="stable")
+    order = _by_fragment(segments)
     fragment = segments.fragment[order]
     first = np.flatnonzero(np.concatenate([[True], fragment[1:] != fragment[:-1]])[: len(order)])
     count = np.diff(np.append(first, len(order)))
@@ -276,7 +316,7 @@ def _find_mates(segments: Segments) -> _Mates:
     high = segments.ref_end[pairs].min(axis=1)
     overlap = high > low
     pairs, low, high = pairs[overlap], low[overlap], high[overlap]
-    pair = np.full(len(order), -1, dtype=np.int64)
+    pair = np.full(len(order), -1, dtype=order.dtype)
     pair[pairs] = np.arange(len(low))[:, None]
     several = np.zeros(len(order), dtype=bool)
     several[order] = np.repeat(count > 2, count)

@@ -8,6 +8,8 @@ from aftercar.sequencing.fragments import Segments
 from aftercar.sequencing.genes import ReferenceWindow
 from aftercar.sequencing.realign import DECISIVE_END_NT
 
+_CHUNK_READS = 200_000  # looked at together
+
 
 def runs(window: ReferenceWindow) -> tuple[np.ndarray, np.ndarray]:
     """Return first window index and length of the run of equal bases that holds each position."""
@@ -40,10 +42,12 @@ def spanning_depth(segments: Segments, window: ReferenceWindow, depth: np.ndarra
 
 def _stretches(first: np.ndarray, end: np.ndarray, size: int) -> np.ndarray:
     """Return how many half-open stretches hold each index."""
-    first, end = np.clip(first, 0, size), np.clip(end, 0, size)
-    real = end > first
-    change = np.bincount(first[real], minlength=size + 1)
-    change -= np.bincount(end[real], minlength=size + 1)
+    change = np.zeros(size + 1, dtype=np.int64)
+    for block in range(0, len(first), _CHUNK_READS):
+        begins, ends = (np.clip(at[block : block + _CHUNK_READS], 0, size) for at in (first, end))
+        real = ends > begins
+        change += np.bincount(begins[real], minlength=size + 1)
+        change -= np.bincount(ends[real], minlength=size + 1)
     return np.cumsum(change)[:size]
 
 
