@@ -17,8 +17,8 @@ from aftercar.io.joblog import start_log
 from aftercar.io.matrices import UnreadableMatrix
 from aftercar.io.provenance import input_row
 from aftercar.io.tables import concatenate_tables, write_table
+from aftercar.singlecell.cells import Panels
 from aftercar.singlecell.patient import measure_patient
-from aftercar.singlecell.specimen import Panels
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake

@@ -18,6 +18,7 @@ IDENTITIES = (
     "other",
     "low_quality",
 )
+LEUKEMIC = ("leukemic_b", "leukemic_t", "leukemic_myeloid")
 # From the firmest to the weakest.
 IDENTITY_EVIDENCE = ("label", "genotype", "clonotype", "marker_score", "none")
 # Flag of leukemic cells whose only reference is each other.

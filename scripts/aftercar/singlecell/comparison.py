@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from aftercar.contracts.singlecell import SHARED_LOSS_HIDDEN
+from aftercar.contracts.singlecell import LEUKEMIC, SHARED_LOSS_HIDDEN
 from aftercar.singlecell.antigen_loss import (
     Finding,
     Interval,
@@ -29,7 +29,6 @@ from aftercar.singlecell.molecules import (
 from aftercar.stats.negative_binomial import benjamini_hochberg
 
 NOT_NUMBER: Interval = (float("nan"), float("nan"), float("nan"))
-LEUKEMIC = ("leukemic_b", "leukemic_t", "leukemic_myeloid")
 
 
 @dataclass(frozen=True)

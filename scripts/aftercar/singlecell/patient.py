@@ -10,6 +10,7 @@ import pandas as pd
 from aftercar.contracts.expression import ExpressionMatrix
 from aftercar.contracts.singlecell import ANTIGEN_LOSS, CELL_POPULATIONS
 from aftercar.contracts.specimen import QUALITY, quality_row
+from aftercar.singlecell.cells import CellKnowledge, Panels, TooFewCells, known_cells
 from aftercar.singlecell.comparison import EarlierLevel
 from aftercar.singlecell.rows import (
     Row,
@@ -21,14 +22,7 @@ from aftercar.singlecell.rows import (
     quality_rows,
     unmeasured_rows,
 )
-from aftercar.singlecell.specimen import (
-    Assessed,
-    CellKnowledge,
-    Panels,
-    TooFewCells,
-    assess_specimen,
-    known_cells,
-)
+from aftercar.singlecell.specimen import Assessed, assess_specimen
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,7 +47,7 @@ class SpecimenTables:
     @property
     def kept_genes(self) -> np.ndarray:
         """Return the columns of the genes in use."""
-        return self._found.kept_genes
+        return self._found.cells.kept_genes
 
     def observations(self) -> pd.DataFrame:
         """Return what is known of each cell, indexed by barcode."""
@@ -61,7 +55,7 @@ class SpecimenTables:
 
     def points(self) -> dict[str, np.ndarray]:
         """Return principal components and the map."""
-        return {"X_pca": self._found.components, "X_map": self._found.places}
+        return {"X_pca": self._found.cells.components, "X_map": self._found.cells.places}
 
     def facts(self) -> dict[str, pd.DataFrame | str | float]:
         """Return the calls of the specimen, for uns."""

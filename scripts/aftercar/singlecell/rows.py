@@ -5,11 +5,13 @@ import math
 import numpy as np
 import pandas as pd
 
+from aftercar.contracts.singlecell import LEUKEMIC
 from aftercar.contracts.specimen import quality_row, who_when
-from aftercar.singlecell.comparison import LEUKEMIC, Compared
+from aftercar.singlecell.cells import CellKnowledge
+from aftercar.singlecell.comparison import Compared
 from aftercar.singlecell.quality import CellQuality
 from aftercar.singlecell.screen import Screened
-from aftercar.singlecell.specimen import Assessed, CellKnowledge
+from aftercar.singlecell.specimen import Assessed
 from aftercar.stats.intervals import wilson_interval
 
 Row = dict[str, object]
@@ -41,7 +43,7 @@ def unmeasured_rows(
 
 def antigen_rows(sample: dict[str, str], found: Assessed) -> list[Row]:
     """Return the rows of ANTIGEN_LOSS of a specimen."""
-    table = found.populations
+    table = found.cells.populations
     leukemic = int(table.loc[table["identity"].isin(LEUKEMIC), "cells"].sum())
     cells = {str(about["population"]): about for about in table.to_dict("records")}
     rows = []
@@ -102,9 +104,9 @@ def _remarks(one: Compared, found: Assessed, identity: str, evidence: str) -> st
     if one.status == "NOT_APPLICABLE":
         return "; ".join(one.flags)
     remarks = [*one.flags, *_carriers(found, one.population)]
-    if evidence == "marker_score" and identity in found.identities.flags:
-        remarks.append(found.identities.flags[identity])
-    if not found.molecules.matrix.has_ensembl:
+    if evidence == "marker_score" and identity in found.cells.identities.flags:
+        remarks.append(found.cells.identities.flags[identity])
+    if not found.cells.molecules.matrix.has_ensembl:
         remarks.append("genes found by symbol alone")
     if (
         identity in LEUKEMIC
@@ -118,10 +120,10 @@ def _remarks(one: Compared, found: Assessed, identity: str, evidence: str) -> st
 
 def _carriers(found: Assessed, population: str) -> list[str]:
     """Say how many cells of a sub-population show each variant."""
-    inside = found.population == population
+    inside = found.cells.population == population
     return [
         f"{name} seen in {int(mask[inside].sum())} of {int(inside.sum())} cells"
-        for name, mask in found.mutant.items()
+        for name, mask in found.cells.mutant.items()
         if mask[inside].any()
     ]
 
@@ -135,13 +137,13 @@ def population_rows(
     B-cell disease leaves no unresolved B cell; else INDETERMINATE.
     """
     who = who_when(sample)
-    total = len(found.rows)
+    total = len(found.cells.rows)
     rows = []
-    for about in found.populations.to_dict("records"):
+    for about in found.cells.populations.to_dict("records"):
         low, high = wilson_interval(int(about["cells"]), total)
         enough = about["cells"] >= minimum_cells
         guessed = about["evidence"] == "marker_score"
-        flags = [found.identities.flags.get(about["identity"], "") if guessed else ""]
+        flags = [found.cells.identities.flags.get(about["identity"], "") if guessed else ""]
         flags += _carriers(found, about["population"])
         if about["stage"] == "precursor" and about["identity"] == "b_unresolved":
             flags.append("precursor programme: normal precursors or leukemia")
@@ -160,7 +162,7 @@ def population_rows(
                 "flags": "; ".join(flag for flag in flags if flag),
             }
         )
-    poor = len(found.quality.usable) - total
+    poor = len(found.cells.quality.usable) - total
     if poor:
         rows.append(
             who
@@ -174,17 +176,17 @@ def population_rows(
                 "flags": "left out: too few genes or too many mitochondrial molecules",
             }
         )
-    if not found.populations["identity"].isin(LEUKEMIC).any():
+    if not found.cells.populations["identity"].isin(LEUKEMIC).any():
         rows.append(who | _no_leukemic(found, total, disease, labelled))
     return rows
 
 
 def _no_leukemic(found: Assessed, total: int, disease: str, labelled: bool) -> Row:
     identity = {"T-ALL": "leukemic_t", "AML": "leukemic_myeloid"}.get(disease, "leukemic_b")
-    unresolved = int((found.identities.identity == "b_unresolved").sum())
+    unresolved = int((found.cells.identities.identity == "b_unresolved").sum())
     limit = wilson_interval(0, total)[1]
     if labelled:
-        unlabelled = int((found.identities.evidence != "label").sum())
+        unlabelled = int((found.cells.identities.evidence != "label").sum())
         sure = unlabelled == 0
         flag = "" if sure else f"{unlabelled} cells have no label"
     elif identity == "leukemic_b" and disease in ("B-ALL", "B-NHL"):
@@ -212,12 +214,12 @@ def cell_rows(sample: dict[str, str], found: Assessed) -> list[Row]:
     table = pd.DataFrame(
         {
             "sample_id": sample["sample_id"],
-            "barcode": found.molecules.matrix.barcode.astype(str),
-            "x": np.round(found.places[:, 0], 4),
-            "y": np.round(found.places[:, 1], 4),
-            "population": found.population.astype(str),
-            "identity": found.identities.identity.astype(str),
-            "umis": found.quality.depth[found.rows].astype(np.int64),
+            "barcode": found.cells.molecules.matrix.barcode.astype(str),
+            "x": np.round(found.cells.places[:, 0], 4),
+            "y": np.round(found.cells.places[:, 1], 4),
+            "population": found.cells.population.astype(str),
+            "identity": found.cells.identities.identity.astype(str),
+            "umis": found.cells.quality.depth[found.cells.rows].astype(np.int64),
         }
     )
     return [{str(name): value for name, value in row.items()} for row in table.to_dict("records")]
@@ -225,18 +227,18 @@ def cell_rows(sample: dict[str, str], found: Assessed) -> list[Row]:
 
 def observations(found: Assessed) -> pd.DataFrame:
     """Return what is known of each usable cell, indexed by barcode, for the annotated matrix."""
-    quality, rows = found.quality, found.rows
+    quality, rows = found.cells.quality, found.cells.rows
     return pd.DataFrame(
         {
-            "population": found.population,
-            "identity": found.identities.identity,
-            "identity_evidence": found.identities.evidence,
-            "stage": found.identities.stage,
+            "population": found.cells.population,
+            "identity": found.cells.identities.identity,
+            "identity_evidence": found.cells.identities.evidence,
+            "stage": found.cells.identities.stage,
             "umis": quality.depth[rows].astype(np.int64),
             "genes": quality.genes[rows],
             "mitochondrial_fraction": quality.mitochondrial_fraction[rows],
         },
-        index=pd.Index(found.molecules.matrix.barcode.astype(str), name="barcode"),
+        index=pd.Index(found.cells.molecules.matrix.barcode.astype(str), name="barcode"),
     )
 
 
@@ -244,8 +246,9 @@ def quality_rows(
     sample: dict[str, str], found: Assessed, known: CellKnowledge, methods: dict
 ) -> list[Row]:
     """Return the rows of QUALITY of a specimen that could be analysed."""
-    quality = found.quality
-    share = 1 - len(found.rows) / len(quality.usable)
+    quality = found.cells.quality
+    left_out = len(quality.usable) - len(found.cells.rows)
+    share = left_out / len(quality.usable)
     limit = methods["quality"]["flag_low_quality_fraction"]
     rows = cell_quality_rows(sample, quality)
     rows.append(
@@ -255,11 +258,10 @@ def quality_rows(
             share,
             "fraction",
             "FLAG" if share > limit else "PASS",
-            f"{len(quality.usable) - len(found.rows)} of {len(quality.usable)} barcodes are left "
-            f"out (flagged above {limit:g})",
+            f"{left_out} of {len(quality.usable)} barcodes are left out (flagged above {limit:g})",
         )
     )
-    ambient, molecules = found.ambient
+    ambient, molecules = found.cells.ambient
     if math.isnan(ambient):
         rows.append(
             quality_row(
@@ -284,8 +286,8 @@ def quality_rows(
                 f"(flagged above {bar:g})",
             )
         )
-    by_symbol = found.markers_by_symbol
-    if not found.molecules.matrix.has_ensembl:
+    by_symbol = found.cells.markers_by_symbol
+    if not found.cells.molecules.matrix.has_ensembl:
         verdict, text = "FLAG", "no Ensembl identifiers: genes were found by symbol alone"
     elif by_symbol:
         verdict = "FLAG"
@@ -293,7 +295,7 @@ def quality_rows(
     else:
         verdict, text = "PASS", "genes were found by Ensembl identifier"
     rows.append(quality_row(sample, "gene_identifiers", None, "", verdict, text))
-    if found.notes:
+    if found.cells.notes:
         rows.append(
             quality_row(
                 sample,
@@ -301,7 +303,7 @@ def quality_rows(
                 None,
                 "",
                 "FLAG",
-                "; ".join(found.notes),
+                "; ".join(found.cells.notes),
             )
         )
     rows += [

@@ -6,8 +6,8 @@ from scipy.sparse import csr_matrix
 from tests.conftest import ROOT
 
 from aftercar.contracts.expression import ExpressionMatrix
+from aftercar.singlecell.cells import Panels
 from aftercar.singlecell.patient import measure_specimen
-from aftercar.singlecell.specimen import Panels
 
 RESOURCES = ROOT / "resources/singlecell"
 PANELS = Panels(

@@ -25,7 +25,7 @@ def losses(result, antigen="CD19"):
 def populations_of(result, label):
     """Kinds that each sub-population consists of."""
     cells = pd.DataFrame(result.cells)
-    kind = dict(zip(result.assessed.molecules.matrix.barcode, label, strict=False))
+    kind = dict(zip(result.assessed.cells.molecules.matrix.barcode, label, strict=False))
     return pd.crosstab(cells["population"], cells["barcode"].map(kind))
 
 

@@ -1,0 +1,271 @@
+"""From the counts of one specimen to its usable cells: what they are, in which sub-populations."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from aftercar.contracts.expression import ExpressionMatrix
+from aftercar.contracts.singlecell import LEUKEMIC
+from aftercar.singlecell.embedding import (
+    cell_map,
+    joined_small_clusters,
+    leiden_clusters,
+    nearest_neighbours,
+    neighbour_graph,
+    principal_components,
+    row_sums,
+    variable_genes,
+)
+from aftercar.singlecell.genes import GeneIndex, excluded_columns, mitochondrial_columns
+from aftercar.singlecell.leukemic import (
+    LINEAGE_OF_IDENTITY,
+    Identities,
+    cluster_lineages,
+    identities_of_cells,
+    somatic_carriers,
+)
+from aftercar.singlecell.molecules import Molecules
+from aftercar.singlecell.populations import name_populations
+from aftercar.singlecell.quality import CellQuality, ambient_share, judge_cells
+
+
+@dataclass(frozen=True)
+class Panels:
+    """The contents of resources/singlecell: genes, lineages, antigens, methods."""
+
+    genes: dict
+    lineages: dict
+    antigens: dict
+    methods: dict
+
+
+@dataclass(frozen=True, eq=False)
+class CellKnowledge:
+    """What is known of cells beside their counts, in the order of the matrix's barcodes.
+
+    `label` and `subpopulation` hold text or nothing; None without a labels file. `mutant` maps the
+    name of a loss-of-function variant to the cells that carry it.
+    """
+
+    label: np.ndarray | None
+    subpopulation: np.ndarray | None
+    mutant: dict[str, np.ndarray]
+    labels_matched: int = 0
+    labels_listed: int = 0
+
+
+@dataclass(frozen=True, eq=False)
+class IdentifiedCells:
+    """The usable cells of a specimen and what they are; arrays run over these cells.
+
+    `rows` are their rows of the matrix. `populations` has one row per sub-population: population,
+    identity, evidence, stage, cells, compartment.
+    """
+
+    rows: np.ndarray
+    quality: CellQuality
+    identities: Identities
+    population: np.ndarray
+    populations: pd.DataFrame
+    components: np.ndarray
+    places: np.ndarray
+    ambient: tuple[float, int]
+    kept_genes: np.ndarray
+    markers_by_symbol: list[str]
+    notes: tuple[str, ...]
+    molecules: Molecules
+    mutant: dict[str, np.ndarray]
+
+
+class TooFewCells(ValueError):  # noqa: N818 - the name says what happened to the specimen
+    """So few barcodes are usable that nothing can be said."""
+
+    def __init__(self, quality: CellQuality, minimum: int) -> None:
+        """Name both numbers."""
+        self.quality = quality
+        super().__init__(
+            f"found {int(quality.usable.sum())} usable cells among {len(quality.usable)} barcodes, "
+            f"expected at least {minimum}. To mend it: check the filtered matrix and the "
+            "thresholds singlecell/min_genes and singlecell/max_mitochondrial_fraction"
+        )
+
+
+def known_cells(
+    barcodes: np.ndarray, labels: pd.DataFrame | None, mutants: dict[str, set[str]]
+) -> CellKnowledge:
+    """Return labels and genotypes in the order of the barcodes.
+
+    Barcodes agree with or without a suffix such as -1, as long as that names one cell only.
+    """
+    position = {barcode: row for row, barcode in enumerate(barcodes)}
+    bare: dict[str, int] = {}
+    for barcode, row in position.items():
+        stem = barcode.rsplit("-", 1)[0]
+        bare[stem] = -1 if stem in bare else row
+
+    def row_of(barcode: str) -> int:
+        found = position.get(barcode, -1)
+        return found if found >= 0 else bare.get(barcode.rsplit("-", 1)[0], -1)
+
+    mutant = {}
+    for name, carriers in sorted(mutants.items()):
+        mask = np.zeros(len(barcodes), dtype=bool)
+        rows = [row for barcode in carriers if (row := row_of(barcode)) >= 0]
+        mask[rows] = True
+        mutant[name] = mask
+    if labels is None:
+        return CellKnowledge(None, None, mutant)
+    label = np.full(len(barcodes), "", dtype=object)
+    subpopulation = np.full(len(barcodes), "", dtype=object)
+    matched = 0
+    for barcode, word, part in labels[["barcode", "label", "subpopulation"]].to_numpy():
+        row = row_of(barcode)
+        if row >= 0:
+            matched += 1
+            label[row], subpopulation[row] = word, part
+    return CellKnowledge(label, subpopulation, mutant, matched, len(labels))
+
+
+def identify_cells(
+    matrix: ExpressionMatrix,
+    known: CellKnowledge,
+    *,
+    specimen: str,
+    settings: dict,
+    panels: Panels,
+) -> IdentifiedCells:
+    """Return the usable cells with their identities and sub-populations.
+
+    `specimen` is PB, BM, CSF, tissue, product or control; `settings` is the section singlecell of
+    the configuration. Raises TooFewCells.
+    """
+    methods = panels.methods
+    genes = GeneIndex(matrix, panels.genes["genes"])
+    mitochondrial = mitochondrial_columns(matrix, list(panels.genes["mitochondrial"].values()))
+    quality = judge_cells(
+        matrix, mitochondrial, min_genes=settings["min_genes"],
+        max_mitochondrial_fraction=settings["max_mitochondrial_fraction"],
+        panel_share=methods["quality"]["panel_share"],
+    )  # fmt: skip
+    if known.label is not None:
+        quality.usable[known.label == "low_quality"] = False
+    rows = np.flatnonzero(quality.usable)
+    if len(rows) < methods["quality"]["minimum_cells"]:
+        raise TooFewCells(quality, methods["quality"]["minimum_cells"])
+    tested = panels.antigens["antigens"]
+    never = sorted({name for key, rule in tested.items() for name in (key, *rule["linked"])})
+    excluded = excluded_columns(matrix, genes, never, methods["clustering"]["excluded_prefixes"])
+    counts = matrix.counts if len(rows) == len(matrix) else matrix.counts[rows]
+    depth = np.maximum(quality.depth[rows] - row_sums(counts[:, np.flatnonzero(excluded)]), 1.0)
+    rule = methods["clustering"]
+    columns = variable_genes(counts, depth, ~excluded, rule["variable_genes"])
+    components = principal_components(counts, depth, columns, number=rule["components"])
+    graph = neighbour_graph(nearest_neighbours(components, rule["neighbours"])[1])
+    clusters = joined_small_clusters(
+        leiden_clusters(graph, resolution=rule["resolution"], seed=settings["seed"]),
+        components,
+        rule["minimum_cells"],
+    )
+    lineages = cluster_lineages(counts, clusters, genes, panels.lineages)
+    mutant, ignored = somatic_carriers(
+        {name: mask[rows] for name, mask in known.mutant.items() if mask[rows].any()},
+        lineages,
+        clusters,
+    )
+    found = identities_of_cells(
+        lineages,
+        clusters,
+        specimen=specimen,
+        panel=panels.lineages,
+        labels=None if known.label is None else known.label[rows],
+        mutant=np.logical_or.reduce(list(mutant.values())) if mutant else np.zeros(len(rows), bool),
+        minimum_mutant_cells=rule["minimum_mutant_cells"],
+    )
+    population = name_populations(
+        found, clusters, counts, depth, excluded,
+        given=None if known.subpopulation is None else known.subpopulation[rows],
+        settings=rule, seed=settings["seed"],
+    )  # fmt: skip
+    populations = _population_table(found, population)
+    usable = ExpressionMatrix(
+        counts, matrix.barcode[rows], matrix.gene_id, matrix.symbol, matrix.has_ensembl,
+        None if matrix.protein is None else matrix.protein[rows], matrix.protein_name, matrix.notes,
+    )  # fmt: skip
+    molecules = Molecules(usable, genes, depth / 10_000, ~excluded, methods["test"])
+    named = sorted(
+        {name for key in tested for name in tested[key]["controls"]}
+        | {name for lineage in panels.lineages["lineages"].values() for name in lineage["markers"]}
+    )
+    kept = set(columns.tolist()) | set(genes.markers([*named, *never]).values())
+    return IdentifiedCells(
+        rows=rows,
+        quality=quality,
+        identities=found,
+        population=population,
+        populations=populations,
+        components=components,
+        places=cell_map(graph, components, seed=settings["seed"]),
+        ambient=_ambient(usable, quality.depth[rows], found.identity, genes, panels),
+        kept_genes=np.array(sorted(kept), dtype=np.int64),
+        markers_by_symbol=genes.found_by_symbol(named),
+        notes=(*matrix.notes, *ignored),
+        molecules=molecules,
+        mutant=mutant,
+    )
+
+
+def _population_table(found: Identities, population: np.ndarray) -> pd.DataFrame:
+    """Return one row per sub-population: what it is, its stage, its cells, its compartment.
+
+    Sub-populations of one compartment are compared with each other. Unlabelled B cells of different
+    stage are kept apart, because immature B cells carry clearly less CD19 than mature ones.
+    """
+    cells = pd.DataFrame(
+        {
+            "population": population,
+            "identity": found.identity,
+            "evidence": found.evidence,
+            "stage": found.stage,
+        }
+    )
+    table = (
+        cells.groupby("population", sort=True)
+        .agg(
+            identity=("identity", "first"),
+            evidence=("evidence", lambda values: values.mode().iloc[0]),
+            stage=("stage", lambda values: values.mode().iloc[0]),
+            cells=("identity", "size"),
+        )
+        .reset_index()
+    )
+    leukemic = table["identity"].isin(LEUKEMIC)
+    table["compartment"] = table["identity"].where(
+        leukemic, table["identity"] + " " + table["stage"]
+    )
+    return table
+
+
+def _ambient(
+    matrix: ExpressionMatrix,
+    depth: np.ndarray,
+    identity: np.ndarray,
+    genes: GeneIndex,
+    panels: Panels,
+) -> tuple[float, int]:
+    """Return the ambient share from B, T and myeloid markers in cells of other lineages."""
+    lineage = np.array([LINEAGE_OF_IDENTITY.get(name, "") for name in identity], dtype=object)
+    judged = lineage != ""
+    markers = {
+        name: list(genes.markers(panels.lineages["lineages"][name]["markers"]).values())
+        for name in ("b", "t")
+    }
+    carriers: dict[str, tuple[str, ...]] = {
+        "b": ("b", "plasma", "progenitor"),
+        "t": ("t", "nk", "progenitor"),
+    }
+    part = ExpressionMatrix(
+        matrix.counts[judged], matrix.barcode[judged], matrix.gene_id, matrix.symbol,
+        matrix.has_ensembl, None, matrix.protein_name, matrix.notes,
+    )  # fmt: skip
+    return ambient_share(part, depth[judged], lineage[judged], markers, carriers)
