@@ -67,6 +67,7 @@ FILES = {
     "results/singlecell/genotypes.parquet": sequencing.GENOTYPES,
     "results/singlecell/clones.tsv": sequencing.CLONES,
     "results/singlecell/antigen_loss.tsv": singlecell.ANTIGEN_LOSS,
+    "results/singlecell/antigen_power.tsv": singlecell.ANTIGEN_POWER,
     "results/singlecell/cell_populations.tsv": singlecell.CELL_POPULATIONS,
     "results/quality/quality.tsv": specimen.QUALITY,
     "results/quality/inputs.tsv": specimen.INPUT_FILES,
@@ -76,7 +77,13 @@ FILES = {
 }
 
 # Tables that only rules and pages read, and the evidence table, which is a resource.
-INTERNAL = (cytometry.BATCH_CUTS, cytometry.GATE_VIEWS, singlecell.CELLS, EVIDENCE_BASE)
+INTERNAL = (
+    cytometry.BATCH_CUTS,
+    cytometry.GATE_VIEWS,
+    singlecell.CELLS,
+    singlecell.ANTIGEN_CELLS,
+    EVIDENCE_BASE,
+)
 
 VCF = """\
 ## results/sequencing/patients/<patient>.vcf

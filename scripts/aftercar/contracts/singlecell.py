@@ -20,7 +20,7 @@ IDENTITIES = (
 )
 LEUKEMIC = ("leukemic_b", "leukemic_t", "leukemic_myeloid")
 # From the firmest to the weakest.
-IDENTITY_EVIDENCE = ("label", "genotype", "clonotype", "marker_score", "none")
+IDENTITY_EVIDENCE = ("label", "genotype", "clonotype", "copy_number", "marker_score", "none")
 # Flag of leukemic cells whose only reference is each other.
 SHARED_LOSS_HIDDEN = (
     "compared with other leukemic cells of this specimen: a loss that all of them share would not "
@@ -33,6 +33,7 @@ _FLAGS = Column("string", "what a reader must know about the value, separated by
 _POPULATION = Column("string", "sub-population of cells")
 _IDENTITY = Column("string", "what the cells are", allowed=IDENTITIES)
 _EVIDENCE = Column("string", "what the identity rests on", allowed=IDENTITY_EVIDENCE)
+_ANTIGEN = Column("string", "CD19, CD22, MS4A1 (CD20), CD7, CD5, CD33")
 
 ANTIGEN_LOSS = Table(
     name="antigen loss",
@@ -42,7 +43,7 @@ ANTIGEN_LOSS = Table(
         "population": _POPULATION,
         "identity": _IDENTITY,
         "identity_evidence": _EVIDENCE,
-        "antigen": Column("string", "CD19, CD22, MS4A1 (CD20), CD7, CD5, CD33"),
+        "antigen": _ANTIGEN,
         "basis": Column(
             "string", "what was counted", allowed=("rna", "protein", "rna+protein", "none")
         ),
@@ -72,6 +73,66 @@ ANTIGEN_LOSS = Table(
             nullable=True,
         ),
         "flags": _FLAGS,
+    },
+)
+
+ANTIGEN_POWER = Table(
+    name="antigen power",
+    key=("sample_id", "antigen", "design", "clone_fraction"),
+    columns=WHO_WHEN
+    | {
+        "antigen": _ANTIGEN,
+        "design": Column(
+            "string",
+            "how a clone without the antigen would show: labelled_lost: a sub-population known by "
+            "label, genotype or clusters is called LOST; labelled_reduced: it is called REDUCED or "
+            "LOST; unlabelled_screen: hidden among the other cells, the mixture screen shows it; "
+            "sampling: five of its cells are among the cells at all",
+            allowed=("labelled_lost", "labelled_reduced", "unlabelled_screen", "sampling"),
+        ),
+        "clone_fraction": Column(
+            "float64", "share of the leukemic cells that lack the antigen", minimum=0, maximum=1
+        ),
+        "power": Column(
+            "float64",
+            "probability that such a clone would show; empty: could not be computed, see flags",
+            minimum=0,
+            maximum=1,
+            nullable=True,
+        ),
+        "cells": Column("int64", "cells that carry the antigen by their identity", minimum=0),
+        "molecules_per_cell": Column(
+            "float64",
+            "mean molecules of the antigen in a cell that has it",
+            minimum=0,
+            nullable=True,
+        ),
+        "detectable_fraction": Column(
+            "float64",
+            "smallest share that shows with 95 % probability; empty: none would",
+            minimum=0,
+            maximum=1,
+            nullable=True,
+        ),
+        "flags": _FLAGS,
+    },
+)
+
+ANTIGEN_CELLS = Table(
+    name="antigen of single cells",
+    key=("sample_id", "barcode", "antigen"),
+    columns={
+        "sample_id": WHO_WHEN["sample_id"],
+        "barcode": Column("string", "as in the matrix"),
+        "antigen": _ANTIGEN,
+        "molecules": Column("int64", "molecules of the antigen in the cell", minimum=0),
+        "negative_probability": Column(
+            "float64",
+            "probability that the cell lacks the antigen, given its molecules, its depth and the "
+            "share of such cells in its sub-population; for pictures, never a call on one cell",
+            minimum=0,
+            maximum=1,
+        ),
     },
 )
 
