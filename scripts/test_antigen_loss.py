@@ -5,8 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from aftercar.contracts.sequencing import CLONES, GENOTYPES
-from aftercar.contracts.singlecell import ANTIGEN_LOSS, CELL_POPULATIONS, CELLS
-from aftercar.contracts.specimen import INPUT_FILES, QUALITY
+from aftercar.contracts.specimen import INPUT_FILES
 from aftercar.io.cell_tables import (
     UnreadableLabels,
     read_matrix_and_labels,
@@ -18,7 +17,7 @@ from aftercar.io.matrices import UnreadableMatrix
 from aftercar.io.provenance import input_row
 from aftercar.io.tables import concatenate_tables, write_table
 from aftercar.singlecell.cells import Panels
-from aftercar.singlecell.patient import measure_patient
+from aftercar.singlecell.patient import measure_patient, patient_tables
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
@@ -47,12 +46,6 @@ if __name__ == "__main__":
         for column, role in (("path", "data"), ("labels", "labels"))
         if row[column]
     ]
-    tables = (
-        (ANTIGEN_LOSS, [row for s in found for row in s.loss], files.antigen_loss),
-        (CELL_POPULATIONS, [row for s in found for row in s.populations], files.populations),
-        (CELLS, [row for s in found for row in s.cells], files.cells),
-        (QUALITY, [row for s in found for row in s.quality], files.quality),
-        (INPUT_FILES, inputs, files.inputs),
-    )
-    for contract, rows, path in tables:
-        write_table(contract, contract.frame(rows), path)
+    write_table(INPUT_FILES, INPUT_FILES.frame(inputs), files.inputs)
+    for name, (contract, frame) in patient_tables(found).items():
+        write_table(contract, frame, files[name])

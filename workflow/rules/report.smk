@@ -38,6 +38,8 @@ rule render_patient:
         biallelic=stream_tables(".biallelic.tsv", SEQUENCING, GENOTYPES),
         clones=stream_tables(".clones.tsv", GENOTYPES),
         antigen_loss=stream_tables(".antigen_loss.tsv", SINGLECELL),
+        antigen_power=stream_tables(".antigen_power.tsv", SINGLECELL),
+        antigen_cells=stream_tables(".antigen_cells.parquet", SINGLECELL),
         cell_populations=stream_tables(".populations.tsv", SINGLECELL),
         cells=stream_tables(".cells.parquet", SINGLECELL),
         quality=stream_tables(".quality.tsv", *EVERY_STREAM),

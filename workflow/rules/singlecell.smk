@@ -3,6 +3,8 @@ What single cells are, and which antigens their sub-populations have lost.
 
 REQUIRED INPUTS:  samples.tsv rows scrna (path; labels where given)
 OUTPUTS:          <results>/singlecell/patients/{patient}.antigen_loss.tsv  contract: ANTIGEN_LOSS
+                  <results>/singlecell/patients/{patient}.antigen_power.tsv contract: ANTIGEN_POWER
+                  <results>/singlecell/patients/{patient}.antigen_cells.parquet      ANTIGEN_CELLS
                   <results>/singlecell/patients/{patient}.populations.tsv   contract: CELL_POPULATIONS
                   <results>/singlecell/patients/{patient}.cells.parquet     contract: CELLS
                   .quality.tsv and .inputs.tsv beside them    contracts: QUALITY, INPUT_FILES
@@ -20,6 +22,8 @@ rule test_antigen_loss:
         clones=cell_genotypes("clones.tsv"),
     output:
         antigen_loss="<results>/singlecell/patients/{patient}.antigen_loss.tsv",
+        antigen_power="<results>/singlecell/patients/{patient}.antigen_power.tsv",
+        antigen_cells="<results>/singlecell/patients/{patient}.antigen_cells.parquet",
         populations="<results>/singlecell/patients/{patient}.populations.tsv",
         cells="<results>/singlecell/patients/{patient}.cells.parquet",
         quality="<results>/singlecell/patients/{patient}.quality.tsv",

@@ -29,7 +29,7 @@ from aftercar.contracts.sequencing import (
     VARIANT_HISTORY,
     VARIANTS,
 )
-from aftercar.contracts.singlecell import ANTIGEN_LOSS, CELL_POPULATIONS
+from aftercar.contracts.singlecell import ANTIGEN_LOSS, ANTIGEN_POWER, CELL_POPULATIONS
 from aftercar.contracts.specimen import INPUT_FILES, QUALITY
 from aftercar.contracts.table import Table
 
@@ -50,6 +50,7 @@ COHORT_TABLES = {
     "genotypes": GENOTYPES,
     "clones": CLONES,
     "antigen_loss": ANTIGEN_LOSS,
+    "antigen_power": ANTIGEN_POWER,
     "cell_populations": CELL_POPULATIONS,
     "evidence": EVIDENCE,
     "kinetics": KINETICS,

@@ -17,7 +17,7 @@ from aftercar.contracts.sequencing import (
     VARIANT_HISTORY,
     VARIANTS,
 )
-from aftercar.contracts.singlecell import ANTIGEN_LOSS, CELL_POPULATIONS
+from aftercar.contracts.singlecell import ANTIGEN_LOSS, ANTIGEN_POWER, CELL_POPULATIONS
 from aftercar.contracts.specimen import INPUT_FILES, QUALITY
 from aftercar.contracts.table import Table
 from aftercar.report.answer import (
@@ -81,6 +81,7 @@ TABLES: dict[str, Table] = {
     "biallelic": BIALLELIC,
     "clones": CLONES,
     "antigen_loss": ANTIGEN_LOSS,
+    "antigen_power": ANTIGEN_POWER,
     "cell_populations": CELL_POPULATIONS,
     "quality": QUALITY,
     "inputs": INPUT_FILES,

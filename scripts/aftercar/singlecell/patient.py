@@ -2,14 +2,21 @@
 
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pandas as pd
 
 from aftercar.contracts.expression import ExpressionMatrix
-from aftercar.contracts.singlecell import ANTIGEN_LOSS, CELL_POPULATIONS
+from aftercar.contracts.singlecell import (
+    ANTIGEN_CELLS,
+    ANTIGEN_LOSS,
+    ANTIGEN_POWER,
+    CELL_POPULATIONS,
+    CELLS,
+)
 from aftercar.contracts.specimen import QUALITY, quality_row
+from aftercar.contracts.table import Table
 from aftercar.singlecell.cells import CellKnowledge, Panels, TooFewCells, known_cells
 from aftercar.singlecell.comparison import EarlierLevel
 from aftercar.singlecell.rows import (
@@ -35,6 +42,8 @@ class SpecimenTables:
     quality: list[Row]
     assessed: Assessed | None
     levels: list[EarlierLevel]
+    power: list[Row] = field(default_factory=list)
+    antigen_cells: pd.DataFrame = field(default_factory=ANTIGEN_CELLS.empty)
 
     def summary(self) -> str:
         """Return one line for the log: pseudonym, cells, calls."""
@@ -61,6 +70,7 @@ class SpecimenTables:
         """Return the calls of the specimen, for uns."""
         return {
             "antigen_loss": ANTIGEN_LOSS.frame(self.loss),
+            "antigen_power": ANTIGEN_POWER.frame(self.power),
             "cell_populations": CELL_POPULATIONS.frame(self.populations),
             "quality": QUALITY.frame(self.quality),
         }
@@ -209,3 +219,25 @@ def measure_patient(
         # the counts need not stay in memory
         results.append(replace(result, assessed=None))
     return results
+
+
+def patient_tables(found: list[SpecimenTables]) -> dict[str, tuple[Table, pd.DataFrame]]:
+    """Return contract and rows of every table of a patient, by the name of its file."""
+    cells = [one.antigen_cells for one in found if len(one.antigen_cells)]
+    return {
+        "antigen_loss": (ANTIGEN_LOSS, ANTIGEN_LOSS.frame([row for s in found for row in s.loss])),
+        "antigen_power": (
+            ANTIGEN_POWER,
+            ANTIGEN_POWER.frame([row for s in found for row in s.power]),
+        ),
+        "antigen_cells": (
+            ANTIGEN_CELLS,
+            pd.concat(cells, ignore_index=True) if cells else ANTIGEN_CELLS.empty(),
+        ),
+        "populations": (
+            CELL_POPULATIONS,
+            CELL_POPULATIONS.frame([row for s in found for row in s.populations]),
+        ),
+        "cells": (CELLS, CELLS.frame([row for s in found for row in s.cells])),
+        "quality": (QUALITY, QUALITY.frame([row for s in found for row in s.quality])),
+    }
