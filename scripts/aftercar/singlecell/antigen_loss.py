@@ -7,20 +7,15 @@ level.
 """
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
-from aftercar.singlecell.embedding import column_sums
 from aftercar.stats.negative_binomial import (
     difference_interval,
     negative_binomial_cdf,
     negative_binomial_interval,
     ratio_interval,
 )
-
-if TYPE_CHECKING:
-    from scipy.sparse import csr_matrix
 
 Interval = tuple[float, float, float]
 NOTHING: Interval = (0.0, 0.0, 0.0)
@@ -98,30 +93,6 @@ def joined(rates: list[Rate]) -> Rate:
 def above_background(rate: Rate, background: Interval) -> Interval:
     """Return the rate without ambient molecules, with limits."""
     return difference_interval(rate.interval(), background)
-
-
-def overdispersion_of_similar_genes(
-    counts: "csr_matrix", exposure: np.ndarray, level: float, usable: np.ndarray, settings: dict
-) -> float:
-    """Return the median overdispersion, by moments, of the genes whose level is nearest to `level`.
-
-    `level` is molecules per 10,000. Genes outside `usable` (antigens, clone-specific families) do
-    not count. Fewer than ten comparable genes: the stated value for "unknown".
-    """
-    total = exposure.sum()
-    rate = column_sums(counts) / total
-    candidates = np.flatnonzero(usable & (rate > 0.5 * level) & (rate < 2 * level))
-    if level <= 0 or len(candidates) < 10:
-        return float(settings["dispersion_unknown"])
-    gap = np.abs(np.log(rate[candidates] / level))
-    chosen = candidates[np.argsort(gap, kind="stable")[: settings["similar_genes"]]]
-    part = counts[:, chosen]
-    with_depth = part.T @ exposure
-    squares = column_sums(part, squared=True)
-    spread = squares - 2 * rate[chosen] * with_depth + rate[chosen] ** 2 * (exposure**2).sum()
-    excess = spread - rate[chosen] * total
-    estimate = np.median(excess / (rate[chosen] ** 2 * (exposure**2).sum()))
-    return float(max(estimate, settings["dispersion_floor"]))
 
 
 def background_rate(

@@ -11,8 +11,6 @@ from aftercar.singlecell.embedding import (
     cell_map,
     joined_small_clusters,
     leiden_clusters,
-    nearest_neighbours,
-    neighbour_graph,
     principal_components,
     row_sums,
     variable_genes,
@@ -26,6 +24,7 @@ from aftercar.singlecell.leukemic import (
     somatic_carriers,
 )
 from aftercar.singlecell.molecules import Molecules
+from aftercar.singlecell.neighbours import nearest_neighbours, neighbour_graph
 from aftercar.singlecell.populations import name_populations
 from aftercar.singlecell.quality import CellQuality, ambient_share, judge_cells
 
@@ -192,12 +191,14 @@ def identify_cells(
         counts, matrix.barcode[rows], matrix.gene_id, matrix.symbol, matrix.has_ensembl,
         None if matrix.protein is None else matrix.protein[rows], matrix.protein_name, matrix.notes,
     )  # fmt: skip
-    molecules = Molecules(usable, genes, depth / 10_000, ~excluded, methods["test"])
     named = sorted(
         {name for key in tested for name in tested[key]["controls"]}
         | {name for lineage in panels.lineages["lineages"].values() for name in lineage["markers"]}
     )
-    kept = set(columns.tolist()) | set(genes.markers([*named, *never]).values())
+    asked = sorted(set(genes.markers([*named, *never]).values()))
+    molecules = Molecules(
+        usable, genes, depth / 10_000, ~excluded, methods["test"], np.array(asked, dtype=np.int64)
+    )
     return IdentifiedCells(
         rows=rows,
         quality=quality,
@@ -207,7 +208,7 @@ def identify_cells(
         components=components,
         places=cell_map(graph, components, seed=settings["seed"]),
         ambient=_ambient(usable, quality.depth[rows], found.identity, genes, panels),
-        kept_genes=np.array(sorted(kept), dtype=np.int64),
+        kept_genes=np.array(sorted({*columns.tolist(), *asked}), dtype=np.int64),
         markers_by_symbol=genes.found_by_symbol(named),
         notes=(*matrix.notes, *ignored),
         molecules=molecules,
@@ -256,16 +257,15 @@ def _ambient(
     """Return the ambient share from B, T and myeloid markers in cells of other lineages."""
     lineage = np.array([LINEAGE_OF_IDENTITY.get(name, "") for name in identity], dtype=object)
     judged = lineage != ""
-    markers = {
+    columns = {
         name: list(genes.markers(panels.lineages["lineages"][name]["markers"]).values())
         for name in ("b", "t")
     }
+    chosen = sorted({column for some in columns.values() for column in some})
+    markers = {name: [chosen.index(column) for column in some] for name, some in columns.items()}
     carriers: dict[str, tuple[str, ...]] = {
         "b": ("b", "plasma", "progenitor"),
         "t": ("t", "nk", "progenitor"),
     }
-    part = ExpressionMatrix(
-        matrix.counts[judged], matrix.barcode[judged], matrix.gene_id, matrix.symbol,
-        matrix.has_ensembl, None, matrix.protein_name, matrix.notes,
-    )  # fmt: skip
+    part = matrix.counts[:, chosen][judged]
     return ambient_share(part, depth[judged], lineage[judged], markers, carriers)

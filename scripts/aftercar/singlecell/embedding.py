@@ -1,23 +1,42 @@
 """Cells as points: normalised expression, principal components, neighbours, clusters, a map."""
 
 import random
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from aftercar.singlecell.neighbours import nearest_among, nearest_neighbours, neighbour_graph
+
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
 
-# Above this many cells a tree in many dimensions is slower than scikit-learn's blocked search.
-_TREE_CELLS = 20_000
 _BLOCK_CELLS = 4096
+_BLOCK_COUNTS = 250_000  # of such blocks the intermediate values stay in the processor's cache
+_MAP_CELLS = 20_000
 
 
-def column_sums(counts: "csr_matrix", *, squared: bool = False) -> np.ndarray:
-    """Return the sum of each gene over the cells, or of its squares, as float64."""
-    values = counts.data.astype(np.float64)
-    weights = values * values if squared else values
-    return np.bincount(counts.indices, weights=weights, minlength=counts.shape[1])
+def column_sums(counts: "csr_matrix") -> np.ndarray:
+    """Return the sum of each gene over the cells as float64."""
+    total = np.zeros(counts.shape[1])
+    for start in range(0, counts.nnz, 4 * _BLOCK_COUNTS):
+        part = slice(start, start + 4 * _BLOCK_COUNTS)
+        total += np.bincount(
+            counts.indices[part], weights=counts.data[part], minlength=counts.shape[1]
+        )
+    return total
+
+
+def blocks_of_cells(counts: "csr_matrix") -> Iterator[tuple[slice, slice]]:
+    """Yield (cells, counts): slices of some hundred thousand counts, of whole cells."""
+    cells, start = counts.shape[0], 0
+    while start < cells:
+        bar = counts.indptr[start] + _BLOCK_COUNTS
+        stop = int(np.searchsorted(counts.indptr, bar, side="right")) - 1
+        stop = min(max(stop, start + 1), cells)
+        yield slice(start, stop), slice(counts.indptr[start], counts.indptr[stop])
+        start = stop
 
 
 def row_sums(counts: "csr_matrix") -> np.ndarray:
@@ -42,14 +61,14 @@ def variable_genes(
     share = sums / depth.sum()
     limit = np.sqrt(cells)
     total = np.zeros(genes)
-    for start in range(0, cells, 20_000):
-        part = counts[start : start + 20_000]
-        rows = np.repeat(depth[start : start + 20_000], np.diff(part.indptr))
-        expected = np.maximum(rows * share[part.indices], 1e-12)
+    for inside, part in blocks_of_cells(counts):
+        genes_of, found = counts.indices[part], counts.data[part]
+        rows = np.repeat(depth[inside], np.diff(counts.indptr[inside.start : inside.stop + 1]))
+        expected = np.maximum(rows * share[genes_of], 1e-12)
         variance = expected + 0.01 * expected**2
-        residual = np.minimum((part.data - expected) / np.sqrt(variance), limit)
+        residual = np.minimum((found - expected) / np.sqrt(variance), limit)
         gain = residual**2 - expected**2 / variance  # the zero that stands there otherwise
-        total += np.bincount(part.indices, weights=gain, minlength=genes)
+        total += np.bincount(genes_of, weights=gain, minlength=genes)
     for group in np.array_split(np.sort(depth), min(64, cells)):
         expected = group.mean() * share[usable]
         total[usable] += len(group) * expected / (1 + 0.01 * expected)
@@ -57,24 +76,43 @@ def variable_genes(
     return np.sort(usable[best])
 
 
-def principal_components(
-    counts: "csr_matrix", depth: np.ndarray, columns: np.ndarray, *, number: int
-) -> np.ndarray:
-    """Return cells x components of log(1 + counts per median depth), centred.
+@dataclass(frozen=True, eq=False)
+class Axes:
+    """Principal axes of log(1 + counts per typical depth) of some genes."""
+
+    typical_depth: float
+    centre: np.ndarray  # of the axes, components
+    directions: np.ndarray  # genes x components
+
+    def place(self, chosen: "csr_matrix", depth: np.ndarray) -> np.ndarray:
+        """Return cells x components of cells with counts of these genes and these depths."""
+        return log_normalised(chosen, depth, self.typical_depth) @ self.directions - self.centre
+
+
+def log_normalised(chosen: "csr_matrix", depth: np.ndarray, typical_depth: float) -> "csr_matrix":
+    """Return log(1 + counts per typical depth) in single precision, sparse."""
+    from scipy.sparse import csr_matrix
+
+    scale = (typical_depth / np.maximum(depth, 1.0)).astype(np.float32)
+    values = chosen.data.astype(np.float32)
+    values *= np.repeat(scale, np.diff(chosen.indptr))
+    return csr_matrix((np.log1p(values, out=values), chosen.indices, chosen.indptr), chosen.shape)
+
+
+def principal_axes(chosen: "csr_matrix", depth: np.ndarray, *, number: int) -> Axes:
+    """Return the principal axes of cells with counts of some genes.
 
     `depth` is the number of molecules by which each cell is normalised. Exact: eigenvectors of the
     covariance of the genes, summed over blocks of cells, so that nothing large is made dense.
     """
     from scipy.linalg import eigh
-    from scipy.sparse import diags
 
-    scale = np.median(depth) / np.maximum(depth, 1.0)
-    values = (diags(scale.astype(np.float32)) @ counts[:, columns].astype(np.float32)).tocsr()
-    np.log1p(values.data, out=values.data)
+    typical = float(np.median(depth))
+    values = log_normalised(chosen, depth, typical)
     cells, genes = values.shape
     number = min(number, cells - 1, genes - 1)
     if number < 1:
-        return np.zeros((cells, 1))
+        return Axes(typical, np.zeros(1), np.zeros((genes, 1)))
     mean = column_sums(values) / cells
     products = np.zeros((genes, genes))
     for start in range(0, cells, _BLOCK_CELLS):
@@ -86,51 +124,15 @@ def principal_components(
     # the sign of a direction is arbitrary: its largest loading is made positive
     largest = directions[np.abs(directions).argmax(axis=0), np.arange(number)]
     directions = directions * np.where(largest < 0, -1.0, 1.0)
-    return values @ directions - mean @ directions
+    return Axes(typical, mean @ directions, directions)
 
 
-def nearest_neighbours(points: np.ndarray, number: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return (distances, indices) of the nearest other cells of each cell, both cells x number."""
-    number = min(number, len(points) - 1)
-    if len(points) <= _TREE_CELLS:
-        from scipy.spatial import cKDTree
-
-        distance, index = cKDTree(points).query(points, number + 1)
-    else:
-        from sklearn.neighbors import NearestNeighbors
-
-        search = NearestNeighbors(n_neighbors=number + 1, algorithm="brute")
-        distance, index = search.fit(points.astype(np.float32)).kneighbors()
-    # a cell is its own nearest neighbour unless another lies on the same point
-    itself = index == np.arange(len(points))[:, None]
-    itself[~itself.any(axis=1), -1] = True
-    keep = ~itself
-    shape = (len(points), index.shape[1] - 1)
-    return distance[keep].reshape(shape), index[keep].reshape(shape)
-
-
-def neighbour_graph(index: np.ndarray) -> Any:
-    """Return the undirected graph of neighbours; edges are weighted by shared neighbours (Jaccard).
-
-    As in PhenoGraph (Levine 2015, 10.1016/j.cell.2015.05.047).
-    """
-    from igraph import Graph
-    from scipy.sparse import csr_matrix, triu
-
-    cells, number = index.shape
-    origin = np.repeat(np.arange(cells), number)
-    ones = np.ones(cells * (number + 1), dtype=np.float32)
-    rows = np.concatenate([origin, np.arange(cells)])
-    columns = np.concatenate([index.ravel(), np.arange(cells)])
-    near = csr_matrix((ones, (rows, columns)), shape=(cells, cells))
-    shared = triu((near @ near.T).multiply(near.maximum(near.T)), k=1).tocoo()
-    # linked cells without any common neighbour are kept, with the smallest weight
-    links = triu(near.maximum(near.T), k=1).tocoo()
-    weight = np.asarray(shared.tocsr()[links.row, links.col]).ravel()
-    weight = np.maximum(weight, 1)
-    graph = Graph(n=cells, edges=np.column_stack([links.row, links.col]))
-    graph.es["weight"] = (weight / (2 * (number + 1) - weight)).tolist()
-    return graph
+def principal_components(
+    counts: "csr_matrix", depth: np.ndarray, columns: np.ndarray, *, number: int
+) -> np.ndarray:
+    """Return cells x components of the genes in `columns`, centred; see `principal_axes`."""
+    chosen = counts[:, columns]
+    return principal_axes(chosen, depth, number=number).place(chosen, depth)
 
 
 def leiden_clusters(graph: Any, *, resolution: float, seed: int) -> np.ndarray:
@@ -177,8 +179,24 @@ def joined_small_clusters(
 def cell_map(graph: Any, components: np.ndarray, *, seed: int) -> np.ndarray:
     """Return two coordinates per cell: neighbours attract, all others repel (Fruchterman-Reingold).
 
-    Starts from the first two components; distances between far groups mean nothing.
+    Starts from the first two components; distances between far groups mean nothing. Of more than
+    20,000 cells as many are laid out, and each other cell lies in the middle of its five nearest.
     """
+    cells = len(components)
+    if cells <= _MAP_CELLS:
+        return _laid_out(graph, components, seed=seed)
+    shown = np.unique(np.linspace(0, cells - 1, _MAP_CELLS).astype(np.int64))
+    own = components[shown]
+    places = np.empty((cells, 2))
+    graph = neighbour_graph(nearest_neighbours(own, 15)[1])
+    places[shown] = _laid_out(graph, own, seed=seed)
+    others = np.setdiff1d(np.arange(cells), shown)
+    near = nearest_among(own, components[others], 5)[1]
+    places[others] = places[shown][near].mean(axis=1)
+    return places
+
+
+def _laid_out(graph: Any, components: np.ndarray, *, seed: int) -> np.ndarray:
     from igraph import set_random_number_generator
 
     two = components[:, :2] if components.shape[1] > 1 else np.repeat(components, 2, axis=1)

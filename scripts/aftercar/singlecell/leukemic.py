@@ -46,26 +46,24 @@ class ClusterLineage:
 
 
 def markers_on(
-    counts: "csr_matrix", clusters: np.ndarray, columns: list[int], on: dict[str, float]
+    markers: "csr_matrix", depth: np.ndarray, clusters: np.ndarray, on: dict[str, float]
 ) -> np.ndarray:
     """Return clusters x genes: which genes are on.
 
     On: enough molecules in the cluster, and a level that ambient RNA cannot explain because ambient
-    RNA is a diluted copy of the specimen.
+    RNA is a diluted copy of the specimen. `markers` holds the counts of these genes, `depth` all
+    molecules of each cell.
     """
-    subset = counts[:, columns]
-    total = column_sums(counts).sum()
-    level = column_sums(subset) / total
+    level = column_sums(markers) / depth.sum()
     bar = np.maximum(on["of_specimen_level"] * level, 1e-12)
     number = int(clusters.max()) + 1
-    found = np.zeros((number, len(columns)))
-    ratio = np.zeros((number, len(columns)))
+    found = np.zeros((number, markers.shape[1]))
+    ratio = np.zeros((number, markers.shape[1]))
     for cluster in range(number):
         inside = clusters == cluster
-        sums = column_sums(subset[inside])
-        depth = counts[inside].sum(dtype=np.float64)
+        sums = column_sums(markers[inside])
         found[cluster] = sums
-        ratio[cluster] = sums / max(depth, 1.0) / bar
+        ratio[cluster] = sums / max(depth[inside].sum(), 1.0) / bar
     return (found >= on["molecules"]) & (ratio >= 1)
 
 
@@ -79,23 +77,30 @@ def cluster_lineages(
     content of that file.
     """
     number = int(clusters.max()) + 1
-    share = {name: np.zeros(number) for name in panel["lineages"]}
-    for lineage, rule in panel["lineages"].items():
-        columns = list(genes.markers(rule["markers"]).values())
-        share[lineage] = _share_of_cells(
-            counts, clusters, columns, min(rule["needed"], len(columns)), panel["marker_is_on"]
-        )
+    depth = row_sums(counts)
+    programmes = panel["precursor_programme"]
+    rules = [
+        *panel["lineages"].values(),
+        *(rule for name, rule in programmes.items() if name in LEUKEMIC_OF_LINEAGE),
+    ]
+    columns = sorted({c for rule in rules for c in genes.markers(rule["markers"]).values()})
+    small = counts[:, columns]
+
+    def share_of_cells(rule: dict, needed: int) -> np.ndarray:
+        own = [columns.index(column) for column in genes.markers(rule["markers"]).values()]
+        if not own:
+            return np.zeros(number)
+        return _share_of_cells(small[:, own], depth, clusters, needed, panel["marker_is_on"])
+
+    share = {
+        name: share_of_cells(rule, min(rule["needed"], len(genes.markers(rule["markers"]))))
+        for name, rule in panel["lineages"].items()
+    }
     least = panel["marker_is_on"]["share_of_cells"]
     precursor = {
-        lineage: _share_of_cells(
-            counts,
-            clusters,
-            list(genes.markers(rule["markers"]).values()),
-            rule["needed"],
-            panel["marker_is_on"],
-        )
-        for lineage, rule in panel["precursor_programme"].items()
-        if lineage != "minimum_share"
+        name: share_of_cells(rule, rule["needed"])
+        for name, rule in programmes.items()
+        if name in LEUKEMIC_OF_LINEAGE
     }
     result = []
     for cluster in range(number):
@@ -111,20 +116,17 @@ def cluster_lineages(
 
 
 def _share_of_cells(
-    counts: "csr_matrix",
+    markers: "csr_matrix",
+    depth: np.ndarray,
     clusters: np.ndarray,
-    columns: list[int],
     needed: int,
     on: dict[str, float],
 ) -> np.ndarray:
     """Return per cluster the share of cells with two molecules of its markers that are on."""
-    number = int(clusters.max()) + 1
-    share = np.zeros(number)
-    if not columns:
-        return share
-    shown = markers_on(counts, clusters, columns, on)
+    share = np.zeros(int(clusters.max()) + 1)
+    shown = markers_on(markers, depth, clusters, on)
     for cluster in np.flatnonzero(shown.sum(axis=1) >= needed):
-        found = counts[clusters == cluster][:, np.array(columns)[shown[cluster]]]
+        found = markers[clusters == cluster][:, np.flatnonzero(shown[cluster])]
         share[cluster] = (row_sums(found) >= 2).mean()
     return share
 

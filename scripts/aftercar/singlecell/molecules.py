@@ -10,8 +10,12 @@ from aftercar.singlecell.antigen_loss import (
     Interval,
     Rate,
     background_rate,
-    overdispersion_of_similar_genes,
     rate_of,
+)
+from aftercar.singlecell.dispersion import (
+    GeneVariation,
+    gene_variation,
+    overdispersion_of_similar_genes,
 )
 from aftercar.singlecell.embedding import row_sums
 from aftercar.singlecell.genes import GeneIndex
@@ -19,29 +23,41 @@ from aftercar.singlecell.genes import GeneIndex
 
 @dataclass(eq=False)
 class Molecules:
-    """Molecules of single genes per cell, their exposure, and the overdispersion of each gene."""
+    """Molecules of single genes per cell, their exposure, and the overdispersion of each gene.
+
+    `frequent` are columns that are asked for often: they are taken out of the matrix at once.
+    """
 
     matrix: ExpressionMatrix
     genes: GeneIndex
     exposure: np.ndarray
     usable_genes: np.ndarray
     settings: dict
-    _columns: dict[str, np.ndarray] = field(default_factory=dict)
+    frequent: np.ndarray
+    _columns: dict[int, np.ndarray] = field(default_factory=dict)
+    _variation: dict[bytes, GeneVariation] = field(default_factory=dict)
     _alpha: dict[tuple[str, str], float] = field(default_factory=dict)
 
     def of(self, symbol: str, column: int) -> np.ndarray:
         """Return the molecules of a gene in each cell."""
-        if symbol not in self._columns:
-            self._columns[symbol] = row_sums(self.matrix.counts[:, [column]])
-        return self._columns[symbol]
+        if not self._columns:
+            part = self.matrix.counts[:, self.frequent].tocsc()
+            for place, known in enumerate(self.frequent):
+                self._columns[int(known)] = row_sums(part[:, [place]])
+        if column not in self._columns:
+            self._columns[column] = row_sums(self.matrix.counts[:, [column]])
+        return self._columns[column]
 
     def overdispersion(self, symbol: str, column: int, inside: np.ndarray, key: str) -> float:
         """Return the overdispersion for a gene's level within some cells (named by `key`)."""
         if (symbol, key) not in self._alpha:
-            exposure = self.exposure[inside]
-            level = float(self.of(symbol, column)[inside].sum()) / max(float(exposure.sum()), 1e-9)
+            cells = np.packbits(inside).tobytes()
+            if cells not in self._variation:
+                self._variation[cells] = gene_variation(self.matrix.counts, self.exposure, inside)
+            exposure = float(self.exposure[inside].sum())
+            level = float(self.of(symbol, column)[inside].sum()) / max(exposure, 1e-9)
             self._alpha[symbol, key] = overdispersion_of_similar_genes(
-                self.matrix.counts[inside], exposure, level, self.usable_genes, self.settings
+                self._variation[cells], level, self.usable_genes, self.settings
             )
         return self._alpha[symbol, key]
 

@@ -7,13 +7,12 @@ import numpy as np
 from aftercar.singlecell.embedding import (
     joined_small_clusters,
     leiden_clusters,
-    nearest_neighbours,
-    neighbour_graph,
     principal_components,
     renumbered,
     variable_genes,
 )
 from aftercar.singlecell.leukemic import Identities
+from aftercar.singlecell.neighbours import nearest_neighbours, neighbour_graph
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix

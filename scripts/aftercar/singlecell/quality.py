@@ -1,11 +1,15 @@
 """Which barcodes are usable cells, and how much ambient RNA a specimen carries."""
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from aftercar.contracts.expression import ExpressionMatrix
 from aftercar.singlecell.embedding import column_sums, row_sums
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_matrix
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,7 +52,7 @@ def judge_cells(
 
 
 def ambient_share(
-    matrix: ExpressionMatrix,
+    counts: "csr_matrix",
     depth: np.ndarray,
     lineage_of_cell: np.ndarray,
     markers: dict[str, list[int]],
@@ -60,14 +64,15 @@ def ambient_share(
     ambient RNA is a diluted copy of the specimen (Young & Behjati 2020,
     10.1093/gigascience/giaa151): the share is (level in foreign cells) / (level of the specimen),
     the median over markers with at least 100 molecules. `carriers` names the lineages that
-    may carry the markers of a lineage. NaN where no marker allows it.
+    may carry the markers of a lineage; `markers` names columns of `counts`. NaN where no marker
+    allows it.
     """
     shares, molecules = [], []
     for lineage, columns in markers.items():
         foreign = ~np.isin(lineage_of_cell, carriers[lineage])
         if not columns or foreign.sum() < 20:
             continue
-        part = matrix.counts[:, columns]
+        part = counts[:, columns]
         everywhere, outside = column_sums(part), column_sums(part[foreign])
         for total, found in zip(everywhere, outside, strict=True):
             if total >= 100:
