@@ -72,6 +72,14 @@ ANTIGEN_LOSS = Table(
             maximum=1,
             nullable=True,
         ),
+        "detectable_reduced_fraction": Column(
+            "float64",
+            "smallest share of the leukemic cells without the antigen that would have been called "
+            "REDUCED or LOST (95 %)",
+            minimum=0,
+            maximum=1,
+            nullable=True,
+        ),
         "flags": _FLAGS,
     },
 )

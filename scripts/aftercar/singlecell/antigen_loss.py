@@ -186,17 +186,19 @@ def compare(
     reference: Reference,
     background: Interval,
     control_background: dict[str, Interval],
-    *,
-    retained_above: float,
     settings: dict,
 ) -> Finding:
-    """Return how a sub-population's level compares with its reference."""
+    """Return how a sub-population's level compares with its reference.
+
+    The p-value is that of an unchanged level: how far the level is below is told by the ratio's
+    limits.
+    """
     return Finding(
         umis=rate.count,
         expected=(reference.level[0] + background[0]) * rate.exposure,
         ratio=ratio_interval(above_background(rate, background), reference.level),
         control=control_ratio(controls, reference.controls, control_background, settings),
-        p_value=loss_p_value(rate, reference.level, background, retained_above),
+        p_value=loss_p_value(rate, reference.level, background, 1.0),
         reference=reference.name,
         stage_matched=reference.stage_matched,
         reason="",
@@ -214,9 +216,9 @@ def judge(
 ) -> tuple[str, str]:
     """Return the status of a comparison and the reason where it is not plain.
 
-    LOST and REDUCED need an upper limit below their bound, also after allowing for control genes
-    that are lower, a q-value, and control genes that are kept. RETAINED needs a lower limit above
-    its bound.
+    LOST and REDUCED need an upper limit (97.5 %, one-sided) below their bound, also after allowing
+    for control genes that are lower, a q-value that rules out an unchanged level, and control genes
+    that are kept. RETAINED needs a lower limit above its bound.
     """
     _, low, high = finding.ratio
     if not np.isfinite(finding.p_value):
@@ -250,68 +252,3 @@ def _programme_low(control: float) -> str:
         f"control genes are at {control:.2g} of the reference as well: poor cells or another "
         "programme (lineage switch, plasma cells), not the loss of one antigen"
     )
-
-
-def detectable_cells(
-    cells: int,
-    mean_exposure: float,
-    overdispersion: float,
-    whole: Interval,
-    background: Interval,
-    *,
-    lost_below: float,
-    retained_above: float,
-    p_value: float,
-    minimum_cells: int,
-    sensitivity: float,
-    reference_within: bool,
-) -> int | None:
-    """Return the smallest number of cells without the antigen that would be called LOST.
-
-    For each number the largest count is found that still gives LOST; the number is enough when
-    ambient RNA alone stays within that count with probability `sensitivity`. Where the reference
-    lies within the same cells (`reference_within`), it shrinks as the number grows. None: not even
-    all cells.
-    """
-
-    def would_show(number: int) -> bool:
-        exposure = number * mean_exposure
-        rate = Rate(0, exposure, overdispersion / number, number)
-        left = max(cells - number, 1) if reference_within else cells
-        wider = (cells / left) ** 0.5
-        level = (
-            whole[0],
-            whole[0] - (whole[0] - whole[1]) * wider,
-            whole[0] + (whole[2] - whole[0]) * wider,
-        )
-        largest = -1
-        step = 1
-        while step:
-            count = largest + step
-            trial = Rate(count, exposure, rate.overdispersion, number)
-            ratio = ratio_interval(above_background(trial, background), level)
-            called = (
-                ratio[2] < lost_below
-                and loss_p_value(trial, level, background, retained_above) < p_value
-            )
-            if called:
-                largest, step = count, step * 2
-            else:
-                step = step // 2 if step > 1 else 0
-        mean = background[0] * exposure
-        return (
-            largest >= 0
-            and negative_binomial_cdf(largest, mean, rate.overdispersion) >= sensitivity
-        )
-
-    # power first rises with the number and falls again where hardly any reference cells are left
-    last, number = minimum_cells - 1, minimum_cells
-    while number <= cells and not would_show(number):
-        last, number = number, max(number + 1, int(number * 1.1))
-    if number > cells:
-        return None
-    low, high = last + 1, number
-    while low < high:
-        middle = (low + high) // 2
-        low, high = (low, middle) if would_show(middle) else (middle + 1, high)
-    return low

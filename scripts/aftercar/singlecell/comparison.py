@@ -14,12 +14,12 @@ from aftercar.singlecell.antigen_loss import (
     above_background,
     antigen_positive,
     compare,
-    detectable_cells,
     is_expressed,
     joined,
     judge,
     widened,
 )
+from aftercar.singlecell.limits import CloneSearch
 from aftercar.singlecell.molecules import (
     Measured,
     Molecules,
@@ -42,7 +42,11 @@ class Thresholds:
 
 @dataclass(frozen=True)
 class Compared:
-    """One sub-population and antigen: status, figures and remarks."""
+    """One sub-population and antigen: status, figures and remarks.
+
+    `search` is None where there is nothing to compare with; `detectable_cells` is the smallest
+    clone that would have been called LOST, `detectable_reduced_cells` REDUCED or LOST.
+    """
 
     population: str
     antigen: str
@@ -52,6 +56,8 @@ class Compared:
     detectable_cells: int | None
     flags: tuple[str, ...]
     basis: str = "rna"
+    detectable_reduced_cells: int | None = None
+    search: CloneSearch | None = None
 
 
 @dataclass(frozen=True)
@@ -130,7 +136,13 @@ def compare_antigen(
                     thresholds=thresholds, settings=settings, minimum_cells=minimum_cells,
                     tests=tests,
                 )  # fmt: skip
-                done += [replace(one, basis=basis, flags=(*said, *one.flags)) for one in compared]
+                done += [
+                    replace(
+                        one, basis=basis, flags=(*said, *one.flags),
+                        search=one.search and replace(one.search, basis=basis),
+                    )
+                    for one in compared
+                ]  # fmt: skip
                 if level is not None and basis == "rna":
                     levels.append((identity, level))
     return done, levels
@@ -187,7 +199,7 @@ def _compare_compartment(
     tests: int,
 ) -> tuple[list[Compared], Reference | None]:
     rates, background = measured.rates, measured.background
-    alpha, remark = measured.overdispersion[antigen], measured.remark
+    remark = measured.remark
     ambient = background[antigen]
     half = thresholds.retained_above
     positive = antigen_positive(
@@ -201,18 +213,11 @@ def _compare_compartment(
     ):  # fmt: skip
         flags.append(f"all cells of this kind are below {external.name}")
         own, positive = None, []
-    cells = sum(genes[antigen].cells for genes in rates.values())
-    exposure = sum(genes[antigen].exposure for genes in rates.values())
-    base = own or external
-    enough = None
-    if base is not None and cells:
-        enough = detectable_cells(
-            cells, exposure / cells, alpha, base.level, ambient,
-            lost_below=thresholds.lost_below, retained_above=half,
-            p_value=thresholds.false_discovery_rate / max(tests, 1),
-            minimum_cells=minimum_cells, sensitivity=settings["sensitivity"],
-            reference_within=own is not None,
-        )  # fmt: skip
+    search = _clone_search(
+        antigen, measured, own, external, positive,
+        p_value=thresholds.false_discovery_rate / max(tests, 1), settings=settings,
+    )  # fmt: skip
+    lost, reduced = _detectable(search, thresholds, settings, minimum_cells)
     if own is not None and external is None and identity in LEUKEMIC:
         flags.append(SHARED_LOSS_HIDDEN)
     result = []
@@ -230,11 +235,75 @@ def _compare_compartment(
             found = compare(
                 genes[antigen],
                 {gene: rate for gene, rate in genes.items() if gene != antigen},
-                reference, ambient, background,
-                retained_above=half, settings=settings,
+                reference, ambient, background, settings,
             )  # fmt: skip
-        result.append(Compared(name, antigen, "", found, np.nan, enough, (*said, *flags)))
+        result.append(
+            Compared(
+                name, antigen, "", found, np.nan, lost, (*said, *flags),
+                detectable_reduced_cells=reduced, search=search,
+            )
+        )  # fmt: skip
     return result, own
+
+
+def _clone_search(
+    antigen: str,
+    measured: Measured,
+    own: Reference | None,
+    external: Reference | None,
+    positive: list[str],
+    *,
+    p_value: float,
+    settings: dict,
+) -> CloneSearch | None:
+    """Return what a clone without the antigen would be judged by; None without a reference."""
+    base = own or external
+    rates = [genes[antigen] for genes in measured.rates.values()]
+    cells = sum(rate.cells for rate in rates)
+    if base is None or not cells or not sum(rate.exposure for rate in rates):
+        return None
+    controls = []
+    for gene, level in sorted(base.controls.items()):
+        if gene in measured.background and is_expressed(level, measured.background[gene], settings):
+            each = sum(genes[gene].exposure for genes in measured.rates.values()) / cells
+            per_cell = (level[0] * each, level[1] * each, level[2] * each)
+            controls.append((per_cell, measured.overdispersion[gene]))
+    together, alpha = joined(rates), measured.overdispersion[antigen]
+    # a Rate holds alpha * sum(s ** 2) / sum(s) ** 2, which is (1 + variation) / cells times alpha
+    shrink = together.overdispersion / alpha
+    return CloneSearch(
+        cells=cells,
+        mean_exposure=together.exposure / cells,
+        overdispersion=alpha,
+        level=base.level,
+        background=measured.background[antigen],
+        controls=tuple(controls),
+        reference_within=own is not None,
+        reference_cells=sum(measured.rates[name][antigen].cells for name in positive) or cells,
+        stage_matched=base.stage_matched,
+        p_value=p_value,
+        depth_variation=max(shrink * cells - 1, 0.0),
+        control_molecules=settings["control_molecules"],
+        controls_kept=settings["controls_kept"],
+    )
+
+
+def _detectable(
+    search: CloneSearch | None, thresholds: Thresholds, settings: dict, minimum_cells: int
+) -> tuple[int | None, int | None]:
+    """Return the smallest clone that would be LOST, and the smallest that would be REDUCED."""
+    if search is None:
+        return None, None
+    lost, reduced = (
+        search.smallest(bound, minimum_cells=minimum_cells, sensitivity=settings["sensitivity"])
+        for bound in (thresholds.lost_below, reduced_below(search, thresholds))
+    )
+    return lost, reduced
+
+
+def reduced_below(search: CloneSearch, thresholds: Thresholds) -> float:
+    """Return the bound of REDUCED; against a reference of another stage only LOST is said."""
+    return thresholds.retained_above if search.stage_matched else thresholds.lost_below
 
 
 def _joined_genes(rates: dict[str, dict[str, Rate]], names: list[str]) -> dict[str, Rate]:
@@ -266,8 +335,7 @@ def _is_below(
     found = compare(
         genes[antigen],
         {gene: rate for gene, rate in genes.items() if gene != antigen},
-        external, background[antigen], background,
-        retained_above=thresholds.retained_above, settings=settings,
+        external, background[antigen], background, settings,
     )  # fmt: skip
     status, _ = judge(
         found, found.p_value, lost_below=thresholds.lost_below,
@@ -340,6 +408,15 @@ def combine_bases(compared: list[Compared]) -> list[Compared]:
 
 
 def _combined(rna: Compared, protein: Compared) -> Compared:
+    # a clone is seen when either of both sees it
+    seen = [
+        one.detectable_reduced_cells
+        for one in (rna, protein)
+        if one.detectable_reduced_cells is not None
+    ]
+    rna, protein = (
+        replace(one, detectable_reduced_cells=min(seen, default=None)) for one in (rna, protein)
+    )
     low = ("LOST", "REDUCED")
     if protein.status == "NOT_EVALUABLE":
         return replace(rna, flags=(*rna.flags, "antibody: not evaluable"))

@@ -19,6 +19,8 @@ from aftercar.contracts.specimen import QUALITY, quality_row
 from aftercar.contracts.table import Table
 from aftercar.singlecell.cells import CellKnowledge, Panels, TooFewCells, known_cells
 from aftercar.singlecell.comparison import EarlierLevel
+from aftercar.singlecell.posterior import negative_probabilities
+from aftercar.singlecell.power import power_rows, unknown_power_rows
 from aftercar.singlecell.rows import (
     Row,
     antigen_rows,
@@ -83,20 +85,28 @@ class SpecimenTables:
 
 
 def failed_specimen(
-    sample: dict[str, str], antigens: list[str], message: str, *, quality: list[Row] | None = None
+    sample: dict[str, str],
+    antigens: list[str],
+    message: str,
+    methods: dict,
+    *,
+    quality: list[Row] | None = None,
 ) -> SpecimenTables:
     """Return the rows of a specimen that cannot be used, with the reason."""
     loss, populations = unmeasured_rows(sample, antigens, "FAILED", message)
     checks = [*(quality or []), quality_row(sample, "matrix", None, "", "FAIL", message)]
-    return SpecimenTables(loss, populations, [], checks, None, [])
+    power = unknown_power_rows(sample, antigens, message, methods)
+    return SpecimenTables(loss, populations, [], checks, None, [], power)
 
 
-def unmeasured_specimen(sample: dict[str, str], antigens: list[str]) -> SpecimenTables:
+def unmeasured_specimen(
+    sample: dict[str, str], antigens: list[str], methods: dict
+) -> SpecimenTables:
     """Return the rows of a specimen without a matrix."""
-    loss, populations = unmeasured_rows(
-        sample, antigens, "NOT_ASSESSED", "no count matrix was given"
-    )
-    return SpecimenTables(loss, populations, [], [], None, [])
+    reason = "no count matrix was given"
+    loss, populations = unmeasured_rows(sample, antigens, "NOT_ASSESSED", reason)
+    power = unknown_power_rows(sample, antigens, reason, methods)
+    return SpecimenTables(loss, populations, [], [], None, [], power)
 
 
 def in_order(samples: list[dict[str, str]]) -> list[dict[str, str]]:
@@ -151,7 +161,7 @@ def measure_specimen(
         return failed_specimen(
             sample, antigens,
             "found no labelled barcode in the matrix, expected barcodes as in the matrix. "
-            "To mend it: give the labels of this very library",
+            "To mend it: give the labels of this very library", panels.methods,
         )  # fmt: skip
     day = int(sample["day"]) if sample["day"] else 10**6
     try:
@@ -162,8 +172,9 @@ def measure_specimen(
         )  # fmt: skip
     except TooFewCells as error:
         return failed_specimen(
-            sample, antigens, str(error), quality=cell_quality_rows(sample, error.quality)
-        )
+            sample, antigens, str(error), panels.methods,
+            quality=cell_quality_rows(sample, error.quality),
+        )  # fmt: skip
     minimum = panels.methods["clustering"]["minimum_cells"]
     return SpecimenTables(
         loss=antigen_rows(sample, found),
@@ -174,6 +185,8 @@ def measure_specimen(
         quality=quality_rows(sample, found, known, panels.methods),
         assessed=found,
         levels=found.levels,
+        power=power_rows(sample, found, settings=settings, panels=panels),
+        antigen_cells=negative_probabilities(sample["sample_id"], found, panels.antigens),
     )
 
 
@@ -198,15 +211,18 @@ def measure_patient(
     makes the specimen FAILED; `keep` is called with each result while its counts are still at hand.
     """
     earlier: list[EarlierLevel] = []
+    antigens, methods = settings["antigens"], panels.methods
     results = []
     for sample in in_order(samples):
         if not sample["path"] or sample["path"].endswith(".bam"):
-            results.append(unmeasured_specimen(sample, settings["antigens"]))
+            results.append(unmeasured_specimen(sample, antigens, methods))
             continue
         try:
             matrix, labels = read(sample)
         except unreadable as error:
-            results.append(failed_specimen(sample, settings["antigens"], str(error)))
+            results.append(
+                failed_specimen(sample, settings["antigens"], str(error), panels.methods)
+            )
             continue
         mutants = carriers_of_losses(genotypes, clones, sample)
         result = measure_specimen(

@@ -60,6 +60,8 @@ def antigen_rows(sample: dict[str, str], found: Assessed) -> list[Row]:
             }
             if one.detectable_cells is not None:
                 share["detectable_fraction"] = one.detectable_cells / leukemic
+            if one.detectable_reduced_cells is not None:
+                share["detectable_reduced_fraction"] = one.detectable_reduced_cells / leukemic
         rows.append(
             who_when(sample)
             | {
@@ -114,7 +116,10 @@ def _remarks(one: Compared, found: Assessed, identity: str, evidence: str) -> st
         and math.isfinite(one.finding.p_value)
         and one.detectable_cells is None
     ):
-        remarks.append("too few molecules: no share of the cells would have been called LOST")
+        remarks.append(
+            "too few molecules: no share of the cells would have been called LOST"
+            + ("" if one.detectable_reduced_cells is not None else " or REDUCED")
+        )
     return "; ".join(remarks)
 
 

@@ -5,6 +5,7 @@ screen: cells that differ in level for other reasons resemble a mixture, so it n
 sub-population LOST, and its power is stated with every result.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,7 +22,8 @@ _DROP_95 = 1.920729
 class Screened:
     """Estimated antigen-negative share with its profile-likelihood interval, p-value and power.
 
-    `power` maps a true share to the probability that the screen would have shown it.
+    `power` maps a true share to the probability that the screen would have shown it; `detectable`
+    is the smallest share that it would have shown with the stated sensitivity, or None.
     """
 
     share: float
@@ -29,6 +31,7 @@ class Screened:
     high: float
     p_value: float
     power: dict[float, float]
+    detectable: float | None
     cells: int
     molecules: int
 
@@ -41,6 +44,7 @@ def screen_mixture(
     *,
     p_value: float,
     fractions: list[float],
+    sensitivity: float,
 ) -> Screened:
     """Return the fit of y ~ share * NB(s b) + (1 - share) * NB(s (level + b)) to the cells.
 
@@ -51,34 +55,46 @@ def screen_mixture(
     """
     from scipy.special import ndtr, ndtri
 
-    count, depth, weight = _grouped(molecules, exposure)
+    count, depth, weight = grouped_cells(molecules, exposure)
     mean = float(molecules.sum()) / float(exposure.sum())
     profile = _profile(count, depth, weight, mean, background, overdispersion, _SHARES)
     best = int(profile.argmax())
     ratio = max(2 * (profile[best] - profile[0]), 0.0)
     inside = np.flatnonzero(profile >= profile[best] - _DROP_95)
-    power = {}
     threshold = float(ndtri(1 - p_value))
-    for fraction in fractions:
-        level = mean / (1 - float(_SHARES[best]))  # that of the cells which have it
+    level = mean / (1 - float(_SHARES[best]))  # that of the cells which have it
+
+    def power(fraction: float) -> float:
         expected = _expected(depth, weight, level, background, overdispersion, fraction)
         none, true = _profile(
             *expected, level, background, overdispersion, np.array([0.0, fraction])
         )
-        signal = max(2 * (true - none), 0.0) ** 0.5
-        power[fraction] = float(ndtr(signal - threshold))
+        return float(ndtr(max(2 * (true - none), 0.0) ** 0.5 - threshold))
+
     return Screened(
         share=float(_SHARES[best]),
         low=max(float(_SHARES[inside[0]]) - _STEP, 0.0),
         high=min(float(_SHARES[inside[-1]]) + _STEP, 1.0),
         p_value=float(0.5 if best == 0 else 1 - ndtr(ratio**0.5)),
-        power=power,
+        power={fraction: power(fraction) for fraction in fractions},
+        detectable=_smallest(power, sensitivity),
         cells=len(molecules),
         molecules=int(molecules.sum()),
     )
 
 
-def _grouped(
+def _smallest(power: Callable[[float], float], sensitivity: float) -> float | None:
+    """Return the smallest share with enough power, to a relative precision of 3 %."""
+    low, high = 0.001, 0.9
+    if power(high) < sensitivity:
+        return None
+    while high > 1.03 * low:
+        middle = (low * high) ** 0.5
+        low, high = (low, middle) if power(middle) >= sensitivity else (middle, high)
+    return high
+
+
+def grouped_cells(
     molecules: np.ndarray, exposure: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return (count, exposure, weight) of cells that are alike: same count, like depth."""
@@ -94,7 +110,8 @@ def _grouped(
     return pairs[:, 1].astype(np.float64), middle[pairs[:, 0]], weight.astype(np.float64)
 
 
-def _log_probability(count: np.ndarray, mean: np.ndarray, overdispersion: float) -> np.ndarray:
+def log_probability(count: np.ndarray, mean: np.ndarray, overdispersion: float) -> np.ndarray:
+    """Return the logarithm of the negative-binomial probability of each count."""
     from scipy.special import gammaln, xlogy
 
     size = 1 / overdispersion
@@ -119,10 +136,10 @@ def _profile(
     """Return the log-likelihood of each share, with the best level of the positive cells."""
     # the level of positive cells lies between the mean of all cells and that of few carriers
     levels = mean * np.geomspace(0.5, 25, _LEVELS)
-    positive = _log_probability(
+    positive = log_probability(
         count[None, :], depth * (levels[:, None] + background), overdispersion
     )
-    negative = _log_probability(count, depth * max(background, 1e-6 * mean), overdispersion)
+    negative = log_probability(count, depth * max(background, 1e-6 * mean), overdispersion)
     # relative to the larger of both, so that nothing underflows
     larger = np.maximum(positive, negative[None, :])
     offset = larger @ weight
@@ -165,10 +182,10 @@ def _expected(
     top = int(6 * (mean + background) * places.max() * (1 + overdispersion) + 12)
     count = np.arange(top + 1, dtype=np.float64)
     positive = np.exp(
-        _log_probability(count[None, :], places[:, None] * (mean + background), overdispersion)
+        log_probability(count[None, :], places[:, None] * (mean + background), overdispersion)
     )
     negative = np.exp(
-        _log_probability(
+        log_probability(
             count[None, :], places[:, None] * max(background, 1e-6 * mean), overdispersion
         )
     )

@@ -16,6 +16,7 @@ from aftercar.singlecell.comparison import (
     compare_antigen,
     with_status,
 )
+from aftercar.singlecell.limits import CloneSearch
 from aftercar.singlecell.screen import Screened, screen_mixture
 
 
@@ -27,6 +28,8 @@ class Assessed:
     compared: list[Compared]
     screened: dict[str, tuple[Screened | None, str]]  # by antigen: the fit, or why there is none
     levels: list[EarlierLevel]
+    # by antigen, sub-population and basis (rna, protein), before both are judged together
+    searches: dict[tuple[str, str, str], CloneSearch]
 
 
 def assess_specimen(
@@ -89,7 +92,20 @@ def compare_antigens(
     screened = {
         antigen: _screened(antigen, tested[antigen], final, cells, methods) for antigen in antigens
     }
-    return Assessed(cells, final, screened, levels)
+    searches = {
+        (one.antigen, one.population, one.basis): one.search
+        for one in compared
+        if one.search is not None
+    }
+    return Assessed(cells, final, screened, levels, searches)
+
+
+def carriers(rule: dict, identity: np.ndarray) -> np.ndarray:
+    """Return which cells should carry an antigen: the leukemic ones, else unresolved B cells."""
+    leukemic = np.isin(identity, [name for name in rule["carried_by"] if name in LEUKEMIC])
+    if leukemic.any() or "b_unresolved" not in rule["carried_by"]:
+        return leukemic
+    return identity == "b_unresolved"
 
 
 def _screened(
@@ -105,11 +121,8 @@ def _screened(
     It looks at leukemic cells (else at unresolved B cells) outside the sub-populations called LOST.
     """
     identity, molecules = cells.identities.identity, cells.molecules
-    carried = [name for name in rule["carried_by"] if name in LEUKEMIC]
-    if not np.isin(identity, carried).any():
-        carried = [name for name in rule["carried_by"] if name == "b_unresolved"]
     gone = [one.population for one in compared if one.antigen == antigen and one.status == "LOST"]
-    inside = np.isin(identity, carried) & ~np.isin(cells.population, gone)
+    inside = carriers(rule, identity) & ~np.isin(cells.population, gone)
     if not inside.any():
         return None, ""
     column, missing = molecules.genes.antigen(antigen)
@@ -123,6 +136,7 @@ def _screened(
     ambient, _ = background_rate(counts, molecules.exposure, without, alpha, methods["test"])
     result = screen_mixture(
         counts[inside], molecules.exposure[inside], ambient[0], alpha,
-        p_value=methods["screen"]["p_value"], fractions=methods["screen"]["fractions"],
+        p_value=methods["screen"]["p_value"], fractions=methods["limits"]["clone_fractions"],
+        sensitivity=methods["test"]["sensitivity"],
     )  # fmt: skip
     return result, ""

@@ -1,6 +1,10 @@
 """Rates of overdispersed counts, their differences and ratios, with intervals."""
 
 import math
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
 
 # Below this the negative binomial is a Poisson distribution for all our purposes.
 _POISSON = 1e-7
@@ -18,6 +22,29 @@ def negative_binomial_cdf(count: int, mean: float, overdispersion: float) -> flo
         return float(gammaincc(count + 1, mean))
     size = 1 / overdispersion
     return float(betainc(size, count + 1, size / (size + mean)))
+
+
+def negative_binomial_cdfs(
+    counts: "np.ndarray", means: "np.ndarray", overdispersion: "np.ndarray | float"
+) -> "np.ndarray":
+    """Return P(Y <= count) for counts not below 0 and means above 0, of shapes that fit."""
+    import numpy as np
+    from scipy.special import betainc
+
+    size = 1 / np.maximum(overdispersion, _POISSON)
+    return betainc(size, counts + 1, size / (size + means))
+
+
+def negative_binomial_upper_limits(
+    counts: "np.ndarray", overdispersion: float, confidence: float = 0.95
+) -> "np.ndarray":
+    """Return the upper ends of `negative_binomial_interval` of many counts."""
+    import numpy as np
+    from scipy.special import betaincinv
+
+    size = 1 / max(overdispersion, _POISSON)
+    share = np.maximum(betaincinv(size, counts + 1, (1 - confidence) / 2), 1e-300)
+    return size * (1 - share) / share
 
 
 def negative_binomial_interval(
@@ -84,9 +111,23 @@ def ratio_interval(
         low = a_low / b_high
     if b_low <= 0 or not math.isfinite(a_high):
         return estimate, max(low, 0.0), math.inf
-    root = (a * b) ** 2 - a_high * b_low * (2 * a - a_high) * (2 * b - b_low)
-    high = (a * b + math.sqrt(max(root, 0.0))) / (b_low * (2 * b - b_low))
+    high = float(upper_limits_of_ratio(a, a_high, b, b_low))
     return estimate, min(max(low, 0.0), estimate), max(high, estimate)
+
+
+def upper_limits_of_ratio(
+    first: "np.ndarray | float",
+    first_high: "np.ndarray | float",
+    second: "np.ndarray | float",
+    second_low: "np.ndarray | float",
+) -> "np.ndarray | float":
+    """Return the upper limits of `ratio_interval` of many ratios; `second_low` is above 0."""
+    product = first * second
+    # not negative: the upper limit of the numerator lies above it, the lower one of the other below
+    root = product**2 - first_high * second_low * (2 * first - first_high) * (
+        2 * second - second_low
+    )
+    return (product + abs(root) ** 0.5) / (second_low * (2 * second - second_low))
 
 
 def benjamini_hochberg(p_values: list[float]) -> list[float]:

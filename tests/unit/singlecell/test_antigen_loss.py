@@ -8,10 +8,10 @@ from tests.unit.singlecell.drawn_cells import draw, measure, mixed, sample
 from aftercar.contracts.singlecell import ANTIGEN_LOSS, CELL_POPULATIONS, SHARED_LOSS_HIDDEN
 from aftercar.singlecell.antigen_loss import (
     above_background,
-    detectable_cells,
     loss_p_value,
     rate_of,
 )
+from aftercar.singlecell.limits import CloneSearch
 from aftercar.stats.negative_binomial import ratio_interval
 
 WITHOUT_CD19 = {"lost": {"CD19": 0}}
@@ -240,11 +240,8 @@ def test_another_gene_with_the_symbol_is_not_taken_for_the_antigen():
     assert set(found.loc[found["identity"] == "leukemic_b", "status"]) == {"NOT_EVALUABLE"}
 
 
-LIMITS = {"lost_below": 0.1, "retained_above": 0.5}
-
-
-def called(random, gone, total, level, ambient, alpha, factor=0.0, p_value=0.01 / 12):
-    """Whether `gone` of `total` cells with `factor` of the level is called LOST against others."""
+def called(random, gone, total, level, ambient, alpha, factor=0.0, p_value=0.01 / 12, below=0.1):
+    """Whether `gone` of `total` cells with `factor` of the level are called below others."""
     exposure = np.exp(random.normal(0, 0.35, total)) * 0.3
 
     def rate(cells, mean):
@@ -255,27 +252,39 @@ def called(random, gone, total, level, ambient, alpha, factor=0.0, p_value=0.01 
     rest = rate(exposure[gone:], level + ambient)
     soup = rate(np.full(400, 0.3), ambient).interval()
     reference = above_background(rest, soup)
-    low = loss_p_value(part, reference, soup, 0.5) < p_value
-    return low and ratio_interval(above_background(part, soup), reference)[2] < 0.1
+    low = loss_p_value(part, reference, soup, 1.0) < p_value
+    return low and ratio_interval(above_background(part, soup), reference)[2] < below
 
 
+SURE_CONTROLS = (((1e4, 1e4, 1e4), 0.0),) * 8
+
+
+def clone_search(total, level, ambient, alpha=0.3, controls=SURE_CONTROLS):
+    """A search within `total` cells of 3,000 molecules, all of them the reference."""
+    exposure = total * 0.3 * np.exp(0.35**2 / 2)
+    spread = 1.96 * (level / exposure) ** 0.5
+    soup = rate_of(np.full(400, 0.3 * ambient), np.full(400, 0.3), alpha).interval()
+    return CloneSearch(
+        total, exposure / total, alpha, (level, level - spread, level + spread),
+        soup, controls, True, total, True, 0.01 / 12, np.exp(0.35**2) - 1, 5, 0.5,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("below", [0.1, 0.5], ids=["LOST", "REDUCED or LOST"])
 @pytest.mark.parametrize(
     ("total", "level", "ambient"),
     [(2000, 0.87, 0.02), (500, 4, 0.1), (1000, 10, 0.3)],
     ids=["0.26 molecules per cell", "1.2 molecules per cell", "3 molecules per cell"],
 )
-def test_the_stated_detectable_fraction_has_its_power(total, level, ambient):
+def test_the_stated_detectable_fraction_has_its_power(total, level, ambient, below):
     random = np.random.default_rng(5)
-    exposure = total * 0.3 * np.exp(0.35**2 / 2)
-    spread = 1.96 * (level / exposure) ** 0.5
-    soup = (ambient, 0.8 * ambient, 1.2 * ambient)
-    number = detectable_cells(
-        total, exposure / total, 0.3, (level, level - spread, level + spread), soup, **LIMITS,
-        p_value=0.01 / 12, minimum_cells=5, sensitivity=0.95, reference_within=True,
-    )  # fmt: skip
-    hits = [called(random, number, total, level, ambient, 0.3) for _ in range(200)]
+    search = clone_search(total, level, ambient)
+    number = search.smallest(below, minimum_cells=2, sensitivity=0.95)
+    hits = [called(random, number, total, level, ambient, 0.3, below=below) for _ in range(200)]
     assert np.mean(hits) >= 0.90  # 95 % stated; 200 draws
-    third = [called(random, number // 3, total, level, ambient, 0.3) for _ in range(100)]
+    third = [
+        called(random, number // 3, total, level, ambient, 0.3, below=below) for _ in range(100)
+    ]
     assert np.mean(third) < 0.6
 
 
