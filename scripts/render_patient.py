@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 from aftercar.contracts.cytometry import GATE_VIEWS
 from aftercar.contracts.evidence_base import EVIDENCE_BASE
-from aftercar.contracts.singlecell import CELLS
+from aftercar.contracts.singlecell import ANTIGEN_CELLS, CELLS
 from aftercar.io.alignments import read_gene_models
 from aftercar.io.joblog import start_log
 from aftercar.io.pages import write_page
@@ -41,6 +41,7 @@ if __name__ == "__main__":
         concatenate_tables(GATE_VIEWS, found.views),
         concatenate_tables(CELLS, found.cells),
         picture_models(*read_gene_models(given.genes), given.symbols),
+        concatenate_tables(ANTIGEN_CELLS, found.antigen_cells),
     )
     page = render_patient(content, figures)
     log.info("%d bytes, headline: %s", len(page.encode()), content["headline"])

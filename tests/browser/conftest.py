@@ -11,6 +11,7 @@ from tests.unit.report.made_up import (
     page_of,
     quality_page,
 )
+from tests.unit.report.made_up_cells import WITH_BOUNDS, antigen_cells, cells, single_cells
 
 QUIET = [
     "--no-sandbox",
@@ -31,6 +32,8 @@ def reports(tmp_path_factory):
     (folder / "patients").mkdir()
     for name, make in (PATIENTS_MADE_UP | {"hostile": hostile}).items():
         (folder / f"patients/{name}.html").write_text(page_of(make), encoding="utf-8")
+    page = page_of(single_cells, antigen_cells(cells()), settings=WITH_BOUNDS)
+    (folder / "patients/single_cells.html").write_text(page, encoding="utf-8")
     (folder / "cohort.html").write_text(cohort_page(4), encoding="utf-8")
     (folder / "quality.html").write_text(quality_page(), encoding="utf-8")
     return folder

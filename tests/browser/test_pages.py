@@ -6,7 +6,7 @@ import pytest
 from tests.unit.report.made_up import cohort_page
 
 pytestmark = pytest.mark.browser
-PATIENTS = ("S01", "S02", "S03", "S04", "hostile")
+PATIENTS = ("S01", "S02", "S03", "S04", "single_cells", "hostile")
 PAGES = ("cohort.html", "quality.html", *(f"patients/{name}.html" for name in PATIENTS))
 
 # Boxes of all visible lines of text: where two share more than two pixels both ways, they overlap.

@@ -2,29 +2,35 @@
 
 import pandas as pd
 
+from aftercar.contracts.singlecell import ANTIGEN_CELLS
+from aftercar.report.cell_figures import cell_figures
 from aftercar.report.course import course_chart
 from aftercar.report.gate_plots import tube_plots
 from aftercar.report.genes import gene_chart
 from aftercar.report.numbers import day_text
-from aftercar.report.pictures import IDENTITY_COLOURS, embedding
 from aftercar.report.words import ASSAY_WORDS
-
-# What all pictures of cells of a page may weigh.
-CELL_BYTES = 160_000
 
 
 def patient_figures(
-    content: dict, views: pd.DataFrame, cells: pd.DataFrame, genes: dict[str, dict]
+    content: dict,
+    views: pd.DataFrame,
+    cells: pd.DataFrame,
+    genes: dict[str, dict],
+    antigen_cells: pd.DataFrame | None = None,
 ) -> dict[str, object]:
     """Return the SVG drawings of a page: timeline, courses, gates, genes, cells.
 
     `views` is GATE_VIEWS, `cells` CELLS (both may be empty); `genes` maps a symbol to its exons
-    and domains, as genes.gene_chart takes them (empty: no picture).
+    and domains, as genes.gene_chart takes them (empty: no picture). `antigen_cells` is
+    ANTIGEN_CELLS; without it no map is drawn by antigen.
     """
     landmarks = [row["landmark_day"] for row in content["data"]["risk"]]
     landmarks = sorted(set(landmarks))
     name = content["patient_id"]
     gates, left_out = tube_plots(content, views)
+    drawn, undrawn = cell_figures(
+        content, cells, ANTIGEN_CELLS.empty() if antigen_cells is None else antigen_cells
+    )
     return {
         "timeline": course_chart(
             content["first_page_panels"],
@@ -54,7 +60,8 @@ def patient_figures(
         "gates": gates,
         "gates_left_out": left_out,
         "genes": _genes(content, genes),
-        "cells": _cells(content, cells),
+        "cells": drawn,
+        "cells_left_out": undrawn,
     }
 
 
@@ -100,29 +107,3 @@ def _genes(content: dict, genes: dict[str, dict]) -> list[dict[str, str]]:
         )
         pictures.append({"svg": svg, "caption": caption})
     return pictures
-
-
-def _cells(content: dict, cells: pd.DataFrame) -> list[dict[str, object]]:
-    """Return the embedding of each specimen with the number of cells per identity."""
-    where = {r["sample_id"]: r for r in content["data"].get("cell_populations", [])}
-    plots: list[dict[str, object]] = []
-    used = 0
-    for sample_id, mine in cells.groupby("sample_id", sort=True):
-        day = where[sample_id]["day"] if sample_id in where else None
-        counts = mine["identity"].value_counts()
-        caption = (
-            f"{sample_id}, {day_text(day)}: {len(mine):,} cells, a point each; no axis has a unit."
-        )
-        svg = embedding(mine, title=f"Single cells of {sample_id}", description=caption)
-        if used + len(svg) > CELL_BYTES:
-            break
-        used += len(svg)
-        key = [
-            {
-                "colour": IDENTITY_COLOURS[identity],
-                "label": f"{identity.replace('_', ' ')} {count:,}",
-            }
-            for identity, count in zip(map(str, counts.index), counts.tolist(), strict=True)
-        ]
-        plots.append({"svg": svg, "caption": caption, "key": key})
-    return plots

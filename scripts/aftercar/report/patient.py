@@ -29,6 +29,8 @@ from aftercar.report.answer import (
     mechanism_rows,
     not_applicable,
 )
+from aftercar.report.antigens import answer_table as antigen_answers
+from aftercar.report.antigens import power_table
 from aftercar.report.concordance import concordance_table
 from aftercar.report.course_end import course_text
 from aftercar.report.courses import (
@@ -196,6 +198,13 @@ def patient_content(
             "copies": copies_table(rows["biallelic"]),
         },
         "singlecell": {
+            "targets": sorted(targets),
+            "bounds": {
+                name: settings.get(f"singlecell/{name}")
+                for name in ("lost_below", "retained_above")
+            },
+            "answers": antigen_answers(rows["antigen_loss"], rows["antigen_power"], targets),
+            "power": power_table(rows["antigen_power"]),
             "antigens": antigen_table(rows["antigen_loss"]),
             "populations": cell_population_table(rows["cell_populations"]),
             "clones": clone_table(rows["clones"]),

@@ -342,10 +342,11 @@ def content_of(make, **more):
     return patient_content(tables, rows, **settings), views, cells
 
 
-def page_of(make, **more):
+def page_of(make, antigen_cells=None, **more):
     """The page of a made-up patient."""
     content, views, cells = content_of(make, **more)
-    return render_patient(content, patient_figures(content, views, cells, {"CD19": CD19}))
+    figures = patient_figures(content, views, cells, {"CD19": CD19}, antigen_cells)
+    return render_patient(content, figures)
 
 
 def outcome_steps(patients, endpoints=True):

@@ -1,0 +1,280 @@
+"""What the antigen test on single cells says, in sentences and tables."""
+
+from itertools import groupby
+
+from aftercar.contracts.singlecell import LEUKEMIC, SHARED_LOSS_HIDDEN
+from aftercar.report.domains import specimen_title
+from aftercar.report.numbers import count_text, fraction_text, number, percent, unique
+from aftercar.report.tabulate import dash, table
+from aftercar.report.words import chip
+
+# Genes whose protein has another name.
+PROTEINS = {"MS4A1": "CD20"}
+SUSPECTS = (*LEUKEMIC, "b_unresolved")
+DESIGN_WORDS = {
+    "labelled_lost": "known by label, genotype or cluster: called LOST",
+    "labelled_reduced": "known by label, genotype or cluster: called REDUCED or LOST",
+    "unlabelled_screen": "hidden among the other cells: the screen shows it",
+    "sampling": "five of its cells are among the cells at all",
+}
+
+
+def antigen_title(antigen: str) -> str:
+    """Return `MS4A1 (CD20)` where gene and protein have different names."""
+    return f"{antigen} ({PROTEINS[antigen]})" if antigen in PROTEINS else antigen
+
+
+def antigens_of_interest(losses: list[dict], targets: set[str]) -> list[str]:
+    """Return the antigens of a specimen that leukemic cells, or B cells that may be, should carry.
+
+    The antigens that the infused cells aim at are always among them, so that a silence is said.
+    """
+    wanted = {
+        row["antigen"]
+        for row in losses
+        if row["identity"] in SUSPECTS and row["status"] != "NOT_APPLICABLE"
+    }
+    given = {row["antigen"] for row in losses}
+    return sorted(wanted | {a for a in given if targets & {a, PROTEINS.get(a, a)}})
+
+
+def drawn_comparisons(losses: list[dict], antigens: list[str]) -> list[dict]:
+    """Return the rows of one specimen in the order of drawing: by antigen, leukemic ones first."""
+    rows = [
+        row for row in losses if row["antigen"] in antigens and row["status"] != "NOT_APPLICABLE"
+    ]
+    return sorted(
+        rows,
+        key=lambda row: (row["antigen"], row["identity"] not in SUSPECTS, row["population"]),
+    )
+
+
+def answer_table(losses: list[dict], power: list[dict], targets: set[str]) -> dict:
+    """Return one sentence per specimen and antigen, with the clone that would not have shown."""
+    rows = []
+    for (sample, _), found in groupby(_in_order(losses), key=_specimen):
+        mine = list(found)
+        for antigen in antigens_of_interest(mine, targets):
+            of_antigen = [row for row in mine if row["antigen"] == antigen]
+            known = [r for r in power if r["sample_id"] == sample and r["antigen"] == antigen]
+            rows.append(
+                (
+                    specimen_title(mine[0]),
+                    antigen_title(antigen),
+                    _sign_of(of_antigen),
+                    _sentences(antigen_title(antigen), of_antigen),
+                    limit_sentences(antigen_title(antigen), of_antigen, known),
+                )
+            )
+    return table(
+        "Has the leukemia lost an antigen? Said of sub-populations, never of a single cell; a "
+        "clone below the limits of the last column would not have shown.",
+        ("Specimen", "Antigen", "Finding", "In words", "What would not have been seen"),
+        rows,
+        empty="antigens of leukemic cells: not tested",
+        grouped=True,
+    )
+
+
+def _specimen(row: dict) -> tuple[str, object]:
+    return row["sample_id"], row["day"]
+
+
+def _in_order(rows: list[dict]) -> list[dict]:
+    return sorted(rows, key=lambda r: (r["day"] is None, r["day"] or 0, r["sample_id"]))
+
+
+def _carriers(rows: list[dict]) -> tuple[list[dict], str]:
+    """Return the rows that speak of the leukemia, and what their cells are called."""
+    tested = [row for row in rows if row["status"] != "NOT_APPLICABLE"]
+    leukemic = [row for row in tested if row["identity"] in LEUKEMIC]
+    if leukemic:
+        return leukemic, "leukemic"
+    return [row for row in tested if row["identity"] in SUSPECTS], "unresolved B-cell"
+
+
+def _sign_of(rows: list[dict]) -> dict[str, str]:
+    """Return the sign of an antigen in one specimen: the worst of its sub-populations."""
+    carriers, kind = _carriers(rows)
+    statuses = {row["status"] for row in carriers}
+    if not carriers:
+        return chip("antigen", "NOT_EVALUABLE") | {"text": "Not tested on leukemic cells"}
+    for status in ("LOST", "REDUCED"):
+        if status in statuses:
+            where = "a sub-population" if kind == "leukemic" else "B cells, leukemic or not"
+            return chip("antigen", status) | {"text": f"{status} in {where}"}
+    if statuses == {"NOT_EVALUABLE"}:
+        return chip("antigen", "NOT_EVALUABLE")
+    words = "Retained"
+    if "NOT_EVALUABLE" in statuses:
+        words = "Retained where evaluable"
+    elif kind != "leukemic":
+        words = "Retained; not known which cells are leukemic"
+    elif _shared_loss_hidden(carriers):
+        words = "Retained, compared with each other only"
+    else:
+        return chip("antigen", "RETAINED")
+    return {"status": "RETAINED", "text": words, "kind": "cannot"}
+
+
+def _shared_loss_hidden(rows: list[dict]) -> bool:
+    return any(SHARED_LOSS_HIDDEN in row["flags"] for row in rows if row["status"] == "RETAINED")
+
+
+def _sentences(antigen: str, rows: list[dict]) -> list[str]:
+    """Say of how many sub-populations each status holds, with their share of leukemic cells."""
+    carriers, kind = _carriers(rows)
+    if not carriers:
+        why = unique(
+            row["flags"] for row in rows if row["status"] != "NOT_APPLICABLE" and row["flags"]
+        )
+        there = any(row["cells"] for row in rows)
+        if there:
+            return [f"{antigen}: no leukemic cell was identified that should carry it: not tested"]
+        return [f"{antigen}: not evaluable" + (f": {'; '.join(why[:2])}" if why else "")]
+    total = len(carriers)
+    said: list[str] = []
+    for status in ("LOST", "REDUCED", "RETAINED"):
+        mine = [row for row in carriers if row["status"] == status]
+        if mine:
+            said.append(
+                f"{antigen}: {status} in {len(mine)} of {_sub_populations(kind, total)}"
+                + _shares(mine)
+            )
+    if open_ones := [row for row in carriers if row["status"] == "NOT_EVALUABLE"]:
+        why = unique(row["flags"].split("; ")[0] for row in open_ones if row["flags"])
+        said.append(
+            f"{antigen}: not evaluable in {len(open_ones)} of {_sub_populations(kind, total)}"
+            + _shares(open_ones)
+            + (f": {'; '.join(why[:2])}" if why else "")
+        )
+    if _shared_loss_hidden(carriers):
+        said.append(SHARED_LOSS_HIDDEN[:1].upper() + SHARED_LOSS_HIDDEN[1:])
+    return said
+
+
+def _sub_populations(kind: str, number_of: int) -> str:
+    return f"{number_of} {kind} sub-population{'' if number_of == 1 else 's'}"
+
+
+def _shares(rows: list[dict]) -> str:
+    """Return the share of leukemic cells of each of at most three sub-populations."""
+    known = [row for row in rows if row["fraction_of_leukemic"] is not None]
+    if not known:
+        return f" ({count_text(sum(row['cells'] for row in rows))} cells)"
+    if len(known) == 1:
+        return f" ({_share(known[0])} of leukemic cells)"
+    named = [f"{r['population'].replace('_', ' ')} {_share(r)}" for r in known[:3]]
+    more = f" and {len(known) - 3} more" if len(known) > 3 else ""
+    return f" (of leukemic cells: {'; '.join(named)}{more})"
+
+
+def _share(row: dict) -> str:
+    text = fraction_text(row, "fraction_of_leukemic")
+    return text.replace(" (", ", ").removesuffix(")")
+
+
+def limit_sentences(antigen: str, losses: list[dict], power: list[dict]) -> list[str]:
+    """Say how large a clone without the antigen may be and not have shown.
+
+    `power` are the rows of ANTIGEN_POWER of this specimen and antigen; without any, the limits of
+    `losses` (ANTIGEN_LOSS) are told.
+    """
+    whole = "leukemic cells" if _carriers(losses)[1] == "leukemic" else "B cells not resolved"
+    if not power:
+        stated = [r["detectable_fraction"] for r in losses if r["detectable_fraction"] is not None]
+        if not stated:
+            return [f"No limit can be stated: a {antigen}-negative clone of any size may be missed"]
+        return [
+            f"A {antigen}-negative clone below {percent(max(stated))} of the {whole} would not "
+            "have been called LOST"
+        ]
+    limits = {row["design"]: row["detectable_fraction"] for row in power}
+    known = {row["design"] for row in power if row["power"] is not None}
+    if not known:
+        why = unique(row["flags"] for row in power if row["flags"])
+        unknown = f"Not known from what size a {antigen}-negative clone would have been seen"
+        return [unknown + (f": {'; '.join(why[:2])}" if why else "")]
+    said = []
+    for design, size, verdict in (
+        ("labelled_reduced", "A {}-negative clone", "seen (REDUCED or LOST)"),
+        ("labelled_lost", "A {}-negative clone", "called LOST"),
+        ("unlabelled_screen", "Hidden among the others, a clone", "seen by the screen"),
+    ):
+        if design not in limits:
+            continue
+        clone = size.format(antigen)
+        if design not in known:
+            said.append(f"{clone}: not known from what size it would have been {verdict}")
+        elif limits[design] is None:
+            said.append(f"{clone} of any size would not reliably have been {verdict}")
+        else:
+            said.append(
+                f"{clone} below {percent(limits[design])} of the {whole} would not reliably have "
+                f"been {verdict}"
+            )
+    return said
+
+
+def power_table(power: list[dict]) -> dict:
+    """Return the probability that a clone would show, by its size, for each antigen and design."""
+    sizes = sorted({row["clone_fraction"] for row in power})
+    order = list(DESIGN_WORDS)
+    rows = []
+    for _, found in groupby(
+        sorted(
+            _in_order(power),
+            key=lambda r: (
+                r["day"] is None, r["day"] or 0, r["sample_id"], r["antigen"],
+                order.index(r["design"]),
+            ),
+        ),
+        key=lambda r: (r["sample_id"], r["antigen"], r["design"]),
+    ):  # fmt: skip
+        mine = list(found)
+        at = {row["clone_fraction"]: row["power"] for row in mine}
+        first = mine[0]
+        rows.append(
+            (
+                specimen_title(first),
+                antigen_title(first["antigen"]),
+                DESIGN_WORDS[first["design"]],
+                *("not known" if at.get(size) is None else _chance(at[size]) for size in sizes),
+                _smallest(first, at),
+                count_text(first["cells"]),
+                "not known"
+                if first["molecules_per_cell"] is None
+                else number(first["molecules_per_cell"]),
+                dash(first["flags"]),
+            )
+        )
+    return table(
+        "Probability that a clone without the antigen would have shown, by its share of the cells "
+        "that should carry it",
+        (
+            "Specimen",
+            "Antigen",
+            "How it would show",
+            *(f"#{percent(size)}" for size in sizes),
+            "Smallest share, 95 %",
+            "#Cells",
+            "#Molecules per cell",
+            "Remarks",
+        ),
+        rows,
+        empty="what a clone would have shown: not computed",
+        grouped=True,
+    )
+
+
+def _chance(power: float) -> str:
+    """Return a probability in whole percent; only certainty is written as 0 or 100."""
+    if 0 < power < 0.01:
+        return "< 1 %"
+    return "> 99 %" if 0.99 < power < 1 else f"{100 * power:.0f} %"
+
+
+def _smallest(row: dict, at: dict) -> str:
+    if row["detectable_fraction"] is not None:
+        return percent(row["detectable_fraction"])
+    return "not known" if all(power is None for power in at.values()) else "none would"

@@ -1,0 +1,101 @@
+"""What a page says of the antigen test on single cells: silence is never negative."""
+
+import pandas as pd
+from tests.unit.report.made_up_cells import loss, losses, powers
+
+from aftercar.contracts.singlecell import ANTIGEN_LOSS, ANTIGEN_POWER, SHARED_LOSS_HIDDEN
+from aftercar.report.antigens import answer_table, antigens_of_interest, power_table
+from aftercar.report.numbers import plain_rows
+
+RATIO = (0.9, 0.8, 1.0)
+
+
+def answers(rows, power=(), targets=("CD19",)):
+    """Antigen -> (sign, what is said, what would not have been seen)."""
+    frame = rows if isinstance(rows, pd.DataFrame) else ANTIGEN_LOSS.frame(rows)
+    found = answer_table(plain_rows(frame), plain_rows(power) if len(power) else [], set(targets))
+    return {row[1]: row[2:] for row in found["rows"]}
+
+
+def test_a_loss_is_said_with_its_share_of_the_leukemic_cells():
+    sign, said, _ = answers(losses())["CD19"]
+    assert (sign["text"], sign["kind"]) == ("LOST in a sub-population", "signal")
+    assert said[0] == (
+        "CD19: LOST in 1 of 3 leukemic sub-populations (18 %, 14.4 % to 21.6 % of leukemic cells)"
+    )
+    assert said[1].startswith("CD19: REDUCED in 1 of 3 leukemic sub-populations (22 %")
+    assert said[2].startswith("CD19: RETAINED in 1 of 3 leukemic sub-populations (60 %")
+
+
+def test_an_antigen_without_a_comparison_is_not_evaluable_with_its_reason():
+    sign, said, _ = answers(losses())["MS4A1 (CD20)"]
+    assert sign["kind"] == "unknown"
+    assert len(said) == 1
+    assert said[0].startswith("MS4A1 (CD20): not evaluable in 3 of 3 leukemic sub-populations")
+    assert said[0].endswith(": no antigen-positive cells")
+
+
+def test_an_antigen_that_no_leukemic_cell_should_carry_is_not_listed_unless_it_is_the_target():
+    rows = [loss("leukemic_b 1", "CD19", "RETAINED", ratio=RATIO),
+            loss("leukemic_b 1", "CD7", "NOT_APPLICABLE"),
+            loss("normal_t", "CD7", "RETAINED", ratio=RATIO, identity="normal_t")]  # fmt: skip
+    assert set(answers(rows)) == {"CD19"}
+    sign, said, _ = answers(rows, targets=("CD7",))["CD7"]
+    assert sign["kind"] == "unknown"
+    assert said == ["CD7: no leukemic cell was identified that should carry it: not tested"]
+
+
+def test_a_target_named_by_its_protein_is_found_by_its_gene():
+    rows = plain_rows(ANTIGEN_LOSS.frame([loss("normal_b", "MS4A1", "RETAINED", ratio=RATIO)]))
+    assert antigens_of_interest(rows, {"CD20"}) == ["MS4A1"]
+
+
+def test_only_a_full_comparison_gets_the_sign_of_a_clear_answer():
+    clear = [loss("leukemic_b 1", "CD19", "RETAINED", ratio=RATIO)]
+    open_ones = [*clear, loss("leukemic_b 2", "CD19", "NOT_EVALUABLE", flags="too few molecules")]
+    each_other = [clear[0] | {"flags": SHARED_LOSS_HIDDEN}]
+    unresolved = [clear[0] | {"identity": "b_unresolved"}]
+    kinds = [answers(r)["CD19"][0]["kind"] for r in (clear, open_ones, each_other, unresolved)]
+    assert kinds == ["clear", "cannot", "cannot", "cannot"]
+    assert "a loss that all of them share would not show" in answers(each_other)["CD19"][1][-1]
+    assert "not known which cells are leukemic" in answers(unresolved)["CD19"][0]["text"]
+
+
+def test_a_specimen_that_failed_is_not_evaluable_and_says_why():
+    row = loss("all cells", "CD19", "NOT_EVALUABLE", 0, identity="other", flags="the file is empty")
+    sign, said, missed = answers([row])["CD19"]
+    assert sign["kind"] == "unknown"
+    assert said == ["CD19: not evaluable: the file is empty"]
+    assert missed == ["No limit can be stated: a CD19-negative clone of any size may be missed"]
+
+
+def test_the_clone_that_would_not_have_been_seen_is_said_for_each_design():
+    _, _, missed = answers(losses(), powers())["CD19"]
+    assert missed == [
+        "A CD19-negative clone below 5.5 % of the leukemic cells would not reliably have been seen "
+        "(REDUCED or LOST)",
+        "A CD19-negative clone below 19 % of the leukemic cells would not reliably have been "
+        "called LOST",
+        "Hidden among the others, a clone of any size would not reliably have been seen by the "
+        "screen",
+    ]
+    _, _, missed = answers(losses(), powers())["MS4A1 (CD20)"]
+    assert missed == [
+        "Not known from what size a MS4A1 (CD20)-negative clone would have been seen: no "
+        "antigen-positive cells"
+    ]
+
+
+def test_power_is_never_rounded_to_certainty():
+    rows = plain_rows(powers())
+    mine = [r for r in rows if r["antigen"] == "CD19" and r["design"] == "labelled_lost"]
+    for row, power in zip(mine, (0.004, 0.3, 0.9951, 0.5, 0.0, 1.0), strict=True):
+        row["power"] = power
+    shown = power_table(mine)["rows"][0]
+    assert shown[3:10] == ["< 1 %", "30 %", "> 99 %", "50 %", "0 %", "100 %", "19 %"]
+
+
+def test_a_power_that_was_not_computed_is_not_known_and_no_zero():
+    rows = plain_rows(ANTIGEN_POWER.check(powers()[lambda t: t["antigen"] == "MS4A1"]))
+    for row in power_table(rows)["rows"]:
+        assert row[3:10] == ["not known"] * 7
