@@ -17,6 +17,7 @@ DESIGN_WORDS = {
     "unlabelled_screen": "hidden among the other cells: the screen shows it",
     "sampling": "five of its cells are among the cells at all",
 }
+CALLED = ("labelled_lost", "labelled_reduced", "unlabelled_screen")
 
 
 def antigen_title(antigen: str) -> str:
@@ -45,7 +46,12 @@ def drawn_comparisons(losses: list[dict], antigens: list[str]) -> list[dict]:
     ]
     return sorted(
         rows,
-        key=lambda row: (row["antigen"], row["identity"] not in SUSPECTS, row["population"]),
+        key=lambda row: (
+            row["antigen"],
+            row["identity"] not in LEUKEMIC,
+            row["identity"] not in SUSPECTS,
+            row["population"],
+        ),
     )
 
 
@@ -146,7 +152,7 @@ def _sentences(antigen: str, rows: list[dict]) -> list[str]:
         said.append(
             f"{antigen}: not evaluable in {len(open_ones)} of {_sub_populations(kind, total)}"
             + _shares(open_ones)
-            + (f": {'; '.join(why[:2])}" if why else "")
+            + (f": {why[0]}" if why else "")
         )
     if _shared_loss_hidden(carriers):
         said.append(SHARED_LOSS_HIDDEN[:1].upper() + SHARED_LOSS_HIDDEN[1:])
@@ -158,15 +164,19 @@ def _sub_populations(kind: str, number_of: int) -> str:
 
 
 def _shares(rows: list[dict]) -> str:
-    """Return the share of leukemic cells of each of at most three sub-populations."""
+    """Return the share of leukemic cells of one sub-population, of each lost one, or together."""
     known = [row for row in rows if row["fraction_of_leukemic"] is not None]
     if not known:
         return f" ({count_text(sum(row['cells'] for row in rows))} cells)"
     if len(known) == 1:
         return f" ({_share(known[0])} of leukemic cells)"
-    named = [f"{r['population'].replace('_', ' ')} {_share(r)}" for r in known[:3]]
-    more = f" and {len(known) - 3} more" if len(known) > 3 else ""
-    return f" (of leukemic cells: {'; '.join(named)}{more})"
+    whole = percent(min(sum(row["fraction_of_leukemic"] for row in known), 1.0))
+    named = ""
+    if known[0]["status"] in ("LOST", "REDUCED"):
+        named = ": " + "; ".join(
+            f"{row['population'].replace('_', ' ')}, {_share(row)}" for row in known
+        )
+    return f" (together {whole} of leukemic cells{named})"
 
 
 def _share(row: dict) -> str:
@@ -191,29 +201,24 @@ def limit_sentences(antigen: str, losses: list[dict], power: list[dict]) -> list
         ]
     limits = {row["design"]: row["detectable_fraction"] for row in power}
     known = {row["design"] for row in power if row["power"] is not None}
-    if not known:
+    if not known & set(CALLED):
         why = unique(row["flags"] for row in power if row["flags"])
         unknown = f"Not known from what size a {antigen}-negative clone would have been seen"
-        return [unknown + (f": {'; '.join(why[:2])}" if why else "")]
-    said = []
-    for design, size, verdict in (
-        ("labelled_reduced", "A {}-negative clone", "seen (REDUCED or LOST)"),
-        ("labelled_lost", "A {}-negative clone", "called LOST"),
-        ("unlabelled_screen", "Hidden among the others, a clone", "seen by the screen"),
-    ):
-        if design not in limits:
-            continue
-        clone = size.format(antigen)
+        return [unknown + (f": {why[0]}" if why else "")]
+
+    def size(design: str) -> str:
         if design not in known:
-            said.append(f"{clone}: not known from what size it would have been {verdict}")
-        elif limits[design] is None:
-            said.append(f"{clone} of any size would not reliably have been {verdict}")
-        else:
-            said.append(
-                f"{clone} below {percent(limits[design])} of the {whole} would not reliably have "
-                f"been {verdict}"
-            )
-    return said
+            return "of unknown size"
+        if limits[design] is None:
+            return "of any size"
+        return f"below {percent(limits[design])} of the {whole}"
+
+    return [
+        f"A {antigen}-negative clone {size('labelled_reduced')} would not reliably have been seen "
+        f"(REDUCED or LOST), one {size('labelled_lost')} not called LOST",
+        f"Hidden among the others, without label, genotype or cluster of its own: one "
+        f"{size('unlabelled_screen')} would not reliably have been seen",
+    ]
 
 
 def power_table(power: list[dict]) -> dict:

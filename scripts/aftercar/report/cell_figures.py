@@ -2,8 +2,10 @@
 
 import pandas as pd
 
+from aftercar.contracts.singlecell import LEUKEMIC
 from aftercar.report.antigen_plots import forest_plot, power_plot
 from aftercar.report.antigens import (
+    CALLED,
     antigen_title,
     antigens_of_interest,
     drawn_comparisons,
@@ -98,8 +100,14 @@ def _maps(
     ]
     if chances is None:
         return maps
-    for antigen in [name for name in antigens if (chances["antigen"] == name).any()][:MOST_MAPS]:
-        mine = chances[chances["antigen"] == antigen]
+    leukemic = set(cells.loc[cells["identity"].isin(LEUKEMIC), "barcode"])
+    carried = [
+        (antigen, mine)
+        for antigen in antigens
+        if len(mine := chances[chances["antigen"] == antigen])
+        and (not leukemic or mine["barcode"].isin(leukemic).any())
+    ]
+    for antigen, mine in carried[:MOST_MAPS]:
         shown = antigen_title(antigen)
         caption = (
             f"{shown}: probability that a cell lacks it, given its molecules, its depth and its "
@@ -150,7 +158,7 @@ def _powers(title: str, losses: list[dict], power: list[dict], antigens: list[st
     plots = []
     for antigen in antigens:
         mine = [row for row in power if row["antigen"] == antigen]
-        if all(row["power"] is None for row in mine):
+        if all(row["power"] is None for row in mine if row["design"] in CALLED):
             continue
         shown = antigen_title(antigen)
         caption = (

@@ -378,9 +378,7 @@ def antigen_table(antigen_loss: list[dict]) -> dict:
                 _relative(r),
                 chip("antigen", r["status"]),
                 fraction_text(r, "fraction_of_leukemic"),
-                "not known"
-                if r["detectable_fraction"] is None
-                else percent(r["detectable_fraction"]),
+                _detectable(r),
                 dash(percentages(r["flags"])),
             )
             for r in sorted(
@@ -398,6 +396,17 @@ def antigen_table(antigen_loss: list[dict]) -> dict:
         empty="antigen loss in single cells: not tested",
         grouped=True,
     )
+
+
+def _detectable(row: dict) -> list[str]:
+    """Return the smallest share that would have been called, for both words."""
+    return [
+        f"{'not known' if row[column] is None else percent(row[column])}: {word}"
+        for column, word in (
+            ("detectable_reduced_fraction", "REDUCED"),
+            ("detectable_fraction", "LOST"),
+        )
+    ]
 
 
 def _number(value: float | None) -> str:

@@ -29,6 +29,7 @@ def test_a_loss_is_said_with_its_share_of_the_leukemic_cells():
 
 def test_an_antigen_without_a_comparison_is_not_evaluable_with_its_reason():
     sign, said, _ = answers(losses())["MS4A1 (CD20)"]
+    assert "negative" not in said[0].replace("antigen-positive", "")
     assert sign["kind"] == "unknown"
     assert len(said) == 1
     assert said[0].startswith("MS4A1 (CD20): not evaluable in 3 of 3 leukemic sub-populations")
@@ -73,11 +74,9 @@ def test_the_clone_that_would_not_have_been_seen_is_said_for_each_design():
     _, _, missed = answers(losses(), powers())["CD19"]
     assert missed == [
         "A CD19-negative clone below 5.5 % of the leukemic cells would not reliably have been seen "
-        "(REDUCED or LOST)",
-        "A CD19-negative clone below 19 % of the leukemic cells would not reliably have been "
-        "called LOST",
-        "Hidden among the others, a clone of any size would not reliably have been seen by the "
-        "screen",
+        "(REDUCED or LOST), one below 19 % of the leukemic cells not called LOST",
+        "Hidden among the others, without label, genotype or cluster of its own: one of any size "
+        "would not reliably have been seen",
     ]
     _, _, missed = answers(losses(), powers())["MS4A1 (CD20)"]
     assert missed == [
@@ -99,3 +98,16 @@ def test_a_power_that_was_not_computed_is_not_known_and_no_zero():
     rows = plain_rows(ANTIGEN_POWER.check(powers()[lambda t: t["antigen"] == "MS4A1"]))
     for row in power_table(rows)["rows"]:
         assert row[3:10] == ["not known"] * 7
+
+
+def test_several_losses_are_named_each_with_its_share():
+    rows = [loss("leukemic_b 1", "CD19", "LOST", 100, (0, 0, 0.05)),
+            loss("leukemic_b 2", "CD19", "LOST", 200, (0, 0, 0.05)),
+            loss("leukemic_b 3", "CD19", "RETAINED", 700, RATIO),
+            loss("leukemic_b 4", "CD19", "RETAINED", 1000, RATIO)]  # fmt: skip
+    lost, kept = answers(rows)["CD19"][1]
+    assert "LOST in 2 of 4 leukemic sub-populations (together 15 % of leukemic cells: " in lost
+    assert "leukemic b 1, 5 %, 4 % to 6 %; leukemic b 2, 10 %, 8 % to 12 %)" in lost
+    assert kept.endswith(
+        "RETAINED in 2 of 4 leukemic sub-populations (together 85 % of leukemic cells)"
+    )
