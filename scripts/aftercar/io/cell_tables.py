@@ -11,7 +11,9 @@ import yaml
 from aftercar.contracts.expression import ExpressionMatrix
 from aftercar.contracts.singlecell import IDENTITIES
 from aftercar.io.matrices import read_matrix
+from aftercar.io.provenance import versions
 
+_BLOCK = 10_000  # cells
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._+-]{0,63}")
 
 
@@ -28,8 +30,8 @@ class Annotated(Protocol):
     def points(self) -> dict[str, np.ndarray]:
         """Return the places of the cells."""
 
-    def facts(self) -> dict[str, pd.DataFrame | str | float]:
-        """Return tables and single facts about the specimen."""
+    def facts(self) -> dict[str, pd.DataFrame | dict]:
+        """Return tables and single facts (by name, of plain values) about the specimen."""
 
 
 class UnreadableLabels(ValueError):  # noqa: N818 - the name says what happened to the file
@@ -103,10 +105,13 @@ def write_annotated_specimen(
 ) -> None:
     """Write <folder>/<sample_id>.h5ad: raw counts of the genes in use, with our calls.
 
-    Cells become obs, places obsm, tables and facts uns. The file opens in scanpy.
+    Cells become obs, places obsm, tables and facts uns. The file opens in scanpy; identical input
+    gives identical bytes.
     """
     from anndata import AnnData
-    from scipy.sparse import csr_matrix
+    from anndata.io import write_elem
+    from h5py import File
+    from scipy.sparse import csr_matrix, vstack
 
     columns, cells = found.kept_genes, found.observations()
     path = Path(folder) / f"{sample['sample_id']}.h5ad"
@@ -119,23 +124,36 @@ def write_annotated_specimen(
     obs = cells.copy()
     for name in obs.columns[[pd.api.types.is_object_dtype(obs[name]) for name in obs.columns]]:
         obs[name] = pd.Categorical(obs[name].astype(str))
+    for name in obs.columns[[pd.api.types.is_float_dtype(obs[name]) for name in obs.columns]]:
+        obs[name] = obs[name].astype(np.float32)
     obs.index = pd.Index(obs.index.astype(str), name="barcode")
-    counts = csr_matrix(matrix.counts[rows][:, columns], dtype=np.float32)
+    # in blocks: a selection of rows holds all genes for a while
+    blocks = [
+        csr_matrix(matrix.counts[rows[start : start + _BLOCK]][:, columns], dtype=np.float32)
+        for start in range(0, len(rows), _BLOCK)
+    ]
     data = AnnData(
-        X=counts,
         obs=obs,
         var=pd.DataFrame(
-            {"gene_ids": matrix.gene_id[columns].astype(str)},
+            {
+                "gene_ids": matrix.gene_id[columns].astype(str),
+                "feature_types": pd.Categorical(["Gene Expression"] * len(columns)),
+            },
             index=pd.Index(names.to_numpy(dtype=object), name="symbol"),
         ),
-        obsm=found.points(),
+        obsm={name: places.astype(np.float32) for name, places in found.points().items()},
         uns={
             name: _plain(fact) if isinstance(fact, pd.DataFrame) else fact
             for name, fact in found.facts().items()
-        },
+        }
+        | {"versions": versions()},
     )
     path.parent.mkdir(parents=True, exist_ok=True)
     data.write_h5ad(path, compression="gzip", compression_opts=1)
+    with File(path, "r+") as file:
+        # shuffled, bytes of one place stand side by side: the columns of counts take less room
+        packed = {"compression": "gzip", "compression_opts": 1, "shuffle": True}
+        write_elem(file, "X", vstack(blocks, format="csr"), dataset_kwargs=packed)
 
 
 def _plain(table: pd.DataFrame) -> pd.DataFrame:

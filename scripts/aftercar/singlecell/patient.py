@@ -30,8 +30,17 @@ from aftercar.singlecell.rows import (
     population_rows,
     quality_rows,
     unmeasured_rows,
+    with_antigens,
 )
 from aftercar.singlecell.specimen import Assessed, assess_specimen
+
+# What the annotated matrix says of itself.
+HOW_TO_READ = {
+    "X": "raw counts of the genes in use only: take the depth of a cell from obs/umis",
+    "X_map": "force-directed layout of the neighbour graph, no UMAP: distances have no unit",
+    "status": "obs/<antigen>_status is the status of the sub-population, never of the cell",
+    "negative_probability": "for pictures: no single cell is called negative; empty: not known",
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,6 +55,7 @@ class SpecimenTables:
     levels: list[EarlierLevel]
     power: list[Row] = field(default_factory=list)
     antigen_cells: pd.DataFrame = field(default_factory=ANTIGEN_CELLS.empty)
+    thresholds: dict[str, object] = field(default_factory=dict)
 
     def summary(self) -> str:
         """Return one line for the log: pseudonym, cells, calls."""
@@ -61,16 +71,21 @@ class SpecimenTables:
         return self._found.cells.kept_genes
 
     def observations(self) -> pd.DataFrame:
-        """Return what is known of each cell, indexed by barcode."""
-        return observations(self._found)
+        """Return what is known of each cell, indexed by barcode.
+
+        The status of an antigen is that of the cell's sub-population.
+        """
+        return with_antigens(observations(self._found), self.loss, self.antigen_cells)
 
     def points(self) -> dict[str, np.ndarray]:
         """Return principal components and the map."""
         return {"X_pca": self._found.cells.components, "X_map": self._found.cells.places}
 
-    def facts(self) -> dict[str, pd.DataFrame | str | float]:
-        """Return the calls of the specimen, for uns."""
+    def facts(self) -> dict[str, pd.DataFrame | dict]:
+        """Return the calls of the specimen, what they rest on and how to read them, for uns."""
         return {
+            "how_to_read": HOW_TO_READ,
+            "thresholds": self.thresholds,
             "antigen_loss": ANTIGEN_LOSS.frame(self.loss),
             "antigen_power": ANTIGEN_POWER.frame(self.power),
             "cell_populations": CELL_POPULATIONS.frame(self.populations),
@@ -187,6 +202,9 @@ def measure_specimen(
         levels=found.levels,
         power=power_rows(sample, found, settings=settings, panels=panels),
         antigen_cells=negative_probabilities(sample["sample_id"], found, panels.antigens),
+        thresholds={
+            name: value for name, value in settings.items() if isinstance(value, int | float | str)
+        },
     )
 
 

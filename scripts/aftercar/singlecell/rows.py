@@ -247,6 +247,27 @@ def observations(found: Assessed) -> pd.DataFrame:
     )
 
 
+def with_antigens(cells: pd.DataFrame, loss: list[Row], chances: pd.DataFrame) -> pd.DataFrame:
+    """Return the cells with `<antigen>_status` and `<antigen>_negative_probability`.
+
+    `cells` is indexed by barcode and has a column population; `chances` is ANTIGEN_CELLS. A cell of
+    which nothing is known has no probability (NaN).
+    """
+    statuses: dict[str, dict[str, str]] = {}
+    for row in loss:
+        statuses.setdefault(str(row["antigen"]), {})[str(row["population"])] = str(row["status"])
+    found = cells.copy()
+    for antigen, of_population in sorted(statuses.items()):
+        found[f"{antigen}_status"] = (
+            cells["population"].map(of_population).fillna("NOT_EVALUABLE").to_numpy()
+        )
+        mine = chances[chances["antigen"] == antigen].set_index("barcode")["negative_probability"]
+        if len(mine):
+            own = mine.reindex(cells.index).to_numpy(dtype=np.float32)
+            found[f"{antigen}_negative_probability"] = own
+    return found
+
+
 def quality_rows(
     sample: dict[str, str], found: Assessed, known: CellKnowledge, methods: dict
 ) -> list[Row]:
