@@ -46,7 +46,9 @@ def write_table(contract: Table, frame: pd.DataFrame, path: str | Path) -> None:
 def concatenate_tables(contract: Table, paths: Iterable[str | Path]) -> pd.DataFrame:
     """Return the rows of all files of one contract as one checked table."""
     frames = [frame for path in paths if len(frame := read_table(contract, path))]
-    return contract.check(pd.concat(frames, ignore_index=True)) if frames else contract.empty()
+    if len(frames) < 2:
+        return frames[0] if frames else contract.empty()
+    return contract.check(pd.concat(frames, ignore_index=True))
 
 
 def _text_columns(contract: Table) -> list[str]:

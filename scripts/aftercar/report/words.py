@@ -87,7 +87,7 @@ HISTORY_WORDS = {
     "PRE_EXISTING": ("Present before the infusion", "present"),
     "INHERITED": ("Inherited: in all cells", "na"),
     "POSSIBLY_INHERITED": ("Present before the infusion, possibly inherited", "present"),
-    "NOT_DETECTED_BEFORE": ("Not detected before the infusion", "absent"),
+    "NOT_DETECTED_BEFORE": ("Not detected before the infusion", "clear"),
     "NOT_ASSESSABLE": ("Not assessable", "unknown"),
 }
 LOH_WORDS = {

@@ -36,6 +36,7 @@ from aftercar.report.words import (
     ROLE_WORDS,
     RULE_WORDS,
     SPECIMEN_WORDS,
+    STATUS_WORDS,
     VERDICT_WORDS,
     population_title,
 )
@@ -95,14 +96,7 @@ def test_not_tested_never_shares_a_sign_with_a_negative_result():
 
 def test_every_kind_of_sign_is_drawn(root):
     signs = (root / "scripts/aftercar/report/templates/signs.svg.j2").read_text()
-    for words in (
-        RISK_WORDS,
-        RULE_WORDS,
-        MEASUREMENT_WORDS,
-        ANTIGEN_WORDS,
-        VERDICT_WORDS,
-        LOH_WORDS,
-    ):
+    for words in STATUS_WORDS.values():
         for _, kind in words.values():
             assert f'id="sign-{kind}"' in signs
 

@@ -1,0 +1,100 @@
+"""Clones over a patient's single-cell specimens, in words; a negative stands with its limit."""
+
+from aftercar.report.antigens import antigen_title
+from aftercar.report.numbers import count_text, day_text, number, parts, percent, percentages
+from aftercar.report.numbers import with_interval as interval_text
+from aftercar.report.tabulate import NOTHING, dash, table
+from aftercar.report.words import SPECIMEN_WORDS, chip
+
+BASIS_WORDS = {"genotype": "genotype", "clonotype": "clonotype", "label": "label of yours"}
+
+
+def clone_history_table(history: list[dict], specimens: dict[str, str]) -> dict:
+    """Return since when each clone, and its cells without the antigen, are there.
+
+    `history` are rows of CLONE_HISTORY, `specimens` what each specimen is (PB, BM ...), by name.
+    """
+    return table(
+        "Clones over time, matched by genotype, clonotype or name of yours, never by the number of "
+        "a cluster. Shares are of the leukemic cells; a specimen that could not show the clone "
+        "says nothing.",
+        ("Antigen", "Clone", "The clone", "Its cells without the antigen", "Before the infusion",
+         "Growth", "Remarks"),
+        [
+            (
+                antigen_title(h["antigen"]),
+                [h["clone"], f"by {BASIS_WORDS[h['basis']]}"],
+                _course(h, specimens),
+                _negative(h, specimens),
+                [_before(h)["text"], *_limit(h)],
+                _growth(h),
+                dash(percentages(h["flags"])),
+            )
+            for h in sorted(history, key=lambda h: (h["antigen"], h["clone"]))
+        ],
+        empty="no clone was followed over specimens",
+        grouped=True,
+    )  # fmt: skip
+
+
+def _seen(h: dict, name: str, specimens: dict[str, str]) -> str:
+    """Return `on D-12 in marrow P03-Dm012: 55 cells, 15 % (11 % to 20 %)`."""
+    sample, share = h[f"{name}_sample"], h[f"{name}_fraction"]
+    what = SPECIMEN_WORDS[specimens.get(sample, "")] if sample in specimens else "specimen"
+    said = f"on {day_text(h[f'{name}_day'])} in {what} {sample}: {count_text(h[f'{name}_cells'])}"
+    said += " cell" if h[f"{name}_cells"] == 1 else " cells"
+    if share is None:
+        return said
+    low, high = (h.get(f"{name}_fraction_{end}") for end in ("low", "high"))
+    return f"{said}, {interval_text(share, low, high, 'fraction')}"
+
+
+def _course(h: dict, specimens: dict[str, str]) -> list[str]:
+    said = [f"First seen {_seen(h, 'first_seen', specimens)}"]
+    if h["latest_day"] is not None and h["latest_sample"] != h["first_seen_sample"]:
+        said.append(f"Latest {_seen(h, 'latest', specimens)}")
+    known = h["first_seen_known_from_day"]
+    if known is not None and known > h["first_seen_day"]:
+        said.append(f"Known from {day_text(known)} on, not before")
+    return said
+
+
+def _negative(h: dict, specimens: dict[str, str]) -> list[str]:
+    antigen = antigen_title(h["antigen"])
+    looked = [_excluded(part) for part in parts(h["not_seen_before"], ";")]
+    if h["first_negative_day"] is None:
+        return [f"{antigen} not called LOST in any specimen", *looked]
+    said = [f"{antigen} LOST: first {_seen(h, 'first_negative', specimens)}"]
+    known = h["first_negative_known_from_day"]
+    if known is not None and known > h["first_negative_day"]:
+        said.append(f"Known from {day_text(known)} on, not before")
+    return said + looked
+
+
+def _excluded(text: str) -> str:
+    """Write the limit of an earlier specimen as a percentage."""
+    name, found, limit = text.rpartition("limit ")
+    return f"{name}{found}{percent(float(limit))}" if found else text
+
+
+def _before(h: dict) -> dict[str, str]:
+    word = {"YES": "PRE_EXISTING", "NOT_SEEN": "NOT_DETECTED_BEFORE", "UNKNOWN": "NOT_ASSESSABLE"}
+    return chip("history", word[h["negative_before_infusion"]])
+
+
+def _limit(h: dict) -> list[str]:
+    if h["negative_before_infusion"] != "NOT_SEEN":
+        return []
+    if h["limit_before_infusion"] is None:
+        return ["limit not stated"]
+    return [
+        f"less than {percent(h['limit_before_infusion'])} of the leukemic cells would not have "
+        "been called LOST"
+    ]
+
+
+def _growth(h: dict) -> str:
+    if h["fold_per_30_days"] is None:
+        return NOTHING
+    low, high = h["fold_per_30_days_low"], h["fold_per_30_days_high"]
+    return f"{number(h['fold_per_30_days'])}-fold in 30 days ({number(low)} to {number(high)})"
