@@ -43,7 +43,7 @@ if __name__ == "__main__":
     inputs = [
         input_row(row["sample_id"], row["patient_id"], role, row[column])
         for row in given.samples
-        for column, role in (("path", "data"), ("labels", "labels"))
+        for column, role in (("path", "data"), ("labels", "labels"), ("contigs", "contigs"))
         if row[column]
     ]
     write_table(INPUT_FILES, INPUT_FILES.frame(inputs), files.inputs)

@@ -1,7 +1,7 @@
 """
 What single cells are, and which antigens their sub-populations have lost.
 
-REQUIRED INPUTS:  samples.tsv rows scrna (path; labels where given)
+REQUIRED INPUTS:  samples.tsv rows scrna (path; labels, contigs where given)
 OUTPUTS:          <results>/singlecell/patients/{patient}.antigen_loss.tsv  contract: ANTIGEN_LOSS
                   <results>/singlecell/patients/{patient}.antigen_power.tsv contract: ANTIGEN_POWER
                   <results>/singlecell/patients/{patient}.antigen_cells.parquet      ANTIGEN_CELLS
@@ -16,7 +16,7 @@ CONFIG:           singlecell/*
 rule test_antigen_loss:
     input:
         matrices=lambda wildcards: files_of(
-            matrix_rows(wildcards.patient), "path", "labels"
+            matrix_rows(wildcards.patient), "path", "labels", "contigs"
         ),
         genotypes=cell_genotypes("genotypes.parquet"),
         clones=cell_genotypes("clones.tsv"),

@@ -343,6 +343,12 @@ def _sample_problems(
                 "empty the cell if leukemic cells were not counted",
             )  # fmt: skip
         yield from _compensation_problems(row, sample)
+        if sample["contigs"] and sample["assay"] != "scrna":
+            yield Problem(
+                "samples", row, "contigs", f"{sample['contigs']!r} with assay {sample['assay']}",
+                "empty: receptor contigs belong to the matrix of a specimen scrna",
+                "write the path in the row of the matrix, or empty the cell",
+            )  # fmt: skip
         yield from _bead_problems(row, sample)
         if sample["purity"] and sample["assay"] != "dna":
             yield Problem(

@@ -87,7 +87,8 @@ INPUT_FILES = Table(
         "role": Column(
             "string",
             "what the file is to the specimen: data, workspace, compensation, bam, barcodes, "
-            "variants, reference, panel_of_normals, run_background, isoform_catalogue, labels",
+            "variants, reference, panel_of_normals, run_background, isoform_catalogue, labels, "
+            "contigs",
         ),
         "bytes": Column("int64", "size", minimum=0, nullable=True),
         "sha256": Column("string", "SHA-256 of the content; empty: unreadable"),

@@ -14,6 +14,8 @@ from aftercar.io.matrices import read_matrix
 from aftercar.io.provenance import versions
 
 _BLOCK = 10_000  # cells
+LABEL_COLUMNS = ["barcode", "label", "subpopulation", "evidence"]
+LABEL_EVIDENCE = ("label", "copy_number")  # empty: label
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._+-]{0,63}")
 
 
@@ -39,10 +41,11 @@ class UnreadableLabels(ValueError):  # noqa: N818 - the name says what happened 
 
 
 def read_labels(path: str | Path) -> pd.DataFrame:
-    """Return columns barcode, label and subpopulation (empty without one) as text.
+    """Return columns barcode, label, subpopulation and evidence as text; empty without one.
 
     The file is tab- or comma-separated with a header; further columns are ignored. Raises
-    UnreadableLabels for missing columns, unknown labels, repeated barcodes and unsafe names.
+    UnreadableLabels for missing columns, unknown labels or words of evidence, repeated barcodes
+    and unsafe names.
     """
     try:
         first = Path(path).read_text(encoding="utf-8-sig").splitlines()[:1]
@@ -60,14 +63,18 @@ def read_labels(path: str | Path) -> pd.DataFrame:
             f"found no column {' and '.join(sorted(missing))} in the labels file, expected columns "
             "barcode and label. To mend it: add the header"
         )
-    if "subpopulation" not in frame.columns:
-        frame["subpopulation"] = ""
-    frame = frame[["barcode", "label", "subpopulation"]].apply(lambda column: column.str.strip())
+    frame = frame.reindex(columns=LABEL_COLUMNS, fill_value="")
+    frame = frame.apply(lambda column: column.str.strip())
     if unknown := sorted(set(frame["label"]) - {"", *IDENTITIES}):
         shown = ", ".join(repr(text[:30]) for text in unknown[:3])
         raise UnreadableLabels(
             f"found {len(unknown)} unknown labels ({shown}), expected {', '.join(IDENTITIES)} or "
             "nothing. To mend it: translate your labels into these"
+        )
+    if strange := sorted(set(frame["evidence"]) - {"", *LABEL_EVIDENCE}):
+        raise UnreadableLabels(
+            f"found {strange[0][:30]!r} in column evidence of the labels file, expected "
+            f"{', '.join(LABEL_EVIDENCE)} or nothing. To mend it: say what each label rests on"
         )
     if repeated := int(frame["barcode"].duplicated().sum()):
         raise UnreadableLabels(

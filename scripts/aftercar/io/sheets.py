@@ -25,6 +25,7 @@ FILE_COLUMNS = {
     "bam": "the cells of the matrix are then not genotyped",
     "variants": "only variants of other sources are then looked for",
     "labels": "cells are then named by what they express",
+    "contigs": "no clonotype is then known of the cells",
 }
 
 

@@ -356,6 +356,15 @@ def test_a_wrong_cell_does_not_hide_what_is_wrong_between_sheets(problems):
     assert "row 1, column patient_id: found 'Z', expected a patient_id of patients.tsv" in text
 
 
+def test_contigs_belong_to_a_matrix_of_single_cells(problems, tmp_path):
+    (tmp_path / "c.csv").touch()
+    header = ["sample_id", "patient_id", "day", "specimen", "assay", "path", "panel", "contigs"]
+    row = ["A-1", "A", "28", "PB", "flow", "", "b_cell_recovery", str(tmp_path / "c.csv")]
+    text, _ = problems(samples=f"{chr(9).join(header)}\n{chr(9).join(row)}\n")
+    assert "row 1, column contigs" in text
+    assert "receptor contigs belong to the matrix of a specimen scrna" in text
+
+
 def test_a_negative_amount_is_refused(problems):
     text, _ = problems(**changed("labs", "1200", "-3"))
     assert "row 1, column value: found '-3', expected a number, not negative" in text
@@ -368,6 +377,7 @@ def test_a_negative_amount_is_refused(problems):
         ("workspace", "the template of column panel then gates the specimen"),
         ("compensation", "the matrix of the FCS file is then used"),
         ("labels", "cells are then named by what they express"),
+        ("contigs", "no clonotype is then known of the cells"),
     ],
 )
 def test_a_missing_file_is_told_with_what_an_empty_cell_means_in_its_column(
