@@ -92,7 +92,7 @@ def read_labels(path: str | Path) -> pd.DataFrame:
 
 def read_panels(folder: str | Path) -> dict[str, dict]:
     """Return the contents of resources/singlecell by name of the file."""
-    names = ("genes", "lineages", "antigens", "methods")
+    names = ("genes", "lineages", "antigens", "methods", "clonotypes")
     return {name: yaml.safe_load((Path(folder) / f"{name}.yaml").read_text()) for name in names}
 
 

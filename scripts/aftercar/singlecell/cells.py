@@ -1,12 +1,13 @@
 """From the counts of one specimen to its usable cells: what they are, in which sub-populations."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 
 from aftercar.contracts.expression import ExpressionMatrix
 from aftercar.contracts.singlecell import LEUKEMIC
+from aftercar.singlecell.clonal_cells import Clonal, clonal_cells
 from aftercar.singlecell.embedding import (
     cell_map,
     joined_small_clusters,
@@ -19,10 +20,10 @@ from aftercar.singlecell.genes import GeneIndex, excluded_columns, mitochondrial
 from aftercar.singlecell.leukemic import (
     LINEAGE_OF_IDENTITY,
     Identities,
-    cluster_lineages,
     identities_of_cells,
     somatic_carriers,
 )
+from aftercar.singlecell.lineages import cluster_lineages
 from aftercar.singlecell.molecules import Molecules
 from aftercar.singlecell.neighbours import nearest_neighbours, neighbour_graph
 from aftercar.singlecell.populations import name_populations
@@ -31,12 +32,13 @@ from aftercar.singlecell.quality import CellQuality, ambient_share, judge_cells
 
 @dataclass(frozen=True)
 class Panels:
-    """The contents of resources/singlecell: genes, lineages, antigens, methods."""
+    """The contents of resources/singlecell: genes, lineages, antigens, methods, clonotypes."""
 
     genes: dict
     lineages: dict
     antigens: dict
     methods: dict
+    clonotypes: dict
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,7 +46,10 @@ class CellKnowledge:
     """What is known of cells beside their counts, in the order of the matrix's barcodes.
 
     `label` and `subpopulation` hold text or nothing; None without a labels file. `mutant` maps the
-    name of a loss-of-function variant to the cells that carry it.
+    name of a loss-of-function variant to the cells that carry it. `copy_number` holds labels by
+    copy-number calls, `label` all others. `contigs` has a column row, the cell of each receptor
+    contig; None without a file. `earlier_clones` are rearrangements of the leukemia in earlier
+    specimens of the patient.
     """
 
     label: np.ndarray | None
@@ -52,6 +57,11 @@ class CellKnowledge:
     mutant: dict[str, np.ndarray]
     labels_matched: int = 0
     labels_listed: int = 0
+    copy_number: np.ndarray | None = None
+    contigs: pd.DataFrame | None = None
+    contig_cells: tuple[int, int] = (0, 0)  # barcodes with contigs: in the matrix, in the file
+    disease: str = ""
+    earlier_clones: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,6 +85,7 @@ class IdentifiedCells:
     notes: tuple[str, ...]
     molecules: Molecules
     mutant: dict[str, np.ndarray]
+    clonal: Clonal | None = None
 
 
 class TooFewCells(ValueError):  # noqa: N818 - the name says what happened to the specimen
@@ -91,9 +102,15 @@ class TooFewCells(ValueError):  # noqa: N818 - the name says what happened to th
 
 
 def known_cells(
-    barcodes: np.ndarray, labels: pd.DataFrame | None, mutants: dict[str, set[str]]
+    barcodes: np.ndarray,
+    labels: pd.DataFrame | None,
+    mutants: dict[str, set[str]],
+    *,
+    contigs: pd.DataFrame | None = None,
+    disease: str = "",
+    earlier_clones: frozenset[str] = frozenset(),
 ) -> CellKnowledge:
-    """Return labels and genotypes in the order of the barcodes.
+    """Return labels, genotypes and receptors in the order of the barcodes.
 
     Barcodes agree with or without a suffix such as -1, as long as that names one cell only.
     """
@@ -113,17 +130,33 @@ def known_cells(
         rows = [row for barcode in carriers if (row := row_of(barcode)) >= 0]
         mask[rows] = True
         mutant[name] = mask
+    contig_cells = (0, 0)
+    if contigs is not None:
+        rows = {barcode: row_of(barcode) for barcode in sorted(set(contigs["barcode"]))}
+        contig_cells = (sum(row >= 0 for row in rows.values()), len(rows))
+        contigs = contigs.assign(row=contigs["barcode"].map(rows).astype("int64"))
+        contigs = contigs[contigs["row"] >= 0]
+    receptors = CellKnowledge(
+        None, None, mutant, contigs=contigs, contig_cells=contig_cells, disease=disease,
+        earlier_clones=earlier_clones,
+    )  # fmt: skip
     if labels is None:
-        return CellKnowledge(None, None, mutant)
-    label = np.full(len(barcodes), "", dtype=object)
-    subpopulation = np.full(len(barcodes), "", dtype=object)
+        return receptors
+    label, subpopulation, copy_number = (np.full(len(barcodes), "", dtype=object) for _ in range(3))
     matched = 0
-    for barcode, word, part in labels[["barcode", "label", "subpopulation"]].to_numpy():
+    labels = labels.reindex(
+        columns=["barcode", "label", "subpopulation", "evidence"], fill_value=""
+    )
+    for barcode, word, part, evidence in labels.to_numpy():
         row = row_of(barcode)
         if row >= 0:
             matched += 1
-            label[row], subpopulation[row] = word, part
-    return CellKnowledge(label, subpopulation, mutant, matched, len(labels))
+            (copy_number if evidence == "copy_number" else label)[row] = word
+            subpopulation[row] = part
+    return replace(
+        receptors, label=label, subpopulation=subpopulation, copy_number=copy_number,
+        labels_matched=matched, labels_listed=len(labels),
+    )  # fmt: skip
 
 
 def identify_cells(
@@ -149,6 +182,7 @@ def identify_cells(
     )  # fmt: skip
     if known.label is not None:
         quality.usable[known.label == "low_quality"] = False
+        quality.usable[known.copy_number == "low_quality"] = False
     rows = np.flatnonzero(quality.usable)
     if len(rows) < methods["quality"]["minimum_cells"]:
         raise TooFewCells(quality, methods["quality"]["minimum_cells"])
@@ -172,6 +206,15 @@ def identify_cells(
         lineages,
         clusters,
     )
+    clonal = None
+    if known.contigs is not None:
+        place = np.full(len(matrix), -1, dtype=np.int64)
+        place[rows] = np.arange(len(rows))
+        usable_contigs = known.contigs.assign(row=place[known.contigs["row"].to_numpy()])
+        clonal = clonal_cells(
+            usable_contigs[usable_contigs["row"] >= 0], lineages, clusters, disease=known.disease,
+            earlier=known.earlier_clones, settings=panels.clonotypes,
+        )  # fmt: skip
     found = identities_of_cells(
         lineages,
         clusters,
@@ -180,6 +223,8 @@ def identify_cells(
         labels=None if known.label is None else known.label[rows],
         mutant=np.logical_or.reduce(list(mutant.values())) if mutant else np.zeros(len(rows), bool),
         minimum_mutant_cells=rule["minimum_mutant_cells"],
+        copy_number=None if known.copy_number is None else known.copy_number[rows],
+        clonal=clonal,
     )
     population = name_populations(
         found, clusters, counts, depth, excluded,
@@ -213,6 +258,7 @@ def identify_cells(
         notes=(*matrix.notes, *ignored),
         molecules=molecules,
         mutant=mutant,
+        clonal=clonal,
     )
 
 

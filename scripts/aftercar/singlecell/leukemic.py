@@ -1,15 +1,12 @@
-"""What the cells are: from labels, from genotypes, else from lineage markers of clusters."""
+"""What the cells are: from labels, genotypes, receptors, copy number, else from markers."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
-from aftercar.singlecell.embedding import column_sums, row_sums
-from aftercar.singlecell.genes import GeneIndex
-
-if TYPE_CHECKING:
-    from scipy.sparse import csr_matrix
+from aftercar.contracts.singlecell import LEUKEMIC
+from aftercar.singlecell.clonal_cells import SWITCH, Calls, Clonal, call_by_clonotype
+from aftercar.singlecell.lineages import ClusterLineage
 
 LINEAGE_OF_IDENTITY = {
     "leukemic_b": "b",
@@ -33,102 +30,7 @@ class Identities:
     identity: np.ndarray
     evidence: np.ndarray
     stage: np.ndarray
-    flags: dict[str, str]  # identity -> what a reader must know
-
-
-@dataclass(frozen=True)
-class ClusterLineage:
-    """Lineages whose markers a cluster shows; `name` is the strongest one or empty."""
-
-    name: str
-    shown: tuple[str, ...]
-    precursor: bool
-
-
-def markers_on(
-    markers: "csr_matrix", depth: np.ndarray, clusters: np.ndarray, on: dict[str, float]
-) -> np.ndarray:
-    """Return clusters x genes: which genes are on.
-
-    On: enough molecules in the cluster, and a level that ambient RNA cannot explain because ambient
-    RNA is a diluted copy of the specimen. `markers` holds the counts of these genes, `depth` all
-    molecules of each cell.
-    """
-    level = column_sums(markers) / depth.sum()
-    bar = np.maximum(on["of_specimen_level"] * level, 1e-12)
-    number = int(clusters.max()) + 1
-    found = np.zeros((number, markers.shape[1]))
-    ratio = np.zeros((number, markers.shape[1]))
-    for cluster in range(number):
-        inside = clusters == cluster
-        sums = column_sums(markers[inside])
-        found[cluster] = sums
-        ratio[cluster] = sums / max(depth[inside].sum(), 1.0) / bar
-    return (found >= on["molecules"]) & (ratio >= 1)
-
-
-def cluster_lineages(
-    counts: "csr_matrix", clusters: np.ndarray, genes: GeneIndex, panel: dict
-) -> list[ClusterLineage]:
-    """Return the lineage of each cluster from the markers of resources/singlecell/lineages.yaml.
-
-    A lineage is shown when enough of its markers are on and enough of the cluster's cells carry at
-    least two molecules of these; the strongest is the one carried by most cells. `panel` is the
-    content of that file.
-    """
-    number = int(clusters.max()) + 1
-    depth = row_sums(counts)
-    programmes = panel["precursor_programme"]
-    rules = [
-        *panel["lineages"].values(),
-        *(rule for name, rule in programmes.items() if name in LEUKEMIC_OF_LINEAGE),
-    ]
-    columns = sorted({c for rule in rules for c in genes.markers(rule["markers"]).values()})
-    small = counts[:, columns]
-
-    def share_of_cells(rule: dict, needed: int) -> np.ndarray:
-        own = [columns.index(column) for column in genes.markers(rule["markers"]).values()]
-        if not own:
-            return np.zeros(number)
-        return _share_of_cells(small[:, own], depth, clusters, needed, panel["marker_is_on"])
-
-    share = {
-        name: share_of_cells(rule, min(rule["needed"], len(genes.markers(rule["markers"]))))
-        for name, rule in panel["lineages"].items()
-    }
-    least = panel["marker_is_on"]["share_of_cells"]
-    precursor = {
-        name: share_of_cells(rule, rule["needed"])
-        for name, rule in programmes.items()
-        if name in LEUKEMIC_OF_LINEAGE
-    }
-    result = []
-    for cluster in range(number):
-        shown = [lineage for lineage in share if share[lineage][cluster] >= least]
-        for rule in panel["precedence"]:
-            if rule["shown"] in shown:
-                shown = [lineage for lineage in shown if lineage not in rule["over"]]
-        shown.sort(key=lambda lineage: -share[lineage][cluster])
-        name = shown[0] if shown else ""
-        is_precursor = bool(name in precursor and precursor[name][cluster] >= least)
-        result.append(ClusterLineage(name, tuple(shown), is_precursor))
-    return result
-
-
-def _share_of_cells(
-    markers: "csr_matrix",
-    depth: np.ndarray,
-    clusters: np.ndarray,
-    needed: int,
-    on: dict[str, float],
-) -> np.ndarray:
-    """Return per cluster the share of cells with two molecules of its markers that are on."""
-    share = np.zeros(int(clusters.max()) + 1)
-    shown = markers_on(markers, depth, clusters, on)
-    for cluster in np.flatnonzero(shown.sum(axis=1) >= needed):
-        found = markers[clusters == cluster][:, np.flatnonzero(shown[cluster])]
-        share[cluster] = (row_sums(found) >= 2).mean()
-    return share
+    flags: dict[tuple[str, str], str]  # identity, evidence -> what a reader must know
 
 
 def somatic_carriers(
@@ -179,19 +81,47 @@ def identities_of_cells(
     labels: np.ndarray | None,
     mutant: np.ndarray,
     minimum_mutant_cells: int,
+    copy_number: np.ndarray | None = None,
+    clonal: Clonal | None = None,
 ) -> Identities:
     """Return what each cell is, by the strongest evidence at hand.
 
-    `labels` holds a label or an empty text per cell, or is None. A label wins. A cluster with at
+    In order: `labels` (a label or an empty text per cell, or None); genotype: a cluster with at
     least `minimum_mutant_cells` cells that carry a loss-of-function variant (`mutant`), more than
-    ambient RNA explains, is leukemic by genotype. Without either, a B- or T-lineage cluster is
-    called leukemic only when it shows the precursor programme and such cells make up more of the
-    specimen than normal precursors do; other B cells stay unresolved. Myeloid cells are never
-    called leukemic by their markers.
+    ambient RNA explains; receptors (`clonal`); `copy_number` (labels by copy-number calls of
+    another tool); markers. By markers alone a B- or T-lineage cluster is called leukemic only when
+    it shows the precursor programme and such cells make up more of the specimen than normal
+    precursors do; other B cells stay unresolved. Myeloid cells are never called leukemic by their
+    markers, normal progenitors and plasma cells by nothing but a label.
     """
-    flags: dict[str, str] = {}
-    identity = np.full(len(clusters), "other", dtype=object)
-    evidence = np.full(len(clusters), "none", dtype=object)
+    calls, stage = _by_markers(lineages, clusters, panel, specimen)
+    if copy_number is not None and (copy_number != "").any():
+        _without_guesses(calls, copy_number == "")
+        calls.call(copy_number != "", "", "copy_number")
+        calls.identity[copy_number != ""] = copy_number[copy_number != ""]
+    if clonal is not None:
+        call_by_clonotype(calls, clonal, lineages, clusters)
+    _by_genotype(calls, lineages, clusters, mutant, minimum_mutant_cells)
+    if labels is not None and (labels != "").any():
+        given = labels != ""
+        # with labels at hand, nothing else may add leukemic cells
+        _without_guesses(calls, ~given)
+        calls.identity[given] = labels[given]
+        calls.evidence[given] = "label"
+        calls.flags = {}
+    flags = {key: "; ".join(said) for key, said in calls.flags.items()}
+    return Identities(calls.identity, calls.evidence, stage, flags)
+
+
+def _by_markers(
+    lineages: list[ClusterLineage], clusters: np.ndarray, panel: dict, specimen: str
+) -> tuple[Calls, np.ndarray]:
+    """Return what the clusters' markers tell, and the stage of each cell."""
+    calls = Calls(
+        np.full(len(clusters), "other", dtype=object),
+        np.full(len(clusters), "none", dtype=object),
+        {},
+    )
     stage = np.full(len(clusters), "mature", dtype=object)
     share_of_precursors = {
         lineage: sum(
@@ -201,7 +131,6 @@ def identities_of_cells(
         )
         for lineage in ("b", "t")
     }
-    by_genotype = _carrier_clusters(lineages, clusters, mutant, minimum_mutant_cells)
     bar = panel["precursor_programme"]["minimum_share"][specimen]
     for number, found in enumerate(lineages):
         inside = clusters == number
@@ -212,34 +141,55 @@ def identities_of_cells(
             stage[inside] = "precursor"
             if share_of_precursors[found.name] >= bar:
                 name = LEUKEMIC_OF_LINEAGE[found.name]
-                flags[name] = (
+                calls.remark(
+                    name, "marker_score",
                     "leukemic by a precursor programme alone, which normal precursors share: "
-                    "confirm by label, genotype or clonotype"
-                )
+                    "confirm by label, genotype or clonotype",
+                )  # fmt: skip
             elif found.name == "b":
-                flags[name] = (
+                calls.remark(
+                    name, "marker_score",
                     f"B precursors are {share_of_precursors['b']:.3g} of the cells, no more than "
-                    "normal precursors can be: not called leukemic"
-                )
+                    "normal precursors can be: not called leukemic",
+                )  # fmt: skip
         if {"b", "t"} <= set(found.shown) or {"t", "myeloid"} <= set(found.shown):
-            name = "other"  # two lineages at once: doublets
-            flags["other"] = "some clusters show two lineages at once (doublets)"
-        identity[inside] = name
-        evidence[inside] = "marker_score"
-        if by_genotype[number] and found.name in LEUKEMIC_OF_LINEAGE:
-            identity[inside] = LEUKEMIC_OF_LINEAGE[found.name]
-            evidence[inside] = "genotype"
-    if labels is not None:
-        given = labels != ""
-        # with labels at hand, nothing else may add leukemic cells
-        guessed = ~given & np.isin(identity, list(LEUKEMIC_OF_LINEAGE.values()))
-        for name, plain in (
-            ("leukemic_b", "b_unresolved"),
-            ("leukemic_t", "normal_t"),
-            ("leukemic_myeloid", "normal_myeloid"),
-        ):
-            identity[guessed & (identity == name)] = plain
-        identity[given] = labels[given]
-        evidence[given] = "label"
-        flags = {}
-    return Identities(identity, evidence, stage, flags)
+            name = "other"
+            calls.remark(name, "marker_score", "some clusters show two lineages at once (doublets)")
+        calls.call(inside, name, "marker_score")
+    return calls, stage
+
+
+def _by_genotype(
+    calls: Calls,
+    lineages: list[ClusterLineage],
+    clusters: np.ndarray,
+    mutant: np.ndarray,
+    minimum_cells: int,
+) -> None:
+    """Call clusters leukemic that carry a variant, but not cells that are normal by clonotype."""
+    carriers = _carrier_clusters(lineages, clusters, mutant, minimum_cells)
+    names = {found.name for number, found in enumerate(lineages) if carriers[number]}
+    for number, found in enumerate(lineages):
+        if not carriers[number] or found.name not in LEUKEMIC_OF_LINEAGE:
+            continue
+        identity = LEUKEMIC_OF_LINEAGE[found.name]
+        spared = (calls.evidence == "clonotype") & ~np.isin(calls.identity, LEUKEMIC) & ~mutant
+        calls.call((clusters == number) & ~spared, identity, "genotype")
+        if found.name == "myeloid" and "b" in names:
+            calls.remark(identity, "genotype", SWITCH.format("genotype"))
+        elif found.name == "myeloid":
+            calls.remark(
+                identity, "genotype",
+                "the variant is not seen in cells of another lineage: clonal haematopoiesis can "
+                "carry it as well",
+            )  # fmt: skip
+
+
+def _without_guesses(calls: Calls, cells: np.ndarray) -> None:
+    """Take back what weaker evidence called leukemic among these cells."""
+    for name, plain in (
+        ("leukemic_b", "b_unresolved"),
+        ("leukemic_t", "normal_t"),
+        ("leukemic_myeloid", "normal_myeloid"),
+    ):
+        calls.identity[cells & (calls.identity == name)] = plain

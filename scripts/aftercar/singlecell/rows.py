@@ -106,8 +106,8 @@ def _remarks(one: Compared, found: Assessed, identity: str, evidence: str) -> st
     if one.status == "NOT_APPLICABLE":
         return "; ".join(one.flags)
     remarks = [*one.flags, *_carriers(found, one.population)]
-    if evidence == "marker_score" and identity in found.cells.identities.flags:
-        remarks.append(found.cells.identities.flags[identity])
+    if said := found.cells.identities.flags.get((identity, evidence), ""):
+        remarks.append(said)
     if not found.cells.molecules.matrix.has_ensembl:
         remarks.append("genes found by symbol alone")
     if (
@@ -147,8 +147,8 @@ def population_rows(
     for about in found.cells.populations.to_dict("records"):
         low, high = wilson_interval(int(about["cells"]), total)
         enough = about["cells"] >= minimum_cells
-        guessed = about["evidence"] == "marker_score"
-        flags = [found.cells.identities.flags.get(about["identity"], "") if guessed else ""]
+        known = (about["identity"], about["evidence"])
+        flags = [found.cells.identities.flags.get(known, "")]
         flags += _carriers(found, about["population"])
         if about["stage"] == "precursor" and about["identity"] == "b_unresolved":
             flags.append("precursor programme: normal precursors or leukemia")

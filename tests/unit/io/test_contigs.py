@@ -52,7 +52,7 @@ def test_contigs_that_belong_to_no_cell_or_have_no_cdr3_are_left_out(written):
             contig(chain="Multi"),
             contig(productive="None", cdr3="None"),
             contig(productive="", cdr3=""),
-        )  # fmt: skip
+        )
     )
     assert table.empty
 

@@ -13,7 +13,7 @@ RESOURCES = ROOT / "resources/singlecell"
 PANELS = Panels(
     *(
         yaml.safe_load((RESOURCES / f"{name}.yaml").read_text())
-        for name in ("genes", "lineages", "antigens", "methods")
+        for name in ("genes", "lineages", "antigens", "methods", "clonotypes")
     )
 )
 SETTINGS = yaml.safe_load((ROOT / "config/config.yaml").read_text())["singlecell"]
