@@ -66,6 +66,7 @@ FILES = {
     "results/sequencing/biallelic.tsv": sequencing.BIALLELIC,
     "results/singlecell/genotypes.parquet": sequencing.GENOTYPES,
     "results/singlecell/clones.tsv": sequencing.CLONES,
+    "results/singlecell/clone_history.tsv": singlecell.CLONE_HISTORY,
     "results/singlecell/antigen_loss.tsv": singlecell.ANTIGEN_LOSS,
     "results/singlecell/antigen_power.tsv": singlecell.ANTIGEN_POWER,
     "results/singlecell/cell_populations.tsv": singlecell.CELL_POPULATIONS,

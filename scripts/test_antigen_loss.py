@@ -12,6 +12,7 @@ from aftercar.io.cell_tables import (
     read_panels,
     write_annotated_specimen,
 )
+from aftercar.io.contigs import UnreadableContigs, read_contigs
 from aftercar.io.joblog import start_log
 from aftercar.io.matrices import UnreadableMatrix
 from aftercar.io.provenance import input_row
@@ -27,16 +28,18 @@ if __name__ == "__main__":
     given, files = snakemake.params, snakemake.output
     genotypes, clones = (snakemake.input.get(name) or [] for name in ("genotypes", "clones"))
     Path(files.h5ad).mkdir(parents=True, exist_ok=True)
+    panels = Panels(**read_panels(given.panels))
     found = measure_patient(
         given.samples,
         read_matrix_and_labels,
-        (UnreadableMatrix, UnreadableLabels),
+        (UnreadableMatrix, UnreadableLabels, UnreadableContigs),
         concatenate_tables(GENOTYPES, genotypes),
         concatenate_tables(CLONES, clones),
         settings=given.settings,
-        panels=Panels(**read_panels(given.panels)),
+        panels=panels,
         disease=given.disease,
         keep=partial(write_annotated_specimen, files.h5ad),
+        read_contigs=read_contigs,
     )
     for specimen in found:
         log.info("%s", specimen.summary())
@@ -47,5 +50,5 @@ if __name__ == "__main__":
         if row[column]
     ]
     write_table(INPUT_FILES, INPUT_FILES.frame(inputs), files.inputs)
-    for name, (contract, frame) in patient_tables(found).items():
+    for name, (contract, frame) in patient_tables(found, panels.clonotypes["history"]).items():
         write_table(contract, frame, files[name])

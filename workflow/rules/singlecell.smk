@@ -7,6 +7,8 @@ OUTPUTS:          <results>/singlecell/patients/{patient}.antigen_loss.tsv  cont
                   <results>/singlecell/patients/{patient}.antigen_cells.parquet      ANTIGEN_CELLS
                   <results>/singlecell/patients/{patient}.populations.tsv   contract: CELL_POPULATIONS
                   <results>/singlecell/patients/{patient}.cells.parquet     contract: CELLS
+                  <results>/singlecell/patients/{patient}.clones.tsv        contract: CLONES
+                  <results>/singlecell/patients/{patient}.clone_history.tsv contract: CLONE_HISTORY
                   .quality.tsv and .inputs.tsv beside them    contracts: QUALITY, INPUT_FILES
                   <results>/singlecell/h5ad/{patient}/{sample_id}.h5ad      opens in scanpy
 CONFIG:           singlecell/*
@@ -26,6 +28,8 @@ rule test_antigen_loss:
         antigen_cells="<results>/singlecell/patients/{patient}.antigen_cells.parquet",
         populations="<results>/singlecell/patients/{patient}.populations.tsv",
         cells="<results>/singlecell/patients/{patient}.cells.parquet",
+        clones="<results>/singlecell/patients/{patient}.clones.tsv",
+        clone_history="<results>/singlecell/patients/{patient}.clone_history.tsv",
         quality="<results>/singlecell/patients/{patient}.quality.tsv",
         inputs="<results>/singlecell/patients/{patient}.inputs.tsv",
         h5ad=directory("<results>/singlecell/h5ad/{patient}"),

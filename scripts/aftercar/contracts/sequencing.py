@@ -473,9 +473,9 @@ CLONES = Table(
     key=("sample_id", "clone"),
     columns=WHO_WHEN
     | {
-        "clone": Column("string", "variant that marks the clone"),
-        "gene": _GENE,
-        "basis": Column("string", "what marks the clone", allowed=("genotype",)),
+        "clone": Column("string", "variant or clonotype (chain and CDR3) that marks the clone"),
+        "gene": Column("string", "HGNC symbol; empty: a clonotype"),
+        "basis": Column("string", "what marks the clone", allowed=("genotype", "clonotype")),
         "cells_listed": _COUNT,
         "cells_covered": _COUNT,
         "cells_mutant": _COUNT,
@@ -485,7 +485,8 @@ CLONES = Table(
         "detectable_fraction": Column(
             "float64",
             "smallest clone fraction that would have shown with 95 % probability, if its cells "
-            "show the variant as nine in ten kinds of carriers do; RNA never excludes a clone",
+            "show the variant as nine in ten kinds of carriers do; RNA never excludes a variant; "
+            "of a clonotype: three cells among those with a receptor",
             minimum=0,
             maximum=1,
             nullable=True,

@@ -175,3 +175,90 @@ CELLS = Table(
         "umis": Column("int64", "molecules of the cell", minimum=0),
     },
 )
+
+_BEFORE = ("YES", "NOT_SEEN", "UNKNOWN")
+_DAY = Column("int64", "its day", nullable=True)
+_KNOWN_FROM = Column(
+    "int64", "first day on which that could be known: later than its own if looked for afterwards",
+    nullable=True,
+)  # fmt: skip
+_FOLD = Column("float64", "interval of the fold (95 %)", minimum=0, nullable=True)
+
+CLONE_HISTORY = Table(
+    name="clones over time",
+    key=("patient_id", "antigen", "clone"),
+    columns={
+        "patient_id": WHO_WHEN["patient_id"],
+        "antigen": _ANTIGEN,
+        "clone": Column(
+            "string", "variant, clonotype (chain and CDR3) or the user's name of a sub-population"
+        ),
+        "basis": Column(
+            "string",
+            "what the clone of two specimens is matched by, never the number of a cluster",
+            allowed=("genotype", "clonotype", "label"),
+        ),
+        "first_seen_day": Column("int64", "day of the first specimen with cells of the clone"),
+        "first_seen_sample": Column("string", "that specimen"),
+        "first_seen_cells": Column("int64", "its cells of the clone", minimum=0),
+        "first_seen_fraction": _FRACTION,
+        "first_seen_fraction_low": _FRACTION,
+        "first_seen_fraction_high": _FRACTION,
+        "first_seen_known_from_day": _KNOWN_FROM,
+        "first_negative_day": Column(
+            "int64",
+            "day of the first specimen with cells of the clone in sub-populations called LOST",
+            nullable=True,
+        ),
+        "first_negative_sample": Column("string", "that specimen, or empty: there is none"),
+        "first_negative_cells": Column("int64", "such cells in it", minimum=0, nullable=True),
+        "first_negative_fraction": _FRACTION,
+        "first_negative_known_from_day": _KNOWN_FROM,
+        "not_seen_before": Column(
+            "string",
+            "earlier specimens: which share of leukemic cells without the antigen each would have "
+            "shown, or that it cannot say",
+        ),
+        "clone_before_infusion": Column(
+            "string",
+            "YES: a specimen of day 0 or before holds cells of the clone; NOT_SEEN: one could have "
+            "shown them and did not; UNKNOWN: none could",
+            allowed=_BEFORE,
+        ),
+        "clone_before_known_from_day": _KNOWN_FROM,
+        "negative_before_infusion": Column(
+            "string",
+            "the same for cells of the clone in sub-populations called LOST",
+            allowed=_BEFORE,
+        ),
+        "negative_before_known_from_day": _KNOWN_FROM,
+        "limit_before_infusion": Column(
+            "float64",
+            "smallest share of the leukemic cells that a specimen of day 0 or before would have "
+            "called LOST, where negative_before_infusion is NOT_SEEN",
+            minimum=0,
+            maximum=1,
+            nullable=True,
+        ),
+        "latest_day": _DAY,
+        "latest_sample": Column("string", "the latest specimen whose cells could show the clone"),
+        "latest_cells": Column("int64", "its cells of the clone", minimum=0, nullable=True),
+        "latest_fraction": _FRACTION,
+        "latest_fraction_low": _FRACTION,
+        "latest_fraction_high": _FRACTION,
+        "fold_per_30_days": Column(
+            "float64",
+            "growth of the clone's share of the leukemic cells from first to latest specimen",
+            minimum=0,
+            nullable=True,
+        ),
+        "fold_per_30_days_low": _FOLD,
+        "fold_per_30_days_high": _FOLD,
+        "status": Column(
+            "string",
+            "of the clone's cells without the antigen in the latest specimen",
+            allowed=MEASUREMENT_STATUS,
+        ),
+        "flags": _FLAGS,
+    },
+)

@@ -7,7 +7,7 @@ import pandas as pd
 
 from aftercar.contracts.cytometry import POPULATIONS, RATIOS
 from aftercar.contracts.sequencing import BIALLELIC, CALLABILITY, CLONES, LOH, SPLICING, VARIANTS
-from aftercar.contracts.singlecell import ANTIGEN_LOSS, CELL_POPULATIONS
+from aftercar.contracts.singlecell import ANTIGEN_LOSS, CELL_POPULATIONS, CLONE_HISTORY
 from aftercar.contracts.specimen import QUALITY
 from aftercar.evidence.collect_cytometry import population_evidence, ratio_evidence
 from aftercar.evidence.collect_laboratory import laboratory_evidence
@@ -19,7 +19,11 @@ from aftercar.evidence.collect_sequencing import (
     splicing_evidence,
     variant_evidence,
 )
-from aftercar.evidence.collect_singlecell import antigen_loss_evidence, cell_population_evidence
+from aftercar.evidence.collect_singlecell import (
+    antigen_loss_evidence,
+    cell_population_evidence,
+    clone_history_evidence,
+)
 from aftercar.evidence.evidence_rows import evidence_row
 from aftercar.evidence.timeline import infusion_of
 
@@ -41,6 +45,7 @@ STREAM_TABLES = {
     "biallelic": BIALLELIC,
     "clones": CLONES,
     "antigen_loss": ANTIGEN_LOSS,
+    "clone_history": CLONE_HISTORY,
     "cell_populations": CELL_POPULATIONS,
     "quality": QUALITY,
 }
@@ -62,6 +67,7 @@ class StreamTables(NamedTuple):
     biallelic: pd.DataFrame = NOTHING
     clones: pd.DataFrame = NOTHING
     antigen_loss: pd.DataFrame = NOTHING
+    clone_history: pd.DataFrame = NOTHING
     cell_populations: pd.DataFrame = NOTHING
     quality: pd.DataFrame = NOTHING
 
@@ -88,6 +94,10 @@ def collect_evidence(
         *_of(
             tables.antigen_loss,
             lambda table: antigen_loss_evidence(table, _failed(tables.cell_populations)),
+        ),
+        *_of(
+            tables.clone_history,
+            lambda table: clone_history_evidence(table, tables.antigen_loss),
         ),
         *_of(tables.cell_populations, cell_population_evidence),
         *laboratory_evidence(sheets["labs"], infusions),

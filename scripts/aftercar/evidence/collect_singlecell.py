@@ -8,6 +8,7 @@ from aftercar.stats.intervals import wilson_interval
 
 ANTIGEN_OF_GENE = {"MS4A1": "CD20"}
 GONE = ("LOST", "REDUCED")
+FIRM = ("label", "genotype", "clonotype")
 
 
 def antigen_loss_evidence(losses: pd.DataFrame, failed: set[str]) -> list[dict[str, object]]:
@@ -113,6 +114,56 @@ def _doubts(carriers: list[dict], judged: list[dict]) -> list[str]:
     if any(r["status"] == "RETAINED" and SHARED_LOSS_HIDDEN in r["flags"] for r in judged):
         found.append(SHARED_LOSS_HIDDEN)
     return found
+
+
+def clone_history_evidence(history: pd.DataFrame, losses: pd.DataFrame) -> list[dict[str, object]]:
+    """Return a row per clone and antigen whose antigen-negative cells were there before infusion.
+
+    The clone is the item. The row is of the specimen that shows them, but known only from the day
+    on which the clone was told by a variant or clonotype, so that no earlier landmark sees it.
+    Where the specimen itself told these cells leukemic by more than markers, `losses` say it.
+    """
+    specimens = {r["sample_id"]: r for r in losses.to_dict("records")}
+    told = {
+        (r["sample_id"], r["antigen"])
+        for r in losses.to_dict("records")
+        if r["status"] in GONE and r["identity_evidence"] in FIRM
+    }
+    rows = []
+    for record in history.to_dict("records"):
+        shown = specimens.get(record["first_negative_sample"])
+        if record["negative_before_infusion"] != "YES" or shown is None:
+            continue
+        if (record["first_negative_sample"], record["antigen"]) in told:
+            continue
+        count, share = int(record["first_negative_cells"]), float(record["first_negative_fraction"])
+        total = round(count / share)
+        low, high = wilson_interval(count, total)
+        rows.append(
+            evidence_row(
+                **who_when(shown),
+                value=share,
+                low=low,
+                high=high,
+                count=count,
+                total=total,
+                status="QUANTIFIED",
+                stream="singlecell",
+                measure="antigen_lost_cell_fraction",
+                target=ANTIGEN_OF_GENE.get(record["antigen"], record["antigen"]),
+                item=record["clone"],
+                known_from_day=record["first_negative_known_from_day"],
+                source=f"clone_history: {record['clone']} {record['antigen']}",
+                flags="; ".join(
+                    [
+                        f"identity by {record['basis']}",
+                        "a clone without the antigen before the infusion",
+                        record["flags"],
+                    ]
+                ),
+            )
+        )
+    return rows
 
 
 def cell_population_evidence(populations: pd.DataFrame) -> list[dict[str, object]]:

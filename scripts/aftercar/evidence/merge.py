@@ -29,7 +29,12 @@ from aftercar.contracts.sequencing import (
     VARIANT_HISTORY,
     VARIANTS,
 )
-from aftercar.contracts.singlecell import ANTIGEN_LOSS, ANTIGEN_POWER, CELL_POPULATIONS
+from aftercar.contracts.singlecell import (
+    ANTIGEN_LOSS,
+    ANTIGEN_POWER,
+    CELL_POPULATIONS,
+    CLONE_HISTORY,
+)
 from aftercar.contracts.specimen import INPUT_FILES, QUALITY
 from aftercar.contracts.table import Table
 
@@ -49,6 +54,7 @@ COHORT_TABLES = {
     "biallelic": BIALLELIC,
     "genotypes": GENOTYPES,
     "clones": CLONES,
+    "clone_history": CLONE_HISTORY,
     "antigen_loss": ANTIGEN_LOSS,
     "antigen_power": ANTIGEN_POWER,
     "cell_populations": CELL_POPULATIONS,

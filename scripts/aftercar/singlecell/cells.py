@@ -132,9 +132,9 @@ def known_cells(
         mutant[name] = mask
     contig_cells = (0, 0)
     if contigs is not None:
-        rows = {barcode: row_of(barcode) for barcode in sorted(set(contigs["barcode"]))}
-        contig_cells = (sum(row >= 0 for row in rows.values()), len(rows))
-        contigs = contigs.assign(row=contigs["barcode"].map(rows).astype("int64"))
+        place = {barcode: row_of(barcode) for barcode in sorted(set(contigs["barcode"]))}
+        contig_cells = (sum(row >= 0 for row in place.values()), len(place))
+        contigs = contigs.assign(row=contigs["barcode"].map(place).astype("int64"))
         contigs = contigs[contigs["row"] >= 0]
     receptors = CellKnowledge(
         None, None, mutant, contigs=contigs, contig_cells=contig_cells, disease=disease,

@@ -1,6 +1,6 @@
 """What receptors tell of cells: clones of the leukemia, normal cells, doublets, lineage switch."""
 
-from collections.abc import Iterable
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -130,13 +130,10 @@ def _leukemic_t(
 ) -> np.ndarray:
     """Return which T-cell clones are the leukemia's: expanded, most of it with the programme."""
     precursor = np.array([found.name == "t" and found.precursor for found in lineages])[clusters]
-    return np.array(
-        [
-            bool(expanded) and 2 * ((t.clone == number) & precursor).sum() >= (t.clone == number).sum()
-            for number, expanded in enumerate(t.expanded)
-        ],
-        dtype=bool,
-    )  # fmt: skip
+    member = t.clone >= 0
+    cells = np.bincount(t.clone[member], minlength=len(t.names))
+    with_programme = np.bincount(t.clone[member & precursor], minlength=len(t.names))
+    return t.expanded & (2 * with_programme >= cells)
 
 
 def short_name(name: str) -> str:
@@ -249,7 +246,7 @@ def _call_myeloid(
         calls.remark("leukemic_myeloid", "clonotype", SWITCH.format("clonotype"))
 
 
-def clones_of_leukemia(clonal: Clonal, identity: np.ndarray) -> Iterable[tuple[str, int]]:
+def clones_of_leukemia(clonal: Clonal, identity: np.ndarray) -> Iterator[tuple[str, int]]:
     """Yield lineage and number of each clone that is the leukemia's by the final identities.
 
     That is a clone with enough cells, most of them leukemic whatever that rests on.

@@ -62,12 +62,19 @@ def repertoire_of_cells(
     partner = partner[partner["productive"]].sort_values(
         ["row", "umis", "key"], ascending=[True, False, True], kind="stable"
     )
-    light = dict(partner.drop_duplicates("row")[["row", "key"]].itertuples(index=False))
+    strongest = partner.drop_duplicates("row")
+    light: dict[int, str] = dict(
+        zip(strongest["row"].tolist(), strongest["key"].tolist(), strict=True)
+    )
     clone = np.full(cells, -1, dtype=np.int64)
-    keys_of = naming.groupby("group")["key"].agg(frozenset).to_dict()
+    keys_of: dict[str, frozenset[str]] = {}
+    for key, first in sorted(group.items()):
+        keys_of[first] = keys_of.get(first, frozenset()) | {key}
     # a clone bears the name of its rearrangement that most cells carry
     often = naming.groupby("key")["row"].nunique()
-    names, rearrangements, anchored = [], [], []
+    names: list[str] = []
+    rearrangements: list[frozenset[str]] = []
+    anchored: list[bool] = []
     number_of: dict[str, int] = {}
     for anchor in sorted(keys_of):
         keys = keys_of[anchor]
@@ -124,7 +131,8 @@ def _grouped(naming: pd.DataFrame, rule: dict) -> dict[str, str]:
     cells = naming.groupby("key")["row"].nunique()
     pairs = naming.merge(naming, on="row", suffixes=("", "_other"))
     pairs = pairs[pairs["key"] < pairs["key_other"]]
-    for (one, other), together in pairs.groupby(["key", "key_other"]).size().items():
+    both = pairs.groupby(["key", "key_other"]).size().reset_index(name="together")
+    for one, other, together in zip(both["key"], both["key_other"], both["together"], strict=True):
         rarer = min(cells[one], cells[other])
         if together >= rule["cells"] and together >= rule["share"] * rarer:
             join(one, other)

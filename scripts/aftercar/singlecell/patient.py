@@ -8,16 +8,25 @@ import numpy as np
 import pandas as pd
 
 from aftercar.contracts.expression import ExpressionMatrix
+from aftercar.contracts.sequencing import CLONES, GENOTYPES
 from aftercar.contracts.singlecell import (
     ANTIGEN_CELLS,
     ANTIGEN_LOSS,
     ANTIGEN_POWER,
     CELL_POPULATIONS,
     CELLS,
+    CLONE_HISTORY,
 )
 from aftercar.contracts.specimen import QUALITY, quality_row
 from aftercar.contracts.table import Table
 from aftercar.singlecell.cells import CellKnowledge, Panels, TooFewCells, known_cells
+from aftercar.singlecell.clone_history import SpecimenCells, clone_history
+from aftercar.singlecell.clone_rows import (
+    clonotype_rows,
+    leukemic_clonotypes,
+    receptor_quality,
+    specimen_cells,
+)
 from aftercar.singlecell.comparison import EarlierLevel
 from aftercar.singlecell.posterior import negative_probabilities
 from aftercar.singlecell.power import power_rows, unknown_power_rows
@@ -56,6 +65,9 @@ class SpecimenTables:
     power: list[Row] = field(default_factory=list)
     antigen_cells: pd.DataFrame = field(default_factory=ANTIGEN_CELLS.empty)
     thresholds: dict[str, object] = field(default_factory=dict)
+    clones: list[Row] = field(default_factory=list)
+    clonotypes: dict[str, frozenset[str]] = field(default_factory=dict)
+    memory: SpecimenCells | None = None
 
     def summary(self) -> str:
         """Return one line for the log: pseudonym, cells, calls."""
@@ -168,10 +180,30 @@ def measure_specimen(
     panels: Panels,
     earlier: list[EarlierLevel],
     disease: str,
+    contigs: pd.DataFrame | None = None,
+    earlier_clones: dict[str, frozenset[str]] | None = None,
+    genotypes: pd.DataFrame | None = None,
+    genotype_clones: pd.DataFrame | None = None,
 ) -> SpecimenTables:
-    """Return all rows of one specimen; one with too few usable cells is FAILED."""
+    """Return all rows of one specimen; one with too few usable cells is FAILED.
+
+    `mutants` are cells by variants known on its day; `genotypes` and `genotype_clones` the
+    patient's rows of GENOTYPES and CLONES, also those known later, for the history alone.
+    `earlier_clones` are the leukemia's rearrangements in earlier specimens, by clone.
+    """
     antigens = settings["antigens"]
-    known: CellKnowledge = known_cells(matrix.barcode, labels, mutants)
+    before = earlier_clones or {}
+    known: CellKnowledge = known_cells(
+        matrix.barcode, labels, mutants, contigs=contigs, disease=disease,
+        earlier_clones=frozenset().union(*before.values()),
+    )  # fmt: skip
+    inside, listed = known.contig_cells
+    if listed and not inside:
+        return failed_specimen(
+            sample, antigens,
+            "found no barcode of the contigs in the matrix, expected barcodes as in the matrix. "
+            "To mend it: give the contigs of this very library", panels.methods,
+        )  # fmt: skip
     if known.label is not None and known.labels_matched == 0:
         return failed_specimen(
             sample, antigens,
@@ -191,13 +223,19 @@ def measure_specimen(
             quality=cell_quality_rows(sample, error.quality),
         )  # fmt: skip
     minimum = panels.methods["clustering"]["minimum_cells"]
+    rule = panels.clonotypes["history"]
+    loss = antigen_rows(sample, found)
+    clones = leukemic_clonotypes(found, before)
     return SpecimenTables(
-        loss=antigen_rows(sample, found),
+        loss=loss,
         populations=population_rows(
             sample, found, disease=disease, labelled=known.label is not None, minimum_cells=minimum
         ),
         cells=cell_rows(sample, found),
-        quality=quality_rows(sample, found, known, panels.methods),
+        quality=[
+            *quality_rows(sample, found, known, panels.methods),
+            *receptor_quality(sample, found, known),
+        ],
         assessed=found,
         levels=found.levels,
         power=power_rows(sample, found, settings=settings, panels=panels),
@@ -205,6 +243,17 @@ def measure_specimen(
         thresholds={
             name: value for name, value in settings.items() if isinstance(value, int | float | str)
         },
+        clones=clonotype_rows(sample, found, clones, before, rule),
+        clonotypes=clones,
+        memory=specimen_cells(
+            sample,
+            found,
+            known,
+            clones,
+            loss,
+            GENOTYPES.empty() if genotypes is None else genotypes,
+            CLONES.empty() if genotype_clones is None else genotype_clones,
+        ),
     )
 
 
@@ -222,14 +271,17 @@ def measure_patient(
     panels: Panels,
     disease: str,
     keep: Callable[[dict[str, str], ExpressionMatrix, SpecimenTables], None],
+    read_contigs: Callable[[str], pd.DataFrame] | None = None,
 ) -> list[SpecimenTables]:
     """Return the tables of every specimen, in order of time.
 
     `read` gives the counts and labels of a row of samples.tsv or raises one of `unreadable`, which
-    makes the specimen FAILED; `keep` is called with each result while its counts are still at hand.
+    makes the specimen FAILED, as does `read_contigs` for its receptors; `keep` is called with each
+    result while its counts are still at hand.
     """
     earlier: list[EarlierLevel] = []
     antigens, methods = settings["antigens"], panels.methods
+    clonotypes: list[tuple[int, dict[str, frozenset[str]]]] = []
     results = []
     for sample in in_order(samples):
         if not sample["path"] or sample["path"].endswith(".bam"):
@@ -237,6 +289,8 @@ def measure_patient(
             continue
         try:
             matrix, labels = read(sample)
+            named = sample.get("contigs", "")
+            contigs = read_contigs(named) if read_contigs is not None and named else None
         except unreadable as error:
             results.append(
                 failed_specimen(sample, settings["antigens"], str(error), panels.methods)
@@ -245,8 +299,11 @@ def measure_patient(
         mutants = carriers_of_losses(genotypes, clones, sample)
         result = measure_specimen(
             sample, matrix, labels, mutants, settings=settings, panels=panels, earlier=earlier,
-            disease=disease,
+            disease=disease, contigs=contigs, genotypes=genotypes, genotype_clones=clones,
+            earlier_clones=_known_before(clonotypes, sample),
         )  # fmt: skip
+        if sample["day"]:
+            clonotypes.append((int(sample["day"]), result.clonotypes))
         if result.assessed is not None:
             keep(sample, matrix, result)
         earlier += result.levels
@@ -255,8 +312,25 @@ def measure_patient(
     return results
 
 
-def patient_tables(found: list[SpecimenTables]) -> dict[str, tuple[Table, pd.DataFrame]]:
-    """Return contract and rows of every table of a patient, by the name of its file."""
+def _known_before(
+    clonotypes: list[tuple[int, dict[str, frozenset[str]]]], sample: dict[str, str]
+) -> dict[str, frozenset[str]]:
+    """Return the leukemia's clones in specimens of days before this one's."""
+    known: dict[str, frozenset[str]] = {}
+    for day, clones in clonotypes:
+        if sample["day"] and day < int(sample["day"]):
+            known |= {name: keys | known.get(name, frozenset()) for name, keys in clones.items()}
+    return known
+
+
+def patient_tables(
+    found: list[SpecimenTables], history_rule: dict
+) -> dict[str, tuple[Table, pd.DataFrame]]:
+    """Return contract and rows of every table of a patient, by the name of its file.
+
+    `history_rule` is the part history of resources/singlecell/clonotypes.yaml.
+    """
+    history = clone_history([one.memory for one in found if one.memory], history_rule)
     cells = [one.antigen_cells for one in found if len(one.antigen_cells)]
     return {
         "antigen_loss": (ANTIGEN_LOSS, ANTIGEN_LOSS.frame([row for s in found for row in s.loss])),
@@ -274,4 +348,6 @@ def patient_tables(found: list[SpecimenTables]) -> dict[str, tuple[Table, pd.Dat
         ),
         "cells": (CELLS, CELLS.frame([row for s in found for row in s.cells])),
         "quality": (QUALITY, QUALITY.frame([row for s in found for row in s.quality])),
+        "clones": (CLONES, CLONES.frame([row for s in found for row in s.clones])),
+        "clone_history": (CLONE_HISTORY, CLONE_HISTORY.frame(history)),
     }

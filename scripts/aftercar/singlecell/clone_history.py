@@ -1,0 +1,338 @@
+"""Clones over time: since when a clone is there, since when without the antigen, how it grows."""
+
+import math
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from aftercar.contracts.singlecell import LEUKEMIC, SHARED_LOSS_HIDDEN
+from aftercar.stats.intervals import wilson_interval
+
+Row = dict[str, object]
+INFUSION_DAY = 0  # what a specimen of that day or before shows was there before the infusion
+JUDGED = ("LOST", "REDUCED", "RETAINED")
+# Elsewhere a receptor or a variant is ambient or a doublet's.
+MAY_BELONG = (*LEUKEMIC, "normal_b", "b_unresolved", "normal_progenitor")
+SHARE_OF = {
+    "label": "share of the leukemic cells with a named sub-population",
+    "genotype": "share of the leukemic cells whose molecules show the locus",
+    "clonotype": "share of the leukemic cells with a heavy (beta, delta) chain",
+}
+
+
+@dataclass(frozen=True, eq=False)
+class SpecimenCells:
+    """What is kept of a specimen with a day, for the history; arrays run over its usable cells.
+
+    `named` holds the user's name of each cell's sub-population or nothing. `receptors` are the
+    rearrangements of the cell's clone, None without a heavy (beta, delta) chain; `clones` those
+    of the clones that are the leukemia's. `mutant` and `covered` map a variant to the cells that
+    carry it and to those whose molecules show the locus, whenever it became known.
+    `variants_from` is the day from which each variant was known in this specimen. `loss` are the
+    specimen's rows of ANTIGEN_LOSS.
+    """
+
+    sample_id: str
+    patient_id: str
+    day: int
+    specimen: str
+    identity: np.ndarray
+    population: np.ndarray
+    named: np.ndarray | None
+    receptors: list[frozenset[str] | None] | None
+    clones: dict[str, frozenset[str]]
+    mutant: dict[str, np.ndarray]
+    covered: dict[str, np.ndarray]
+    variants_from: dict[str, int]
+    loss: list[Row]
+
+
+@dataclass(frozen=True)
+class Clone:
+    """A clone by what marks it; `known_from` is the day of the first specimen that tells it."""
+
+    name: str
+    basis: str
+    rearrangements: frozenset[str]
+    known_from: int
+
+
+@dataclass(frozen=True)
+class Look:
+    """What one specimen says of a clone and an antigen.
+
+    `limit` is the smallest share of leukemic cells at which the clone would have shown,
+    `negative_limit` that at which cells without the antigen would have been called LOST; None
+    where the specimen cannot say that there are none.
+    """
+
+    day: int
+    sample_id: str
+    specimen: str
+    known_from: int
+    cells: int
+    evaluable: int
+    lost: int
+    seen: bool
+    negative: bool
+    limit: float | None
+    negative_limit: float | None
+
+
+def clone_history(specimens: Iterable[SpecimenCells], rule: dict) -> list[Row]:
+    """Return a row of CLONE_HISTORY for each clone and antigen of one patient.
+
+    Clones are matched by genotype, clonotype or the user's name, never by number of a cluster.
+    `rule` is the part history of resources/singlecell/clonotypes.yaml.
+    """
+    looked = sorted(specimens, key=lambda one: (one.day, one.sample_id))
+    antigens = sorted(
+        {
+            str(row["antigen"])
+            for one in looked
+            for row in one.loss
+            if row["identity"] in LEUKEMIC and row["status"] != "NOT_APPLICABLE"
+        }
+    )
+    rows = []
+    for clone in _clones(looked, rule):
+        for antigen in antigens:
+            looks = [_look(one, clone, antigen, rule) for one in looked]
+            if any(look.seen for look in looks):
+                rows.append(_row(looked[0].patient_id, antigen, clone, looks, rule))
+    return rows
+
+
+def canonical_name(
+    rearrangements: frozenset[str], name: str, known: dict[str, frozenset[str]]
+) -> str:
+    """Return the name under which a clonotype is known already, or its own."""
+    return next((old for old, keys in known.items() if keys & rearrangements), name)
+
+
+def _clones(specimens: list[SpecimenCells], rule: dict) -> Iterator[Clone]:
+    found: dict[tuple[str, str], Clone] = {}
+    for one in specimens:
+        leukemic = np.isin(one.identity, LEUKEMIC)
+        if one.named is not None:
+            for name in sorted(set(one.named[leukemic]) - {""}):
+                found.setdefault(("label", name), Clone(name, "label", frozenset(), one.day))
+        for name, mask in sorted(one.mutant.items()):
+            if (mask & leukemic).sum() >= rule["negative_cells"]:
+                since = one.variants_from.get(name, one.day)
+                old = found.get(("genotype", name))
+                if old is None or since < old.known_from:
+                    found["genotype", name] = Clone(name, "genotype", frozenset(), since)
+        for name, keys in one.clones.items():
+            old = found.get(("clonotype", name))
+            joined = keys | (old.rearrangements if old else frozenset())
+            since = old.known_from if old else one.day
+            found["clonotype", name] = Clone(name, "clonotype", joined, since)
+    yield from (found[key] for key in sorted(found))
+
+
+def _members(one: SpecimenCells, clone: Clone) -> tuple[np.ndarray, np.ndarray]:
+    """Return the cells of a clone, and the leukemic cells that could have shown it."""
+    leukemic = np.isin(one.identity, LEUKEMIC)
+    nothing = np.zeros(len(leukemic), dtype=bool)
+    if clone.basis == "label":
+        if one.named is None:
+            return nothing, nothing
+        return leukemic & (one.named == clone.name), leukemic & (one.named != "")
+    may = np.isin(one.identity, MAY_BELONG)
+    if clone.basis == "genotype":
+        own = one.mutant.get(clone.name, nothing) & may
+        return own, (one.covered.get(clone.name, nothing) & leukemic) | own
+    if one.receptors is None:
+        return nothing, nothing
+    has = np.array([keys is not None for keys in one.receptors], dtype=bool)
+    own = may & np.array(
+        [keys is not None and bool(keys & clone.rearrangements) for keys in one.receptors],
+        dtype=bool,
+    )
+    return own, (has & leukemic) | own
+
+
+def _look(one: SpecimenCells, clone: Clone, antigen: str, rule: dict) -> Look:
+    own, could = _members(one, clone)
+    rows = [r for r in one.loss if r["antigen"] == antigen and r["identity"] in LEUKEMIC]
+    rows = [r for r in rows if r["status"] != "NOT_APPLICABLE"]
+    gone = [str(r["population"]) for r in rows if r["status"] == "LOST"]
+    lost = int((own & np.isin(one.population, gone)).sum())
+    cells, evaluable = int(own.sum()), int(could.sum())
+    least = 1 if clone.basis == "label" else rule["seen_cells"]
+    # an allele need not be expressed: RNA never excludes a clone
+    silent = clone.basis != "genotype" and evaluable > 0
+    stated = [float(str(r["detectable_fraction"])) for r in rows if r.get("detectable_fraction")]
+    judged = bool(rows) and all(
+        r["status"] in JUDGED and SHARED_LOSS_HIDDEN not in str(r["flags"]) for r in rows
+    )
+    return Look(
+        day=one.day,
+        sample_id=one.sample_id,
+        specimen=one.specimen,
+        known_from=max(one.day, clone.known_from, one.variants_from.get(clone.name, one.day)),
+        cells=cells,
+        evaluable=evaluable,
+        lost=lost,
+        seen=cells >= least,
+        negative=lost >= rule["negative_cells"],
+        # three cells are found with 95 % probability when three are expected (Poisson); one
+        # that must show twice needs 4.7
+        limit=_adequate((3.0 if least == 1 else 4.75) / evaluable, rule)
+        if silent and cells == 0
+        else None,
+        negative_limit=_adequate(max(stated), rule) if judged and stated and lost == 0 else None,
+    )
+
+
+def _adequate(limit: float, rule: dict) -> float | None:
+    return limit if limit <= rule["adequate_limit"] else None
+
+
+def _row(patient_id: str, antigen: str, clone: Clone, looks: list[Look], rule: dict) -> Row:
+    first = next(look for look in looks if look.seen)
+    negative = next((look for look in looks if look.negative), None)
+    measured = [look for look in looks if look.evaluable]
+    latest = measured[-1]
+    before = [look for look in looks if look.day <= INFUSION_DAY]
+    flags = [SHARE_OF[clone.basis]]
+    if first.day < clone.known_from:
+        flags.append(f"looked for in {first.sample_id} since day {clone.known_from} told of it")
+    here, here_from, _ = _before(before, "seen", "limit")
+    without, without_from, limit = _before(before, "negative", "negative_limit")
+    said = {
+        "UNKNOWN": "no specimen before the infusion could have shown cells of it without "
+        f"{antigen}" if before else "no single cells were examined before the infusion",
+        "NOT_SEEN": f"less than {limit or 0:.2g} of the leukemic cells could have lacked {antigen} "
+        "before the infusion",
+    }  # fmt: skip
+    if without in said:
+        flags.append(said[without])
+    growth, remark = _growth(first, latest)
+    flags += [remark] if remark else []
+    return {
+        "patient_id": patient_id,
+        "antigen": antigen,
+        "clone": clone.name,
+        "basis": clone.basis,
+        **_share("first_seen", first),
+        "first_seen_known_from_day": first.known_from,
+        "first_negative_day": negative.day if negative else None,
+        "first_negative_sample": negative.sample_id if negative else "",
+        "first_negative_cells": negative.lost if negative else None,
+        "first_negative_fraction": negative.lost / negative.evaluable if negative else None,
+        "first_negative_known_from_day": negative.known_from if negative else None,
+        "not_seen_before": _not_seen(looks, negative),
+        "clone_before_infusion": here,
+        "clone_before_known_from_day": here_from,
+        "negative_before_infusion": without,
+        "negative_before_known_from_day": without_from,
+        "limit_before_infusion": limit,
+        **_share("latest", latest),
+        **growth,
+        "status": _status(latest, rule),
+        "flags": "; ".join(flags),
+    }
+
+
+def _before(looks: list[Look], shown: str, limit: str) -> tuple[str, int | None, float | None]:
+    """Return whether something was there before the infusion, since when known, and the limit."""
+    having = [look for look in looks if getattr(look, shown)]
+    if having:
+        return "YES", min(look.known_from for look in having), None
+    limits = [getattr(look, limit) for look in looks if getattr(look, limit) is not None]
+    if limits:
+        days = [look.known_from for look in looks if getattr(look, limit) is not None]
+        return "NOT_SEEN", min(days), min(limits)
+    return "UNKNOWN", None, None
+
+
+def _share(name: str, look: Look) -> Row:
+    low, high = wilson_interval(look.cells, look.evaluable)
+    return {
+        f"{name}_day": look.day,
+        f"{name}_sample": look.sample_id,
+        f"{name}_cells": look.cells,
+        f"{name}_fraction": look.cells / look.evaluable if look.evaluable else None,
+        f"{name}_fraction_low": low if look.evaluable else None,
+        f"{name}_fraction_high": high if look.evaluable else None,
+    }
+
+
+def _not_seen(looks: list[Look], negative: Look | None) -> str:
+    """Say of each specimen before the first with antigen-negative cells what it could exclude."""
+    told = []
+    for look in looks:
+        if negative is not None and look.day >= negative.day:
+            break
+        if look.negative:
+            continue
+        limit = look.negative_limit
+        word = "cannot say" if limit is None else f"not seen, limit {limit:.2g}"
+        told.append(f"{look.sample_id} (day {look.day}): {word}")
+    return "; ".join(told)
+
+
+def _growth(first: Look, latest: Look) -> tuple[Row, str]:
+    """Return the fold of the clone's share per 30 days, with a 95 % interval.
+
+    Ratio of two proportions on the log scale with half a cell added (Walter 1975,
+    10.1093/biomet/62.2.371), to the power of 30 days over the days between.
+    """
+    days = latest.day - first.day
+    if days <= 0 or not latest.cells:
+        return {}, ""
+    if first.specimen != latest.specimen:
+        return {}, f"no growth: {first.specimen} and {latest.specimen} hold different cells"
+    shares = [(look.cells + 0.5) / (look.evaluable + 0.5) for look in (first, latest)]
+    error = math.sqrt(
+        sum(1 / (look.cells + 0.5) - 1 / (look.evaluable + 0.5) for look in (first, latest))
+    )
+    fold, power = math.log(shares[1] / shares[0]), 30 / days
+    return {
+        "fold_per_30_days": math.exp(fold * power),
+        "fold_per_30_days_low": math.exp((fold - 1.959964 * error) * power),
+        "fold_per_30_days_high": math.exp((fold + 1.959964 * error) * power),
+    }, ""
+
+
+def _status(latest: Look, rule: dict) -> str:
+    """Return the status of cells of the clone without the antigen in the latest specimen."""
+    if latest.lost >= rule["quantified_cells"]:
+        return "QUANTIFIED"
+    if latest.lost >= rule["negative_cells"]:
+        return "DETECTED_BELOW_LLOQ"
+    return "NOT_DETECTED" if latest.negative_limit is not None else "INDETERMINATE"
+
+
+def variant_cells(
+    genotypes: pd.DataFrame, clones: pd.DataFrame, sample: dict[str, str], barcodes: np.ndarray
+) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray], dict[str, int]]:
+    """Return mutant and covered cells by variant of CLONES, and the day each was known from.
+
+    `barcodes` are those of the usable cells; they agree with or without a suffix such as -1.
+    """
+    mine = clones[(clones["sample_id"] == sample["sample_id"]) & (clones["basis"] == "genotype")]
+    cells = genotypes[genotypes["sample_id"] == sample["sample_id"]]
+    named = cells["gene"] + " " + cells["hgvs_c"]
+    position = {str(barcode).rsplit("-", 1)[0]: row for row, barcode in enumerate(barcodes)}
+    position |= {str(barcode): row for row, barcode in enumerate(barcodes)}
+    mutant, covered, since = {}, {}, {}
+    for clone, known_from in zip(mine["clone"], mine["known_from_day"], strict=True):
+        own = cells[(named == clone) | (cells["hgvs_c"] == clone)]
+        masks = []
+        for part in (own[own["state"] == "MUTANT"], own[own["ref_umis"] + own["alt_umis"] > 0]):
+            mask = np.zeros(len(barcodes), dtype=bool)
+            rows = [
+                position.get(name, position.get(name.rsplit("-", 1)[0], -1))
+                for name in part["barcode"]
+            ]
+            mask[[row for row in rows if row >= 0]] = True
+            masks.append(mask)
+        mutant[clone], covered[clone] = masks
+        if not pd.isna(known_from):
+            since[clone] = int(known_from)
+    return mutant, covered, since
