@@ -59,7 +59,7 @@ def repertoire_of_cells(
     naming = naming.assign(group=naming["key"].map(group))
     clone_of_cell, productive, doublet = _clone_of_cells(naming, settings["expanded"]["cells"])
     partner = own[own["chain"].isin(PARTNER[lineage]) & ~own["row"].isin(set(naming["row"]))]
-    partner = partner[partner["productive"]].sort_values(
+    partner = partner[partner["productive"].astype(bool)].sort_values(
         ["row", "umis", "key"], ascending=[True, False, True], kind="stable"
     )
     strongest = partner.drop_duplicates("row")

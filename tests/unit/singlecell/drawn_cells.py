@@ -136,11 +136,13 @@ def sample(sample_id="S", day="0", specimen="BM"):
 
 
 def measure(
-    matrix, labels=None, *, row=None, mutants=None, earlier=(), disease="B-ALL", **settings
-):
+    matrix, labels=None, *, row=None, mutants=None, earlier=(), disease="B-ALL", contigs=None,
+    earlier_clones=None, **settings
+):  # fmt: skip
     return measure_specimen(
         row or sample(), matrix, labels, mutants or {}, settings=SETTINGS | settings,
-        panels=PANELS, earlier=list(earlier), disease=disease,
+        panels=PANELS, earlier=list(earlier), disease=disease, contigs=contigs,
+        earlier_clones=earlier_clones,
     )  # fmt: skip
 
 
