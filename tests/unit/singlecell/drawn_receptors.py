@@ -9,9 +9,9 @@ def junction(random, length=48):
     return "TGT" + "".join(random.choice(list("ACGT"), length - 6)) + "TGG"
 
 
-def contig(barcode, chain="IGH", cdr3="TGTGCGAGATGG", *, umis=8, productive=True, segment=None):
+def contig(barcode, chain="IGH", cdr3="TGTGCGAGATGG", *, umis=8, productive=True):
     return {
-        "barcode": barcode, "chain": chain, "v_gene": f"{chain}V1", "j_gene": segment or f"{chain}J4",
+        "barcode": barcode, "chain": chain, "v_gene": f"{chain}V1", "j_gene": f"{chain}J4",
         "productive": productive, "cdr3_nt": cdr3, "umis": umis,
     }  # fmt: skip
 
@@ -23,8 +23,8 @@ def table(rows):
 def drawn(barcodes, label, clonal, seed, *, polyclonal=None, seen=0.8):
     """Return contigs: cells of kinds in `clonal` carry that CDR3, of `polyclonal` one of their own.
 
-    `clonal` maps a kind to a CDR3 of IGH (or chain:CDR3); `polyclonal` maps a kind to its chain. A share
-    `seen` of the cells has a contig; half of these have a light or alpha chain as well.
+    `clonal` maps a kind to a CDR3 of IGH (or chain:CDR3); `polyclonal` maps a kind to its chain.
+    A share `seen` of the cells has a contig; half of these have a light or alpha chain as well.
     """
     random = np.random.default_rng(seed)
     rows = []

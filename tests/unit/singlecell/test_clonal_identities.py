@@ -114,7 +114,7 @@ def test_clonal_mature_b_cells_are_leukemic_in_a_b_lineage_disease_only(disease,
 
 
 def test_an_expanded_t_cell_clone_alone_is_never_leukemic():
-    """CAR-T products and large granular lymphocytes: clones of a tenth to nine tenths of T cells."""
+    """As in CAR-T products and large granular lymphocytes, up to nine tenths of the T cells."""
     for seed in range(30):
         random = np.random.default_rng(seed)
         size, disease = int(random.integers(10, 180)), random.choice(["B-ALL", "T-ALL", "AML"])
@@ -345,9 +345,7 @@ def test_the_clonotype_of_an_earlier_specimen_tells_residual_cells_and_never_the
     few = np.flatnonzero(late_label == "mature_b")[:3]
     residual = table([contig(late.barcode[row], cdr3=CLONE) for row in few])
     later = pd.concat([later[~later["barcode"].isin(residual["barcode"])], residual])
-    before, after = patient(
-        [(sample("A", "-10"), first, at_first), (sample("B", "90"), late, later)]
-    )
+    _, after = patient([(sample("A", "-10"), first, at_first), (sample("B", "90"), late, later)])
     cells = pd.DataFrame(after.cells).set_index("barcode")
     assert set(cells.loc[residual["barcode"], "identity"]) == {"leukemic_b"}
     row = CLONES.frame(after.clones).set_index("clone").loc[f"IGH:{CLONE}"]
