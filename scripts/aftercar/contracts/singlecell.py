@@ -246,6 +246,12 @@ CLONE_HISTORY = Table(
         "latest_fraction": _FRACTION,
         "latest_fraction_low": _FRACTION,
         "latest_fraction_high": _FRACTION,
+        "latest_negative_cells": Column(
+            "int64", "its cells of the clone in sub-populations called LOST", minimum=0
+        ),
+        "latest_negative_fraction": _FRACTION,
+        "latest_negative_fraction_low": _FRACTION,
+        "latest_negative_fraction_high": _FRACTION,
         "fold_per_30_days": Column(
             "float64",
             "growth of the clone's share of the leukemic cells from first to latest specimen",

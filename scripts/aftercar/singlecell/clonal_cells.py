@@ -201,7 +201,10 @@ def _call_b_cluster(
                 "leukemic_b", "marker_score", "no receptor: clonotype not evaluable"
             )  # fmt: skip
         if clonal.leukemic_b.any() or not found.precursor or (called and many):
-            calls.call(diverse, "normal_b", "clonotype")
+            # mature cells without a receptor follow a cluster of normal ones
+            whole = many and not found.precursor and own == 0
+            whole = whole and others >= bar["share_of_evaluable"] * (b.evaluable & inside).sum()
+            calls.call(inside if whole else diverse, "normal_b", "clonotype")
         calls.call(of_leukemia & inside, "leukemic_b", "clonotype")
 
 

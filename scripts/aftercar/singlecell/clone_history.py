@@ -79,6 +79,7 @@ class Look:
     negative: bool
     limit: float | None
     negative_limit: float | None
+    stated_limit: float | None  # the same, even if too high to say anything
 
 
 def clone_history(specimens: Iterable[SpecimenCells], rule: dict) -> list[Row]:
@@ -166,9 +167,10 @@ def _look(one: SpecimenCells, clone: Clone, antigen: str, rule: dict) -> Look:
     # an allele need not be expressed: RNA never excludes a clone
     silent = clone.basis != "genotype" and evaluable > 0
     stated = [float(str(r["detectable_fraction"])) for r in rows if r.get("detectable_fraction")]
-    judged = bool(rows) and all(
+    sure = bool(rows) and all(
         r["status"] in JUDGED and SHARED_LOSS_HIDDEN not in str(r["flags"]) for r in rows
     )
+    could_miss = max(stated) if sure and stated and lost == 0 else None
     return Look(
         day=one.day,
         sample_id=one.sample_id,
@@ -184,7 +186,8 @@ def _look(one: SpecimenCells, clone: Clone, antigen: str, rule: dict) -> Look:
         limit=_adequate((3.0 if least == 1 else 4.75) / evaluable, rule)
         if silent and cells == 0
         else None,
-        negative_limit=_adequate(max(stated), rule) if judged and stated and lost == 0 else None,
+        negative_limit=None if could_miss is None else _adequate(could_miss, rule),
+        stated_limit=could_miss,
     )
 
 
@@ -204,11 +207,13 @@ def _row(patient_id: str, antigen: str, clone: Clone, looks: list[Look], rule: d
     here, here_from, _ = _before(before, "seen", "limit")
     without, without_from, limit = _before(before, "negative", "negative_limit")
     said = {
-        "UNKNOWN": "no specimen before the infusion could have shown cells of it without "
-        f"{antigen}" if before else "no single cells were examined before the infusion",
+        "UNKNOWN": "no specimen before the infusion could have shown "
+        f"{rule['adequate_limit']:g} of the leukemic cells without {antigen}"
+        if before
+        else "no single cells were examined before the infusion",
         "NOT_SEEN": f"less than {limit or 0:.2g} of the leukemic cells could have lacked {antigen} "
         "before the infusion",
-    }  # fmt: skip
+    }
     if without in said:
         flags.append(said[without])
     growth, remark = _growth(first, latest)
@@ -232,6 +237,7 @@ def _row(patient_id: str, antigen: str, clone: Clone, looks: list[Look], rule: d
         "negative_before_known_from_day": without_from,
         "limit_before_infusion": limit,
         **_share("latest", latest),
+        **_negative_share(latest),
         **growth,
         "status": _status(latest, rule),
         "flags": "; ".join(flags),
@@ -262,6 +268,17 @@ def _share(name: str, look: Look) -> Row:
     }
 
 
+def _negative_share(latest: Look) -> Row:
+    low, high = wilson_interval(latest.lost, latest.evaluable)
+    known = latest.evaluable and latest.lost
+    return {
+        "latest_negative_cells": latest.lost,
+        "latest_negative_fraction": latest.lost / latest.evaluable if known else None,
+        "latest_negative_fraction_low": low if known else None,
+        "latest_negative_fraction_high": high if known else None,
+    }
+
+
 def _not_seen(looks: list[Look], negative: Look | None) -> str:
     """Say of each specimen before the first with antigen-negative cells what it could exclude."""
     told = []
@@ -270,8 +287,11 @@ def _not_seen(looks: list[Look], negative: Look | None) -> str:
             break
         if look.negative:
             continue
-        limit = look.negative_limit
-        word = "cannot say" if limit is None else f"not seen, limit {limit:.2g}"
+        word = "cannot say"
+        if look.negative_limit is not None:
+            word = f"not seen, limit {look.negative_limit:.2g}"
+        elif look.stated_limit is not None:
+            word = f"cannot say below {look.stated_limit:.2g}"
         told.append(f"{look.sample_id} (day {look.day}): {word}")
     return "; ".join(told)
 
@@ -279,23 +299,24 @@ def _not_seen(looks: list[Look], negative: Look | None) -> str:
 def _growth(first: Look, latest: Look) -> tuple[Row, str]:
     """Return the fold of the clone's share per 30 days, with a 95 % interval.
 
-    Ratio of two proportions on the log scale with half a cell added (Walter 1975,
-    10.1093/biomet/62.2.371), to the power of 30 days over the days between.
+    Ratio of two proportions from their Wilson limits on the log scale (Zou & Donner 2008,
+    10.1002/sim.3095), to the power of 30 days over the days between.
     """
     days = latest.day - first.day
     if days <= 0 or not latest.cells:
         return {}, ""
     if first.specimen != latest.specimen:
         return {}, f"no growth: {first.specimen} and {latest.specimen} hold different cells"
-    shares = [(look.cells + 0.5) / (look.evaluable + 0.5) for look in (first, latest)]
-    error = math.sqrt(
-        sum(1 / (look.cells + 0.5) - 1 / (look.evaluable + 0.5) for look in (first, latest))
+    (p1, low1, high1), (p2, low2, high2) = (
+        [math.log(look.cells / look.evaluable)]
+        + [math.log(limit) for limit in wilson_interval(look.cells, look.evaluable)]
+        for look in (first, latest)
     )
-    fold, power = math.log(shares[1] / shares[0]), 30 / days
+    fold, power = p2 - p1, 30 / days
     return {
         "fold_per_30_days": math.exp(fold * power),
-        "fold_per_30_days_low": math.exp((fold - 1.959964 * error) * power),
-        "fold_per_30_days_high": math.exp((fold + 1.959964 * error) * power),
+        "fold_per_30_days_low": math.exp((fold - math.hypot(p2 - low2, high1 - p1)) * power),
+        "fold_per_30_days_high": math.exp((fold + math.hypot(high2 - p2, p1 - low1)) * power),
     }, ""
 
 

@@ -124,7 +124,10 @@ def compare_antigen(
                 own = measure_rna(
                     molecules, {antigen: column}, names, name_of_cell, without, str(key)
                 )
-                outside = _outside_references(identity, antigen, levels, earlier, settings)
+                outside = _outside_references(
+                    identity, antigen, levels, earlier, settings,
+                    by_normal=rule.get("normal_reference", True),
+                )  # fmt: skip
                 bases.append(("rna", own, outside, ()))
             if antibody is not None:
                 own = measure_protein(molecules, antigen, antibody, names, name_of_cell, without)
@@ -154,11 +157,14 @@ def _outside_references(
     levels: list[tuple[str, Reference]],
     earlier: list[EarlierLevel],
     settings: dict,
+    *,
+    by_normal: bool,
 ) -> list[Reference]:
     """Return references outside the compartment, the best first.
 
     Leukemic cells of the latest earlier specimen; then normal B cells of this specimen, which are
-    more mature than blasts and so prove a loss but no reduction.
+    more mature than blasts and so prove a loss but no reduction; they prove nothing where blasts
+    may never have carried the antigen (`by_normal` False).
     """
     if identity not in LEUKEMIC:
         return []
@@ -182,7 +188,7 @@ def _outside_references(
     found += [
         Reference(reference.name, reference.level, reference.controls, False, reference.count)
         for name, reference in levels
-        if name == "normal_b" and identity == "leukemic_b"
+        if by_normal and name == "normal_b" and identity == "leukemic_b"
     ]
     return found
 

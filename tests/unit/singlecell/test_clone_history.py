@@ -62,6 +62,7 @@ def test_first_specimen_of_the_clone_and_first_one_without_the_antigen_are_told_
     assert row["first_negative_fraction"] == pytest.approx(0.4)
     assert row["basis"] == "clonotype"
     assert row["status"] == "QUANTIFIED"
+    assert row["latest_negative_fraction"] == pytest.approx(0.4)
     assert row["clone_before_infusion"] == "YES"
     assert row["negative_before_infusion"] == "NOT_SEEN"
     assert row["limit_before_infusion"] == pytest.approx(0.02)
@@ -80,7 +81,7 @@ def test_a_specimen_without_an_adequate_limit_is_not_said_to_be_negative(earlier
     row = one(earlier, specimen("C", 90, lost=40))
     assert row["negative_before_infusion"] == "UNKNOWN"
     assert pd.isna(row["limit_before_infusion"])
-    assert row["not_seen_before"] == "A (day -10): cannot say"
+    assert row["not_seen_before"].startswith("A (day -10): cannot say")
     assert "could have shown" in row["flags"]
 
 
@@ -160,6 +161,8 @@ def test_growth_covers_the_truth_and_needs_the_same_kind_of_specimen():
         (row,) = clone_history(specimens, RULE)
         covered.append(row["fold_per_30_days_low"] <= 6**0.5 <= row["fold_per_30_days_high"])
     assert np.mean(covered) >= 0.93
+    row = one(specimen("A", -10), specimen("C", 50))
+    assert row["fold_per_30_days_low"] < 1 < row["fold_per_30_days_high"]
     row = one(specimen("A", -10), specimen("C", 50, kind="PB"))
     assert pd.isna(row["fold_per_30_days"])
     assert "no growth: BM and PB" in row["flags"]
