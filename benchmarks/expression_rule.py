@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from tests.unit.singlecell.drawn_cells import PANELS, SETTINGS, sample
 
-from aftercar.contracts.singlecell import ANTIGEN_LOSS, CELL_POPULATIONS, CELLS
+from aftercar.contracts.singlecell import ANTIGEN_LOSS, CELL_POPULATIONS
 from aftercar.contracts.specimen import QUALITY
 from aftercar.io.matrices import read_matrix
 from aftercar.singlecell.molecules import Molecules
@@ -40,8 +40,7 @@ def run(kept: dict, path: str) -> dict[str, int]:
     kept["cells"] = found.assessed.cells
     loss = ANTIGEN_LOSS.frame(found.loss)
     tables = (CELL_POPULATIONS.frame(found.populations), QUALITY.frame(found.quality))
-    cells = CELLS.frame(found.cells)
     lost = loss[(loss["status"] == "LOST") & (loss["antigen"] == "CD19")]
-    return {"cells": len(cells), "lost_cells": int(lost["cells"].sum())} | {
+    return {"cells": len(found.cells), "lost_cells": int(lost["cells"].sum())} | {
         f"rows_{n}": len(table) for n, table in enumerate(tables)
     }

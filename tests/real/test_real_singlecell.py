@@ -3,6 +3,7 @@
 Figures of the files: shared/data/sequencing/MANIFEST.tsv.
 """
 
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -112,6 +113,15 @@ def test_no_loss_is_called_over_seeds_and_downsamplings(pbmc, seed):
     matrix = downsampled(pbmc, [1.0, 0.7, 0.5][seed % 3], seed)
     found = losses(measure(matrix, row=sample(specimen="PB"), seed=seed, antigens=B_ANTIGENS))
     assert not set(found["status"]) & {"LOST", "REDUCED"}
+
+
+def test_healthy_blood_has_as_many_doublets_as_the_publication_says(blood):
+    """Wolock 2019, table 2, PBMC of 3 % nominal doublets: 1.8 % called, 53 % detectable."""
+    row = QUALITY.frame(blood.quality).set_index("check").loc["doublets"]
+    assert row["verdict"] == "PASS"
+    assert 0.008 < row["value"] < 0.025
+    detectable = float(re.search(r"which (\d+) % of these reach", row["message"])[1])
+    assert 45 <= detectable <= 66
 
 
 def labelled(pbmc, blood, gone):

@@ -8,11 +8,12 @@ import pandas as pd
 from aftercar.contracts.expression import ExpressionMatrix
 from aftercar.contracts.singlecell import LEUKEMIC
 from aftercar.singlecell.clonal_cells import Clonal, clonal_cells
+from aftercar.singlecell.doublets import Doublets, find_doublets, library_of
 from aftercar.singlecell.embedding import (
     cell_map,
     joined_small_clusters,
     leiden_clusters,
-    principal_components,
+    principal_axes,
     row_sums,
     variable_genes,
 )
@@ -85,6 +86,8 @@ class IdentifiedCells:
     notes: tuple[str, ...]
     molecules: Molecules
     mutant: dict[str, np.ndarray]
+    doublets: Doublets  # over the barcodes that passed quality before doublets were set apart
+    labelled_doublets: int
     clonal: Clonal | None = None
 
 
@@ -170,8 +173,18 @@ def identify_cells(
     """Return the usable cells with their identities and sub-populations.
 
     `specimen` is PB, BM, CSF, tissue, product or control; `settings` is the section singlecell of
-    the configuration. Raises TooFewCells.
+    the configuration. Doublets are left out like cells of low quality, whatever their label. The
+    same cells give the same bytes on any number of processors. Raises TooFewCells.
     """
+    from threadpoolctl import threadpool_limits
+
+    with threadpool_limits(limits=1):  # sums of several threads differ in their last digits
+        return _identified(matrix, known, specimen, settings, panels)
+
+
+def _identified(
+    matrix: ExpressionMatrix, known: CellKnowledge, specimen: str, settings: dict, panels: Panels
+) -> IdentifiedCells:
     methods = panels.methods
     genes = GeneIndex(matrix, panels.genes["genes"])
     mitochondrial = mitochondrial_columns(matrix, list(panels.genes["mitochondrial"].values()))
@@ -193,7 +206,27 @@ def identify_cells(
     depth = np.maximum(quality.depth[rows] - row_sums(counts[:, np.flatnonzero(excluded)]), 1.0)
     rule = methods["clustering"]
     columns = variable_genes(counts, depth, ~excluded, rule["variable_genes"])
-    components = principal_components(counts, depth, columns, number=rule["components"])
+    chosen = counts[:, columns]
+    axes = principal_axes(chosen, depth, number=rule["components"])
+    doublets = find_doublets(
+        chosen, depth, axes, library_of(matrix.barcode[rows]),
+        targeted=quality.min_genes < settings["min_genes"], settings=methods["doublets"],
+        seed=settings["seed"],
+    )  # fmt: skip
+    components = axes.place(chosen, depth)
+    labelled = 0
+    if doublets.called.any():
+        single = ~doublets.called
+        if known.label is not None:
+            labelled = int((known.label[rows[doublets.called]] != "").sum())
+        counts, depth, components, rows = (
+            counts[single],
+            depth[single],
+            components[single],
+            rows[single],
+        )
+        if len(rows) < methods["quality"]["minimum_cells"]:
+            raise TooFewCells(quality, methods["quality"]["minimum_cells"])
     graph = neighbour_graph(nearest_neighbours(components, rule["neighbours"])[1])
     clusters = joined_small_clusters(
         leiden_clusters(graph, resolution=rule["resolution"], seed=settings["seed"]),
@@ -259,6 +292,8 @@ def identify_cells(
         molecules=molecules,
         mutant=mutant,
         clonal=clonal,
+        doublets=doublets,
+        labelled_doublets=labelled,
     )
 
 

@@ -58,7 +58,7 @@ class SpecimenTables:
 
     loss: list[Row]
     populations: list[Row]
-    cells: list[Row]
+    cells: pd.DataFrame
     quality: list[Row]
     assessed: Assessed | None
     levels: list[EarlierLevel]
@@ -123,7 +123,7 @@ def failed_specimen(
     loss, populations = unmeasured_rows(sample, antigens, "FAILED", message)
     checks = [*(quality or []), quality_row(sample, "matrix", None, "", "FAIL", message)]
     power = unknown_power_rows(sample, antigens, message, methods)
-    return SpecimenTables(loss, populations, [], checks, None, [], power)
+    return SpecimenTables(loss, populations, CELLS.empty(), checks, None, [], power)
 
 
 def unmeasured_specimen(
@@ -133,7 +133,7 @@ def unmeasured_specimen(
     reason = "no count matrix was given"
     loss, populations = unmeasured_rows(sample, antigens, "NOT_ASSESSED", reason)
     power = unknown_power_rows(sample, antigens, reason, methods)
-    return SpecimenTables(loss, populations, [], [], None, [], power)
+    return SpecimenTables(loss, populations, CELLS.empty(), [], None, [], power)
 
 
 def in_order(samples: list[dict[str, str]]) -> list[dict[str, str]]:
@@ -331,7 +331,6 @@ def patient_tables(
     `history_rule` is the part history of resources/singlecell/clonotypes.yaml.
     """
     history = clone_history([one.memory for one in found if one.memory], history_rule)
-    cells = [one.antigen_cells for one in found if len(one.antigen_cells)]
     return {
         "antigen_loss": (ANTIGEN_LOSS, ANTIGEN_LOSS.frame([row for s in found for row in s.loss])),
         "antigen_power": (
@@ -340,14 +339,19 @@ def patient_tables(
         ),
         "antigen_cells": (
             ANTIGEN_CELLS,
-            pd.concat(cells, ignore_index=True) if cells else ANTIGEN_CELLS.empty(),
+            _joined(ANTIGEN_CELLS, [one.antigen_cells for one in found]),
         ),
         "populations": (
             CELL_POPULATIONS,
             CELL_POPULATIONS.frame([row for s in found for row in s.populations]),
         ),
-        "cells": (CELLS, CELLS.frame([row for s in found for row in s.cells])),
+        "cells": (CELLS, _joined(CELLS, [one.cells for one in found])),
         "quality": (QUALITY, QUALITY.frame([row for s in found for row in s.quality])),
         "clones": (CLONES, CLONES.frame([row for s in found for row in s.clones])),
         "clone_history": (CLONE_HISTORY, CLONE_HISTORY.frame(history)),
     }
+
+
+def _joined(contract: Table, frames: list[pd.DataFrame]) -> pd.DataFrame:
+    filled = [frame for frame in frames if len(frame)]
+    return pd.concat(filled, ignore_index=True) if filled else contract.empty()

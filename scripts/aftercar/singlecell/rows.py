@@ -5,10 +5,11 @@ import math
 import numpy as np
 import pandas as pd
 
-from aftercar.contracts.singlecell import LEUKEMIC
+from aftercar.contracts.singlecell import CELLS, LEUKEMIC
 from aftercar.contracts.specimen import quality_row, who_when
 from aftercar.singlecell.cells import CellKnowledge
 from aftercar.singlecell.comparison import Compared
+from aftercar.singlecell.doublets import Doublets
 from aftercar.singlecell.quality import CellQuality
 from aftercar.singlecell.screen import Screened
 from aftercar.singlecell.specimen import Assessed
@@ -167,7 +168,21 @@ def population_rows(
                 "flags": "; ".join(flag for flag in flags if flag),
             }
         )
-    poor = len(found.cells.quality.usable) - total
+    pairs = int(found.cells.doublets.called.sum())
+    poor = len(found.cells.quality.usable) - total - pairs
+    if pairs:
+        rows.append(
+            who
+            | {
+                "population": "doublets",
+                "identity": "low_quality",
+                "identity_evidence": "none",
+                "cells": pairs,
+                "total_cells": total,
+                "status": "NOT_APPLICABLE",
+                "flags": "left out: called doublets, droplets with two cells",
+            }
+        )
     if poor:
         rows.append(
             who
@@ -214,20 +229,21 @@ def _no_leukemic(found: Assessed, total: int, disease: str, labelled: bool) -> R
     }
 
 
-def cell_rows(sample: dict[str, str], found: Assessed) -> list[Row]:
-    """Return the rows of CELLS: usable cells with their place on the map."""
-    table = pd.DataFrame(
-        {
-            "sample_id": sample["sample_id"],
-            "barcode": found.cells.molecules.matrix.barcode.astype(str),
-            "x": np.round(found.cells.places[:, 0], 4),
-            "y": np.round(found.cells.places[:, 1], 4),
-            "population": found.cells.population.astype(str),
-            "identity": found.cells.identities.identity.astype(str),
-            "umis": found.cells.quality.depth[found.cells.rows].astype(np.int64),
-        }
+def cell_rows(sample: dict[str, str], found: Assessed) -> pd.DataFrame:
+    """Return the table CELLS of a specimen: usable cells with their place on the map."""
+    return CELLS.check(
+        pd.DataFrame(
+            {
+                "sample_id": sample["sample_id"],
+                "barcode": found.cells.molecules.matrix.barcode.astype(str),
+                "x": np.round(found.cells.places[:, 0], 4),
+                "y": np.round(found.cells.places[:, 1], 4),
+                "population": found.cells.population.astype(str),
+                "identity": found.cells.identities.identity.astype(str),
+                "umis": found.cells.quality.depth[found.cells.rows].astype(np.int64),
+            }
+        )
     )
-    return [{str(name): value for name, value in row.items()} for row in table.to_dict("records")]
 
 
 def observations(found: Assessed) -> pd.DataFrame:
@@ -273,7 +289,8 @@ def quality_rows(
 ) -> list[Row]:
     """Return the rows of QUALITY of a specimen that could be analysed."""
     quality = found.cells.quality
-    left_out = len(quality.usable) - len(found.cells.rows)
+    pairs = int(found.cells.doublets.called.sum())
+    left_out = len(quality.usable) - len(found.cells.rows) - pairs
     share = left_out / len(quality.usable)
     limit = methods["quality"]["flag_low_quality_fraction"]
     rows = cell_quality_rows(sample, quality)
@@ -287,6 +304,7 @@ def quality_rows(
             f"{left_out} of {len(quality.usable)} barcodes are left out (flagged above {limit:g})",
         )
     )
+    rows += doublet_rows(sample, found.cells.doublets, found.cells.labelled_doublets)
     ambient, molecules = found.cells.ambient
     if math.isnan(ambient):
         rows.append(
@@ -401,6 +419,40 @@ def cell_quality_rows(sample: dict[str, str], quality: CellQuality) -> list[Row]
                 "NOT_POSSIBLE",
                 "the file has no mitochondrial genes: damaged cells cannot be told by them",
             )
+        )
+    return rows
+
+
+def doublet_rows(sample: dict[str, str], found: Doublets, labelled: int) -> list[Row]:
+    """Return a row per library: doublets called, threshold, expected share; FLAG above twice that.
+
+    `labelled` of the doublets carry a label of the user, which does not keep them.
+    """
+    rows = []
+    for one in found.libraries:
+        check = f"doublets:{one.name}" if len(found.libraries) > 1 else "doublets"
+        if one.reason:
+            rows.append(quality_row(sample, check, None, "fraction", "NOT_POSSIBLE", one.reason))
+            continue
+        share = one.called / one.cells
+        in_all = share / one.detectable if one.called else 0.0
+        rule = "the valley of" if one.valley else "no clear valley, the lowest plausible one of"
+        told = (
+            f"score above {one.threshold:.3g} ({rule} simulated pairs), which "
+            f"{100 * one.detectable:.0f} % of these reach"
+            if one.called
+            else "no threshold tells simulated pairs from cells: doublets may be among the cells"
+        )
+        text = (
+            f"{one.called} of {one.cells} cells are left out; {told}; expected are "
+            f"{100 * one.expected_fraction:.1f} % doublets by the number of cells; doublets of "
+            "like cells cannot be told"
+        )
+        if labelled:
+            text += f"; {labelled} doublets of the specimen carry a label"
+        plain = one.called and in_all <= 2 * one.expected_fraction
+        rows.append(
+            quality_row(sample, check, share, "fraction", "PASS" if plain else "FLAG", text)
         )
     return rows
 
