@@ -52,7 +52,7 @@ def forest_plot(
         for value in (row["relative_expression_low"], row["relative_expression_high"])
         if value
     ]
-    kept = [min(max(value, 0.01), 100.0) for value in [*ends, lost_below or 1.0, 1.5]]
+    kept = [min(max(value, 0.01), 100.0) for value in [*ends, (lost_below or 1.0) / 2, 1.5]]
     axis = LogAxis(kept, AXIS_LEFT, AXIS_RIGHT)
     body, y, antigen = [], 44.0, ""
     for row in rows:
@@ -235,7 +235,7 @@ def power_plot(rows: list[dict], *, title: str, description: str) -> str:
         body += [_sign(sign, x, y, colour) for x, y in known]
         names.append((known[-1][1], words, colour))
     body += _names(names, right + 8, top, bottom, axis)
-    return drawing(right + 132, bottom + 36, "".join(body), title=title, description=description)
+    return drawing(right + 176, bottom + 36, "".join(body), title=title, description=description)
 
 
 def _names(

@@ -199,6 +199,7 @@ def limit_sentences(antigen: str, losses: list[dict], power: list[dict]) -> list
             f"A {antigen}-negative clone below {percent(max(stated))} of the {whole} would not "
             "have been called LOST"
         ]
+    whole += " that should carry it"
     limits = {row["design"]: row["detectable_fraction"] for row in power}
     known = {row["design"] for row in power if row["power"] is not None}
     if not known & set(CALLED):
@@ -206,18 +207,19 @@ def limit_sentences(antigen: str, losses: list[dict], power: list[dict]) -> list
         unknown = f"Not known from what size a {antigen}-negative clone would have been seen"
         return [unknown + (f": {why[0]}" if why else "")]
 
-    def size(design: str) -> str:
+    def missed(design: str, clone: str, verdict: str) -> str:
         if design not in known:
-            return "of unknown size"
+            return f"{clone}: not known from what size {verdict}"
         if limits[design] is None:
-            return "of any size"
-        return f"below {percent(limits[design])} of the {whole}"
+            return f"{clone} of any size would not reliably have been {verdict}"
+        below = f"below {percent(limits[design])} of the {whole}"
+        return f"{clone} {below} would not reliably have been {verdict}"
 
+    hidden = "Hidden among the others, without label, genotype or cluster of its own, one"
     return [
-        f"A {antigen}-negative clone {size('labelled_reduced')} would not reliably have been seen "
-        f"(REDUCED or LOST), one {size('labelled_lost')} not called LOST",
-        f"Hidden among the others, without label, genotype or cluster of its own: one "
-        f"{size('unlabelled_screen')} would not reliably have been seen",
+        missed("labelled_reduced", f"A {antigen}-negative clone", "seen (REDUCED or LOST)"),
+        missed("labelled_lost", "One", "called LOST"),
+        missed("unlabelled_screen", hidden, "seen"),
     ]
 
 

@@ -73,9 +73,11 @@ def test_a_specimen_that_failed_is_not_evaluable_and_says_why():
 def test_the_clone_that_would_not_have_been_seen_is_said_for_each_design():
     _, _, missed = answers(losses(), powers())["CD19"]
     assert missed == [
-        "A CD19-negative clone below 5.5 % of the leukemic cells would not reliably have been seen "
-        "(REDUCED or LOST), one below 19 % of the leukemic cells not called LOST",
-        "Hidden among the others, without label, genotype or cluster of its own: one of any size "
+        "A CD19-negative clone below 5.5 % of the leukemic cells that should carry it would not "
+        "reliably have been seen (REDUCED or LOST)",
+        "One below 19 % of the leukemic cells that should carry it would not reliably have been "
+        "called LOST",
+        "Hidden among the others, without label, genotype or cluster of its own, one of any size "
         "would not reliably have been seen",
     ]
     _, _, missed = answers(losses(), powers())["MS4A1 (CD20)"]

@@ -127,11 +127,13 @@ def test_a_pixel_with_several_cells_shows_their_mean():
 
 def test_few_of_very_many_cells_are_drawn_and_rare_ones_stay():
     table = cells(scale=40)
+    table.loc[table.index[:300], "population"] = "rare"
     drawn = drawn_cells(table)
     assert len(table) > 110_000
     assert 19_000 < len(drawn) < 21_500
     before, after = table["population"].value_counts(), drawn["population"].value_counts()
     assert set(after.index) == set(before.index)
+    assert (before["rare"], after["rare"]) == (300, 200)
     assert after.min() >= 200
     assert after["leukemic_b 2"] / len(drawn) == pytest.approx(1200 / 2810, abs=0.01)
 
