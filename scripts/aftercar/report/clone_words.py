@@ -1,12 +1,15 @@
 """Clones over a patient's single-cell specimens, in words; a negative stands with its limit."""
 
+import re
+
 from aftercar.report.antigens import antigen_title
-from aftercar.report.numbers import count_text, day_text, number, parts, percent, percentages
+from aftercar.report.numbers import count_text, day_text, number, parts, percent
 from aftercar.report.numbers import with_interval as interval_text
 from aftercar.report.tabulate import NOTHING, dash, table
 from aftercar.report.words import SPECIMEN_WORDS, chip
 
-BASIS_WORDS = {"genotype": "genotype", "clonotype": "clonotype", "label": "label of yours"}
+_SHARE = re.compile(r"\b(\d?\.\d+)( of the leukemic cells)")
+BASIS_WORDS = {"genotype": "genotype", "clonotype": "clonotype", "label": "your name of it"}
 
 
 def clone_history_table(history: list[dict], specimens: dict[str, str]) -> dict:
@@ -15,7 +18,7 @@ def clone_history_table(history: list[dict], specimens: dict[str, str]) -> dict:
     `history` are rows of CLONE_HISTORY, `specimens` what each specimen is (PB, BM ...), by name.
     """
     return table(
-        "Clones over time, matched by genotype, clonotype or name of yours, never by the number of "
+        "Clones over time, matched by genotype, clonotype or your name, never by the number of "
         "a cluster. Shares are of the leukemic cells; a specimen that could not show the clone "
         "says nothing.",
         ("Antigen", "Clone", "The clone", "Its cells without the antigen", "Before the infusion",
@@ -26,9 +29,9 @@ def clone_history_table(history: list[dict], specimens: dict[str, str]) -> dict:
                 [h["clone"], f"by {BASIS_WORDS[h['basis']]}"],
                 _course(h, specimens),
                 _negative(h, specimens),
-                [_before(h)["text"], *_limit(h)],
+                _before(h),
                 _growth(h),
-                dash(percentages(h["flags"])),
+                dash(_SHARE.sub(lambda found: f"{percent(float(found[1]))}{found[2]}", h["flags"])),
             )
             for h in sorted(history, key=lambda h: (h["antigen"], h["clone"]))
         ],
@@ -68,6 +71,11 @@ def _negative(h: dict, specimens: dict[str, str]) -> list[str]:
     known = h["first_negative_known_from_day"]
     if known is not None and known > h["first_negative_day"]:
         said.append(f"Known from {day_text(known)} on, not before")
+    if h["latest_day"] is not None and h["latest_sample"] != h["first_negative_sample"]:
+        said.append(
+            f"{day_text(h['latest_day'])} {h['latest_sample']}: "
+            f"{count_text(h['latest_negative_cells'])} of its {count_text(h['latest_cells'])} cells"
+        )
     return said + looked
 
 
@@ -78,19 +86,14 @@ def _excluded(text: str) -> str:
 
 
 def _before(h: dict) -> dict[str, str]:
+    """Return whether cells without the antigen were there before the infusion, with the limit."""
     word = {"YES": "PRE_EXISTING", "NOT_SEEN": "NOT_DETECTED_BEFORE", "UNKNOWN": "NOT_ASSESSABLE"}
-    return chip("history", word[h["negative_before_infusion"]])
-
-
-def _limit(h: dict) -> list[str]:
+    said = chip("history", word[h["negative_before_infusion"]])
     if h["negative_before_infusion"] != "NOT_SEEN":
-        return []
-    if h["limit_before_infusion"] is None:
-        return ["limit not stated"]
-    return [
-        f"less than {percent(h['limit_before_infusion'])} of the leukemic cells would not have "
-        "been called LOST"
-    ]
+        return said
+    limit = h["limit_before_infusion"]
+    less = "limit not stated" if limit is None else f"less than {percent(limit)} may be missed"
+    return said | {"text": f"{said['text']}; {less}"}
 
 
 def _growth(h: dict) -> str:

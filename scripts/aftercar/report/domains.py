@@ -450,12 +450,12 @@ def cell_population_table(populations: list[dict]) -> dict:
 def clone_table(clones: list[dict]) -> dict:
     """Return clones marked by a variant, counted in cells."""
     return table(
-        "Clones by genotype of single cells. A cell without the variant's molecules is not "
-        "wild type.",
+        "Clones by genotype or clonotype of single cells. A cell without the variant's molecules "
+        "is not wild type; one without a receptor may belong to the clone.",
         (
             "Specimen",
             "Clone",
-            "#Mutant cells",
+            "#Cells of the clone",
             "#Covered of listed",
             "Share",
             "Smallest share detectable",
@@ -479,5 +479,5 @@ def clone_table(clones: list[dict]) -> dict:
             )
             for r in clones
         ],
-        empty="genotypes of single cells: not tested",
+        empty="genotypes and clonotypes of single cells: not tested",
     )

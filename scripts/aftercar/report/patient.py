@@ -17,7 +17,12 @@ from aftercar.contracts.sequencing import (
     VARIANT_HISTORY,
     VARIANTS,
 )
-from aftercar.contracts.singlecell import ANTIGEN_LOSS, ANTIGEN_POWER, CELL_POPULATIONS
+from aftercar.contracts.singlecell import (
+    ANTIGEN_LOSS,
+    ANTIGEN_POWER,
+    CELL_POPULATIONS,
+    CLONE_HISTORY,
+)
 from aftercar.contracts.specimen import INPUT_FILES, QUALITY
 from aftercar.contracts.table import Table
 from aftercar.report.answer import (
@@ -31,6 +36,7 @@ from aftercar.report.answer import (
 )
 from aftercar.report.antigens import answer_table as antigen_answers
 from aftercar.report.antigens import power_table
+from aftercar.report.clone_words import clone_history_table
 from aftercar.report.concordance import concordance_table
 from aftercar.report.course_end import course_text
 from aftercar.report.courses import (
@@ -82,6 +88,7 @@ TABLES: dict[str, Table] = {
     "loh": LOH,
     "biallelic": BIALLELIC,
     "clones": CLONES,
+    "clone_history": CLONE_HISTORY,
     "antigen_loss": ANTIGEN_LOSS,
     "antigen_power": ANTIGEN_POWER,
     "cell_populations": CELL_POPULATIONS,
@@ -208,6 +215,9 @@ def patient_content(
             "antigens": antigen_table(rows["antigen_loss"]),
             "populations": cell_population_table(rows["cell_populations"]),
             "clones": clone_table(rows["clones"]),
+            "history": clone_history_table(
+                rows["clone_history"], {s["sample_id"]: s["specimen"] for s in sheets["samples"]}
+            ),
         },
         "assays_done": sorted(assays),
         "specimens": specimen_table(specimens),

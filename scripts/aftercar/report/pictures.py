@@ -108,7 +108,7 @@ def embedding(cells: pd.DataFrame, *, title: str, description: str) -> str:
             letters.append((x, _free(letters, x, y), item["letter"]))
     written = "".join(
         text(
-            x, y + 4, letter, text_anchor="middle", font_size=11.0, font_weight=700, fill=INK,
+            x, y + 4, letter, text_anchor="middle", font_size=13.0, font_weight=700, fill=INK,
             stroke="#fff", stroke_width=3, paint_order="stroke",
         )
         for x, y, letter in letters
