@@ -32,18 +32,20 @@ CALIBRATION_DRAWS = 20
 GRID_SEEDS = {200: 2, 500: 2, 1000: 1, 2000: 2, 5000: 1, 10_000: 1}
 
 
-def _in_parallel(function: Callable, jobs: list[tuple]) -> list:
+def in_parallel(function: Callable, jobs: list[tuple]) -> list:
     """Return the results of a function for all jobs, in their order."""
     with ProcessPoolExecutor(os.cpu_count(), mp_context=get_context("spawn")) as pool:
         return [future.result() for future in [pool.submit(function, *job) for job in jobs]]
 
 
-def _table(header: tuple[str, ...], rows: list[tuple[object, ...]]) -> str:
+def markdown_table(header: tuple[str, ...], rows: list[tuple[object, ...]]) -> str:
+    """Return a table in Markdown."""
     lines = [header, ("---",) * len(header), *rows]
     return "\n".join(f"| {' | '.join(str(cell) for cell in line)} |" for line in lines)
 
 
-def _percent(share: float, digits: int = 0) -> str:
+def percent(share: float, digits: int = 0) -> str:
+    """Return a share as text."""
     return f"{100 * share:.{digits}f} %"
 
 
@@ -75,7 +77,7 @@ def truth_section() -> Iterator[str]:
         for fraction in FRACTIONS
         for seed in range(TRUTH_SEEDS)
     ]
-    draws = pd.DataFrame(_in_parallel(truth_draw, jobs))
+    draws = pd.DataFrame(in_parallel(truth_draw, jobs))
     yield "### Published CD19 variants"
     yield (
         f"The rows of the public truth table (Orlando 2018 and three notes), {TRUTH_SEEDS} "
@@ -92,13 +94,13 @@ def truth_section() -> Iterator[str]:
             called = own["vaf"].dropna().astype(float)
             cells += [
                 f"{good} of {len(own)}",
-                _percent(called.median(), 2) if len(called) else "",
+                percent(called.median(), 2) if len(called) else "",
                 int((own["inside"] == True).sum()),  # noqa: E712
             ]
         limit = part["detectable_vaf"].dropna().astype(float)
         further = [text for text in part["further"] if text]
-        rows.append((*cells, _percent(limit.median(), 2), "; ".join(further)))
-    yield _table(
+        rows.append((*cells, percent(limit.median(), 2), "; ".join(further)))
+    yield markdown_table(
         (
             "variant", "2 %: found and named", "called, median", "right", "1 %: found and named",
             "called, median", "right", "stated limit, median", "further calls",
@@ -108,18 +110,18 @@ def truth_section() -> Iterator[str]:
     for fraction in FRACTIONS:
         own = draws[draws["fraction"] == fraction]
         good = int((own["found"] & own["named"]).sum())
-        yield f"At {_percent(fraction)}: {_of(good, len(own))} found and named."
+        yield f"At {percent(fraction)}: {_of(good, len(own))} found and named."
 
 
 def _of(count: int, total: int) -> str:
     low, high = wilson_interval(count, total)
-    return f"{count} of {total} ({_percent(count / total, 1)}, {low:.3f} to {high:.3f})"
+    return f"{count} of {total} ({percent(count / total, 1)}, {low:.3f} to {high:.3f})"
 
 
 def clean_section() -> Iterator[str]:
     """Yield what is called in genes without variants."""
     jobs = [(depth, seed) for depth, count in CLEAN_SPECIMENS.items() for seed in range(count)]
-    draws = pd.DataFrame(_in_parallel(clean_draw, jobs))
+    draws = pd.DataFrame(in_parallel(clean_draw, jobs))
     yield "### Genes without variants"
     yield "All coding exons. Doubted: rows with another filter than PASS."
     rows = []
@@ -128,13 +130,13 @@ def clean_section() -> Iterator[str]:
         rows.append(
             (
                 f"{depth:,}", len(part), int((part["false"] > 0).sum()),
-                f"{_percent(low, 1)} to {_percent(high, 1)}",
+                f"{percent(low, 1)} to {percent(high, 1)}",
                 "; ".join(text for text in part["calls"] if text),
                 "; ".join(text for text in part["doubted"] if text),
-                _percent(part["limit"].astype(float).median(), 2),
+                percent(part["limit"].astype(float).median(), 2),
             )
         )  # fmt: skip
-    yield _table(
+    yield markdown_table(
         (
             "fragments per base", "genes", "with a false call", "95 % interval", "false calls",
             "doubted", "stated limit of the gene, median",
@@ -150,7 +152,7 @@ def calibration_section() -> Iterator[str]:
         for depth in sorted(DEPTHS, reverse=True)
         for name in CLASSES
     ]
-    rows = pd.concat(_in_parallel(calibration, jobs))
+    rows = pd.concat(in_parallel(calibration, jobs))
     write_chart(rows, CHART)
     yield "### At the stated limit of detection"
     yield (
@@ -170,11 +172,11 @@ def calibration_section() -> Iterator[str]:
                 ].iloc[0]
                 limit = one["limit"]
                 cells += [
-                    "none" if pd.isna(limit) else _percent(float(limit), 2),
+                    "none" if pd.isna(limit) else percent(float(limit), 2),
                     f"{one['found']} of {one['draws']}" if one["draws"] else "",
                 ]
             shown.append(tuple(cells))
-    yield _table(
+    yield markdown_table(
         ("class", "fragments per base", "limit of exon", "found", "limit of variant", "found"),
         shown,
     )
@@ -191,7 +193,7 @@ def grid_section() -> Iterator[str]:
         for depth in sorted(GRID_DEPTHS, reverse=True)
         for fraction in GRID_FRACTIONS
     ]
-    rows = pd.concat(_in_parallel(grid, jobs))
+    rows = pd.concat(in_parallel(grid, jobs))
     tools = (OURS, *TOOLS)
     variants, specimens = rows[rows["class"] != ""], rows[rows["class"] == ""]
     yield "### Beside other callers"
@@ -208,24 +210,24 @@ def grid_section() -> Iterator[str]:
     shown = []
     for depth in GRID_DEPTHS:
         for fraction in GRID_FRACTIONS:
-            cells: list[object] = [f"{depth:,}", _percent(fraction, 1), GRID_SEEDS[depth]]
+            cells: list[object] = [f"{depth:,}", percent(fraction, 1), GRID_SEEDS[depth]]
             for tool in tools:
                 here = variants[_at(variants, tool, depth, fraction)]
                 wrong = specimens[_at(specimens, tool, depth, fraction)]["false"].astype(float)
                 found = here["found"].astype(float).mean()
-                cells.append(f"{_percent(found)} / {wrong.mean():.2g}")
+                cells.append(f"{percent(found)} / {wrong.mean():.2g}")
             shown.append(tuple(cells))
-    yield _table(("fragments per base", "share", "specimens", *tools), shown)
+    yield markdown_table(("fragments per base", "share", "specimens", *tools), shown)
     yield "By class, all depths of 1,000 and more, shares of 0.5 to 5 %: share found."
     low = variants[(variants["depth"] >= 1000) & (variants["fraction"] <= 0.05)]
     classes = list(dict.fromkeys((planted()[0] | planted()[1]).values()))
-    yield _table(
+    yield markdown_table(
         ("class", *tools),
         [
             (
                 name,
                 *(
-                    _percent(low[(low["class"] == name) & (low["tool"] == tool)]["found"].mean())
+                    percent(low[(low["class"] == name) & (low["tool"] == tool)]["found"].mean())
                     for tool in tools
                 ),
             )

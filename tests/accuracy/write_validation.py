@@ -17,6 +17,7 @@ from tests.accuracy.dilution import (
     b_cell_draws,
     car_draws,
 )
+from tests.accuracy.expression_sections import expression_sections
 from tests.accuracy.hard_cases import ACTIVATED, VERDICTS
 from tests.accuracy.hard_cases import DRAWS as HARD_DRAWS
 from tests.accuracy.hard_cases import EVENTS as HARD_EVENTS
@@ -36,6 +37,7 @@ MARKS = {
         "<!-- end of the written part -->",
     ),
     "variants": ("<!-- variants, written likewise -->", "<!-- end of the variants -->"),
+    "expression": ("<!-- expression, written likewise -->", "<!-- end of the expression -->"),
 }
 FILES = 200
 METHODS = {
@@ -325,7 +327,11 @@ def cytometry_sections() -> Iterator[str]:
     yield from ("## A laboratory's own gates", *workspace_section(public))
 
 
-SECTIONS = {"cytometry": cytometry_sections, "variants": variant_sections}
+SECTIONS = {
+    "cytometry": cytometry_sections,
+    "variants": variant_sections,
+    "expression": expression_sections,
+}
 
 
 def main(parts: list[str]) -> None:

@@ -1,5 +1,7 @@
 """Rows of EVIDENCE from the antigen-loss test and the populations of single cells."""
 
+import math
+
 import pandas as pd
 
 from aftercar.contracts.singlecell import IDENTITY_EVIDENCE, SHARED_LOSS_HIDDEN
@@ -17,8 +19,8 @@ def antigen_loss_evidence(losses: pd.DataFrame, failed: set[str]) -> list[dict[s
     A specimen in `failed` could not be read: FAILED. Only leukemic sub-populations whose cells
     could be judged (LOST, REDUCED or RETAINED) are counted. The antigen is NOT_DETECTED as lost
     only if all that should carry it are RETAINED, against a reference other than each other, with
-    the largest detectable fraction as limit; otherwise INDETERMINATE. The flags of a loss name the
-    weakest evidence that the cells are leukemic.
+    the largest fraction that would have been called REDUCED or LOST as limit; otherwise
+    INDETERMINATE. The flags of a loss name the weakest evidence that the cells are leukemic.
     """
     rows = []
     records = losses.to_dict("records")
@@ -67,7 +69,7 @@ def _share(leukemic: list[dict]) -> dict[str, object]:
     doubts = _doubts(carriers, judged)
     if gone:
         count = sum(r["cells"] for r in gone)
-        low, high = wilson_interval(count, cells)
+        low, high = _negative_share(gone, judged, count, cells)
         names = ", ".join(f"{r['population']} {r['status']}" for r in gone)
         weakest = max((r["identity_evidence"] for r in gone), key=IDENTITY_EVIDENCE.index)
         return common | {
@@ -93,12 +95,42 @@ def _share(leukemic: list[dict]) -> dict[str, object]:
     }
 
 
+def _negative_share(
+    gone: list[dict], judged: list[dict], count: int, cells: int
+) -> tuple[float, float]:
+    """Return the limits of the share of cells without the antigen.
+
+    Sub-populations are not pure. At reference level, the cells that have the antigen make up no
+    more of a lost one than the upper limit of its relative expression, and those without it no more
+    of a retained one than its lower limit leaves. This is added to the sampling error (Wilson) as
+    independent variances are (MOVER, Zou & Donner 2008, 10.1002/sim.3095).
+    """
+    low, high = wilson_interval(count, cells)
+    share = count / cells
+    positive = [
+        r["cells"] / cells * min(float(str(ratio)), 1.0)
+        for r in gone
+        if (ratio := number_or_none(r["relative_expression_high"])) is not None
+    ]
+    negative = [
+        r["cells"] / cells * max(1.0 - float(str(ratio)), 0.0)
+        for r in judged
+        if r["status"] == "RETAINED"
+        and (ratio := number_or_none(r["relative_expression_low"])) is not None
+    ]
+    return (
+        max(share - math.hypot(share - low, *positive), 0.0),
+        min(share + math.hypot(high - share, *negative), 1.0),
+    )
+
+
 def _limit(leukemic: list[dict], cells: int) -> float | None:
     """Return the largest detectable share of the `cells` that could be judged.
 
-    The table states it as a share of all leukemic cells, also of those without the antigen.
+    REDUCED counts as gone, so the limit is that of REDUCED or LOST. The table states it as a share
+    of all leukemic cells, also of those without the antigen.
     """
-    stated = [number_or_none(r["detectable_fraction"]) for r in leukemic]
+    stated = [number_or_none(r["detectable_reduced_fraction"]) for r in leukemic]
     shares = [float(str(share)) for share in stated if share is not None]
     if not shares or not cells:
         return None

@@ -60,7 +60,11 @@ class Reference:
 
 @dataclass(frozen=True)
 class Finding:
-    """The comparison of one sub-population with its reference; p_value is NaN without one."""
+    """The comparison of one sub-population with its reference; p_value is NaN without one.
+
+    `control` is the median relative level of the control genes, `controls_low` the share of them
+    that are surely below half.
+    """
 
     umis: int
     expected: float
@@ -70,6 +74,7 @@ class Finding:
     reference: str
     stage_matched: bool
     reason: str
+    controls_low: float = 0.0
 
 
 def rate_of(molecules: np.ndarray, exposure: np.ndarray, overdispersion: float) -> Rate:
@@ -162,12 +167,13 @@ def control_ratio(
     reference: dict[str, Interval],
     background: dict[str, Interval],
     settings: dict,
-) -> float:
-    """Return the median relative level of the control genes; NaN with fewer than two to compare.
+) -> tuple[float, float]:
+    """Return the median relative level of the control genes and the share surely below half.
 
-    A gene is compared when the reference carries it clearly and enough molecules are expected.
+    The median is NaN with fewer than two genes to compare. A gene is compared when the reference
+    carries it clearly and enough molecules are expected.
     """
-    ratios = []
+    ratios, low = [], 0
     for gene, rate in rates.items():
         level = reference.get(gene, NOTHING)
         expected = level[0] * rate.exposure
@@ -175,9 +181,12 @@ def control_ratio(
             level, background[gene], settings
         ):
             continue
-        own = above_background(rate, background[gene])[0]
-        ratios.append(min(max(own, 0.0) / level[0], 2.0))
-    return float(np.median(ratios)) if len(ratios) >= 2 else float("nan")
+        ratio, _, high = ratio_interval(above_background(rate, background[gene]), level)
+        ratios.append(min(ratio, 2.0))
+        low += high < settings["controls_kept"]
+    if len(ratios) < 2:
+        return float("nan"), 0.0
+    return float(np.median(ratios)), low / len(ratios)
 
 
 def compare(
@@ -193,15 +202,17 @@ def compare(
     The p-value is that of an unchanged level: how far the level is below is told by the ratio's
     limits.
     """
+    control, low = control_ratio(controls, reference.controls, control_background, settings)
     return Finding(
         umis=rate.count,
         expected=(reference.level[0] + background[0]) * rate.exposure,
         ratio=ratio_interval(above_background(rate, background), reference.level),
-        control=control_ratio(controls, reference.controls, control_background, settings),
+        control=control,
         p_value=loss_p_value(rate, reference.level, background, 1.0),
         reference=reference.name,
         stage_matched=reference.stage_matched,
         reason="",
+        controls_low=low,
     )
 
 
@@ -240,6 +251,11 @@ def judge(
         return "NOT_EVALUABLE", "lower, but too few molecules of control genes to tell why"
     if finding.control < settings["controls_kept"]:
         return "NOT_EVALUABLE", _programme_low(finding.control)
+    if finding.controls_low > settings["controls_low"]:
+        return "NOT_EVALUABLE", (
+            f"{finding.controls_low:.0%} of the control genes are below half of the reference as "
+            "well: poor cells or another programme, not the loss of one antigen"
+        )
     if high < lost_below * allowance:
         return "LOST", ""
     if not finding.stage_matched:

@@ -14,6 +14,7 @@ _STEP = 0.01
 _SHARES = np.arange(0, 0.955, _STEP)
 _DEPTH_GROUPS = 24
 _LEVELS = 161  # steps of 2 %
+_EXPECTED_LEVELS = 41
 # Half the 95 % quantile of chi-squared with one degree of freedom.
 _DROP_95 = 1.920729
 
@@ -57,7 +58,9 @@ def screen_mixture(
 
     count, depth, weight = grouped_cells(molecules, exposure)
     mean = float(molecules.sum()) / float(exposure.sum())
-    profile = _profile(count, depth, weight, mean, background, overdispersion, _SHARES)
+    # the level of positive cells lies between the mean of all cells and that of few carriers
+    levels = mean * np.geomspace(0.5, 25, _LEVELS)
+    profile = _profile(count, depth, weight, levels, background, overdispersion, _SHARES)
     best = int(profile.argmax())
     ratio = max(2 * (profile[best] - profile[0]), 0.0)
     inside = np.flatnonzero(profile >= profile[best] - _DROP_95)
@@ -66,27 +69,33 @@ def screen_mixture(
 
     def power(fraction: float) -> float:
         expected = _expected(depth, weight, level, background, overdispersion, fraction)
+        # all cells alike have a level between those of the mean and of the positive cells
+        levels = level * np.geomspace(0.9 * (1 - fraction), 1.1, _EXPECTED_LEVELS)
         none, true = _profile(
-            *expected, level, background, overdispersion, np.array([0.0, fraction])
+            *expected, levels, background, overdispersion, np.array([0.0, fraction])
         )
         return float(ndtr(max(2 * (true - none), 0.0) ** 0.5 - threshold))
 
+    stated = {fraction: power(fraction) for fraction in fractions}
     return Screened(
         share=float(_SHARES[best]),
         low=max(float(_SHARES[inside[0]]) - _STEP, 0.0),
         high=min(float(_SHARES[inside[-1]]) + _STEP, 1.0),
         p_value=float(0.5 if best == 0 else 1 - ndtr(ratio**0.5)),
-        power={fraction: power(fraction) for fraction in fractions},
-        detectable=_smallest(power, sensitivity),
+        power=stated,
+        detectable=_smallest(power, stated, sensitivity),
         cells=len(molecules),
         molecules=int(molecules.sum()),
     )
 
 
-def _smallest(power: Callable[[float], float], sensitivity: float) -> float | None:
+def _smallest(
+    power: Callable[[float], float], stated: dict[float, float], sensitivity: float
+) -> float | None:
     """Return the smallest share with enough power, to a relative precision of 3 %."""
-    low, high = 0.001, 0.9
-    if power(high) < sensitivity:
+    low = max((share for share, chance in stated.items() if chance < sensitivity), default=0.001)
+    high = min((share for share, chance in stated.items() if chance >= sensitivity), default=0.9)
+    if high == 0.9 and power(high) < sensitivity:
         return None
     while high > 1.03 * low:
         middle = (low * high) ** 0.5
@@ -128,18 +137,17 @@ def _profile(
     count: np.ndarray,
     depth: np.ndarray,
     weight: np.ndarray,
-    mean: float,
+    levels: np.ndarray,
     background: float,
     overdispersion: float,
     shares: np.ndarray,
 ) -> np.ndarray:
     """Return the log-likelihood of each share, with the best level of the positive cells."""
-    # the level of positive cells lies between the mean of all cells and that of few carriers
-    levels = mean * np.geomspace(0.5, 25, _LEVELS)
     positive = log_probability(
         count[None, :], depth * (levels[:, None] + background), overdispersion
     )
-    negative = log_probability(count, depth * max(background, 1e-6 * mean), overdispersion)
+    lowest = max(background, 1e-6 * float(levels[0]))
+    negative = log_probability(count, depth * lowest, overdispersion)
     # relative to the larger of both, so that nothing underflows
     larger = np.maximum(positive, negative[None, :])
     offset = larger @ weight

@@ -85,7 +85,7 @@ def draw(
 
     `kinds` maps a name to (programme, cells). `antigen` maps a name of a kind to the factors that
     multiply genes. Kinds in `shifted` get 40 filler genes of their own, so that clusters can tell
-    them. `proteins` maps an antibody to the mean molecules by kind.
+    them; "alike" gets those of "lost". `proteins` maps an antibody to the mean molecules by kind.
     """
     random = np.random.default_rng(seed)
     fillers = np.exp(random.normal(0, 1, FILLERS))
@@ -97,7 +97,8 @@ def draw(
         level = np.zeros(len(names))
         own = fillers * of_family[programme]
         if name in shifted:
-            own[number * 40 : number * 40 + 40] *= 6
+            place = list(kinds).index("lost") if name == "alike" else number
+            own[place * 40 : place * 40 + 40] *= 6
         for gene, value in (PROGRAMMES[programme] | MITOCHONDRIAL).items():
             level[column[gene]] = value * (antigen or {}).get(name, {}).get(gene, 1)
         level[-FILLERS:] = own / own.sum() * (10_000 - level.sum())
