@@ -254,7 +254,8 @@ CLONE_HISTORY = Table(
         "latest_negative_fraction_high": _FRACTION,
         "fold_per_30_days": Column(
             "float64",
-            "growth of the clone's share of the leukemic cells from first to latest specimen",
+            "growth of the clone's share of the leukemic cells from first to latest specimen; none "
+            "by genotype",
             minimum=0,
             nullable=True,
         ),

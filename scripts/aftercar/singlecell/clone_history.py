@@ -17,7 +17,8 @@ JUDGED = ("LOST", "REDUCED", "RETAINED")
 MAY_BELONG = (*LEUKEMIC, "normal_b", "b_unresolved", "normal_progenitor")
 SHARE_OF = {
     "label": "share of the leukemic cells with a named sub-population",
-    "genotype": "share of the leukemic cells whose molecules show the locus",
+    "genotype": "share of the leukemic cells whose molecules show the locus, at least: a cell need "
+    "not show the allele that it carries",
     "clonotype": "share of the leukemic cells with a heavy (beta, delta) chain",
 }
 
@@ -216,14 +217,14 @@ def _row(patient_id: str, antigen: str, clone: Clone, looks: list[Look], rule: d
     }
     if without in said:
         flags.append(said[without])
-    growth, remark = _growth(first, latest)
+    growth, remark = _growth(first, latest, clone.basis)
     flags += [remark] if remark else []
     return {
         "patient_id": patient_id,
         "antigen": antigen,
         "clone": clone.name,
         "basis": clone.basis,
-        **_share("first_seen", first),
+        **_share("first_seen", first, clone.basis),
         "first_seen_known_from_day": first.known_from,
         "first_negative_day": negative.day if negative else None,
         "first_negative_sample": negative.sample_id if negative else "",
@@ -236,7 +237,7 @@ def _row(patient_id: str, antigen: str, clone: Clone, looks: list[Look], rule: d
         "negative_before_infusion": without,
         "negative_before_known_from_day": without_from,
         "limit_before_infusion": limit,
-        **_share("latest", latest),
+        **_share("latest", latest, clone.basis),
         **_negative_share(latest),
         **growth,
         "status": _status(latest, rule),
@@ -256,7 +257,7 @@ def _before(looks: list[Look], shown: str, limit: str) -> tuple[str, int | None,
     return "UNKNOWN", None, None
 
 
-def _share(name: str, look: Look) -> Row:
+def _share(name: str, look: Look, basis: str) -> Row:
     low, high = wilson_interval(look.cells, look.evaluable)
     return {
         f"{name}_day": look.day,
@@ -264,7 +265,7 @@ def _share(name: str, look: Look) -> Row:
         f"{name}_cells": look.cells,
         f"{name}_fraction": look.cells / look.evaluable if look.evaluable else None,
         f"{name}_fraction_low": low if look.evaluable else None,
-        f"{name}_fraction_high": high if look.evaluable else None,
+        f"{name}_fraction_high": high if look.evaluable and basis != "genotype" else None,
     }
 
 
@@ -296,7 +297,7 @@ def _not_seen(looks: list[Look], negative: Look | None) -> str:
     return "; ".join(told)
 
 
-def _growth(first: Look, latest: Look) -> tuple[Row, str]:
+def _growth(first: Look, latest: Look, basis: str) -> tuple[Row, str]:
     """Return the fold of the clone's share per 30 days, with a 95 % interval.
 
     Ratio of two proportions from their Wilson limits on the log scale (Zou & Donner 2008,
@@ -305,6 +306,11 @@ def _growth(first: Look, latest: Look) -> tuple[Row, str]:
     days = latest.day - first.day
     if days <= 0 or not latest.cells:
         return {}, ""
+    if basis == "genotype":
+        return (
+            {},
+            "no growth by genotype: how many carriers show the allele differs",
+        )
     if first.specimen != latest.specimen:
         return {}, f"no growth: {first.specimen} and {latest.specimen} hold different cells"
     (p1, low1, high1), (p2, low2, high2) = (

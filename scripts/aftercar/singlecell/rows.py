@@ -246,6 +246,18 @@ def cell_rows(sample: dict[str, str], found: Assessed) -> pd.DataFrame:
     )
 
 
+def _clonotypes(found: Assessed) -> list[str]:
+    """Return the clonotype of each cell by its heavy (beta, delta) chain, or nothing."""
+    clonal = found.cells.clonal
+    if clonal is None:
+        return [""] * len(found.cells.rows)
+    names = [""] * len(found.cells.rows)
+    for part in (clonal.t, clonal.b):
+        for row in np.flatnonzero(part.evaluable):
+            names[row] = part.names[part.clone[row]]
+    return names
+
+
 def observations(found: Assessed) -> pd.DataFrame:
     """Return what is known of each usable cell, indexed by barcode, for the annotated matrix."""
     quality, rows = found.cells.quality, found.cells.rows
@@ -255,6 +267,7 @@ def observations(found: Assessed) -> pd.DataFrame:
             "identity": found.cells.identities.identity,
             "identity_evidence": found.cells.identities.evidence,
             "stage": found.cells.identities.stage,
+            "clonotype": _clonotypes(found),
             "umis": quality.depth[rows].astype(np.int64),
             "genes": quality.genes[rows],
             "mitochondrial_fraction": quality.mitochondrial_fraction[rows],

@@ -208,6 +208,9 @@ def test_a_genotype_is_looked_up_whenever_known_and_its_silence_in_rna_excludes_
     early = replace(silent, mutant={"V": np.arange(100) < 40})
     row = history(early, found).loc["CD19", "V"]
     assert (row["clone_before_infusion"], row["clone_before_known_from_day"]) == ("YES", 90)
+    assert row["first_seen_fraction_low"] > 0.3
+    assert pd.isna(row["first_seen_fraction_high"]), "a share of carriers that show it is a bound"
+    assert pd.isna(row["fold_per_30_days"])
 
 
 def test_rules_see_a_negative_clone_before_the_infusion_from_the_day_it_was_known():
