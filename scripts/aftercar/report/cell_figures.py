@@ -163,16 +163,15 @@ def _powers(title: str, losses: list[dict], power: list[dict], antigens: list[st
         shown = antigen_title(antigen)
         caption = (
             f"{shown}: probability that a clone without it would have shown, by its share of the "
-            "cells that should carry it. Dashed line: 95 %. "
-            + ". ".join(
-                limit_sentences(shown, [r for r in losses if r["antigen"] == antigen], mine)
-            )
-            + "."
+            "cells that should carry it. Dashed line: 95 %."
         )
+        limits = limit_sentences(shown, [r for r in losses if r["antigen"] == antigen], mine)
         plots.append(
             {
                 "svg": power_plot(
-                    mine, title=f"Clones without {shown} in {title}", description=caption
+                    mine,
+                    title=f"Clones without {shown} in {title}",
+                    description=". ".join([caption.removesuffix("."), *limits]),
                 ),
                 "caption": caption,
             }

@@ -9,6 +9,12 @@ from aftercar.report.tabulate import NOTHING, dash, table
 from aftercar.report.words import SPECIMEN_WORDS, chip
 
 _SHARE = re.compile(r"\b(\d?\.\d+)( of the leukemic cells)")
+_LIMIT = re.compile(r"(limit|below) (\d?\.\d+)$")
+CLONE_BEFORE = {
+    "YES": "There before the infusion",
+    "NOT_SEEN": "Not seen before the infusion in specimens that could have shown it",
+    "UNKNOWN": "Not known whether it was there before the infusion",
+}
 BASIS_WORDS = {"genotype": "genotype", "clonotype": "clonotype", "label": "your name of it"}
 
 
@@ -21,8 +27,15 @@ def clone_history_table(history: list[dict], specimens: dict[str, str]) -> dict:
         "Clones over time, matched by genotype, clonotype or your name, never by the number of "
         "a cluster. Shares are of the leukemic cells; a specimen that could not show the clone "
         "says nothing.",
-        ("Antigen", "Clone", "The clone", "Its cells without the antigen", "Before the infusion",
-         "Growth", "Remarks"),
+        (
+            "Antigen",
+            "Clone",
+            "The clone",
+            "Its cells without the antigen",
+            "Antigen-negative before the infusion",
+            "Growth",
+            "Remarks",
+        ),
         [
             (
                 antigen_title(h["antigen"]),
@@ -53,7 +66,10 @@ def _seen(h: dict, name: str, specimens: dict[str, str]) -> str:
 
 
 def _course(h: dict, specimens: dict[str, str]) -> list[str]:
-    said = [f"First seen {_seen(h, 'first_seen', specimens)}"]
+    said = [
+        f"First seen {_seen(h, 'first_seen', specimens)}",
+        CLONE_BEFORE[h["clone_before_infusion"]],
+    ]
     if h["latest_day"] is not None and h["latest_sample"] != h["first_seen_sample"]:
         said.append(f"Latest {_seen(h, 'latest', specimens)}")
     known = h["first_seen_known_from_day"]
@@ -81,8 +97,7 @@ def _negative(h: dict, specimens: dict[str, str]) -> list[str]:
 
 def _excluded(text: str) -> str:
     """Write the limit of an earlier specimen as a percentage."""
-    name, found, limit = text.rpartition("limit ")
-    return f"{name}{found}{percent(float(limit))}" if found else text
+    return _LIMIT.sub(lambda found: f"{found[1]} {percent(float(found[2]))}", text)
 
 
 def _before(h: dict) -> dict[str, str]:

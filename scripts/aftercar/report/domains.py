@@ -466,7 +466,7 @@ def clone_table(clones: list[dict]) -> dict:
         [
             (
                 specimen_title(r),
-                f"{r['gene']} {r['clone']}".strip(),
+                f"{r['gene']} {r['clone'].removeprefix(r['gene']).strip()}".strip(),
                 count_text(r["cells_mutant"]),
                 f"{count_text(r['cells_covered'])} of {count_text(r['cells_listed'])}",
                 fraction_text(r),

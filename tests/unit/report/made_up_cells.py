@@ -10,6 +10,7 @@ from aftercar.contracts.singlecell import (
     ANTIGEN_LOSS,
     ANTIGEN_POWER,
     CELLS,
+    CLONE_HISTORY,
     SHARED_LOSS_HIDDEN,
 )
 
@@ -164,8 +165,47 @@ def antigen_cells(drawn, antigens=("CD19", "CD22"), seed=3):
     return ANTIGEN_CELLS.check(pd.concat(frames, ignore_index=True))
 
 
+def clone(**more):
+    """A row of CLONE_HISTORY: there before the infusion, without CD19 at relapse."""
+    return {
+        "patient_id": "S01",
+        "antigen": "CD19",
+        "clone": "IGH:TGTGCG",
+        "basis": "clonotype",
+        "first_seen_day": -12,
+        "first_seen_sample": "A",
+        "first_seen_cells": 15,
+        "first_seen_fraction": 0.041,
+        "first_seen_fraction_low": 0.025,
+        "first_seen_fraction_high": 0.067,
+        "first_seen_known_from_day": -12,
+        "first_negative_day": 210,
+        "first_negative_sample": "C",
+        "first_negative_cells": 120,
+        "first_negative_fraction": 0.255,
+        "first_negative_known_from_day": 210,
+        "not_seen_before": "A (day -12): not seen, limit 0.021; B (day 30): cannot say below 0.21",
+        "clone_before_infusion": "YES",
+        "negative_before_infusion": "NOT_SEEN",
+        "limit_before_infusion": 0.021,
+        "latest_day": 210,
+        "latest_sample": "C",
+        "latest_cells": 130,
+        "latest_negative_cells": 120,
+        "latest_fraction": 0.28,
+        "latest_fraction_low": 0.24,
+        "latest_fraction_high": 0.32,
+        "status": "QUANTIFIED",
+        "flags": "",
+    } | more
+
+
 def single_cells():
     """The typical patient with single cells of whom much is known."""
     tables, rows, views, _ = typical()
-    known = {"antigen_loss": losses(), "antigen_power": powers()}
+    known = {
+        "antigen_loss": losses(),
+        "antigen_power": powers(),
+        "clone_history": CLONE_HISTORY.frame([clone()]),
+    }
     return tables | known, rows, views, cells()

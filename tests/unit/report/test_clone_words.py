@@ -1,5 +1,7 @@
 """Clones over time, as a page tells them: a negative stands with its limit."""
 
+from tests.unit.report.made_up_cells import clone
+
 from aftercar.contracts.singlecell import CLONE_HISTORY
 from aftercar.report.clone_words import clone_history_table
 from aftercar.report.numbers import plain_rows
@@ -9,37 +11,7 @@ SPECIMENS = {"A": "BM", "B": "PB", "C": "BM"}
 
 def told(**more):
     """What is told of one clone, by column."""
-    row = {
-        "patient_id": "S01",
-        "antigen": "CD19",
-        "clone": "IGH:TGTGCG",
-        "basis": "clonotype",
-        "first_seen_day": -12,
-        "first_seen_sample": "A",
-        "first_seen_cells": 15,
-        "first_seen_fraction": 0.041,
-        "first_seen_fraction_low": 0.025,
-        "first_seen_fraction_high": 0.067,
-        "first_seen_known_from_day": -12,
-        "first_negative_day": 210,
-        "first_negative_sample": "C",
-        "first_negative_cells": 120,
-        "first_negative_fraction": 0.255,
-        "first_negative_known_from_day": 210,
-        "not_seen_before": "A (day -12): not seen, limit 0.021; B (day 30): cannot say",
-        "clone_before_infusion": "YES",
-        "negative_before_infusion": "NOT_SEEN",
-        "limit_before_infusion": 0.021,
-        "latest_day": 210,
-        "latest_sample": "C",
-        "latest_cells": 130,
-        "latest_negative_cells": 120,
-        "latest_fraction": 0.28,
-        "latest_fraction_low": 0.24,
-        "latest_fraction_high": 0.32,
-        "status": "QUANTIFIED",
-        "flags": "",
-    } | more
+    row = clone(**more)
     shown = clone_history_table(plain_rows(CLONE_HISTORY.frame([row])), SPECIMENS)
     names = [column["label"] for column in shown["columns"]]
     return dict(zip(names, shown["rows"][0], strict=True))
@@ -48,6 +20,7 @@ def told(**more):
 def test_first_and_latest_specimen_are_told_with_cells_and_shares():
     assert told()["The clone"] == [
         "First seen on D\N{MINUS SIGN}12 in marrow A: 15 cells, 4.1 % (2.5 % to 6.7 %)",
+        "There before the infusion",
         "Latest on D210 in marrow C: 130 cells, 28 % (24 % to 32 %)",
     ]
 
@@ -56,7 +29,7 @@ def test_specimens_before_the_loss_stand_with_their_limit_or_cannot_say():
     assert told()["Its cells without the antigen"] == [
         "CD19 LOST: first on D210 in marrow C: 120 cells, 25.5 %",
         "A (day -12): not seen, limit 2.1 %",
-        "B (day 30): cannot say",
+        "B (day 30): cannot say below 21 %",
     ]
 
 
@@ -66,12 +39,12 @@ def test_cells_without_the_antigen_in_a_later_specimen_are_counted():
 
 
 def test_not_seen_before_the_infusion_is_never_said_without_what_may_be_missed():
-    before = told()["Before the infusion"]
+    before = told()["Antigen-negative before the infusion"]
     assert before["text"] == "Not detected before the infusion; less than 2.1 % may be missed"
     unknown = told(negative_before_infusion="UNKNOWN", limit_before_infusion=None)
-    assert unknown["Before the infusion"]["kind"] == "unknown"
+    assert unknown["Antigen-negative before the infusion"]["kind"] == "unknown"
     there = told(negative_before_infusion="YES", limit_before_infusion=None)
-    assert there["Before the infusion"]["text"] == "Present before the infusion"
+    assert there["Antigen-negative before the infusion"]["text"] == "Present before the infusion"
 
 
 def test_a_clone_found_by_looking_back_says_since_when_it_is_known():
@@ -91,3 +64,8 @@ def test_growth_has_its_interval_and_none_is_made_up():
     grown = told(fold_per_30_days=1.28, fold_per_30_days_low=1.19, fold_per_30_days_high=1.37)
     assert grown["Growth"] == "1.28-fold in 30 days (1.19 to 1.37)"
     assert told()["Growth"] == "\N{EN DASH}"
+
+
+def test_a_clone_of_which_nothing_is_known_before_the_infusion_is_not_said_to_be_absent():
+    said = told(clone_before_infusion="UNKNOWN")["The clone"]
+    assert "Not known whether it was there before the infusion" in said
