@@ -379,10 +379,12 @@ def screen_row(
     """Return the screen for hidden antigen-negative cells; it flags and never decides."""
     check = f"hidden_negative_screen:{antigen}"
     if screened is None:
-        return quality_row(sample, check, None, "fraction", "NOT_POSSIBLE", reason)
-    power = ", ".join(
-        f"{100 * fraction:g} % of the cells: {chance:.2f}"
-        for fraction, chance in screened.power.items()
+        said = f"hidden negative cells cannot be looked for: {reason}"
+        return quality_row(sample, check, None, "fraction", "NOT_POSSIBLE", said)
+    power = (
+        "no hidden share would show with 95 % probability"
+        if screened.detectable is None
+        else f"power to see a hidden share: 95 % from {100 * screened.detectable:.2g} % of them on"
     )
     shown = screened.p_value < p_value
     said = (
@@ -392,7 +394,7 @@ def screen_row(
         sample, check, screened.share, "fraction", "FLAG" if shown else "PASS",
         f"{said}: share {screened.share:.2f} ({screened.low:.2f} to {screened.high:.2f}) of "
         f"{screened.cells} cells with {screened.molecules} molecules, p {screened.p_value:.2g}; "
-        f"power to see a hidden share of {power}. A screen: no basis for LOST",
+        f"{power}. A screen: no basis for LOST",
     )  # fmt: skip
 
 
