@@ -16,6 +16,7 @@ from aftercar.simulate.cohort import COHORT, CONTROLS
 from aftercar.simulate.expectations import risk_rows
 from aftercar.simulate.genome import Gene, Locus, fasta_pieces, genes_from, synthesise
 from aftercar.simulate.plan import Cells, Flow, Patient, Reads
+from aftercar.simulate.receptors import contig_table
 from aftercar.simulate.sequencer import barcodes_of, bulk_bam, cell_bam
 from aftercar.simulate.sheets import (
     control_id,
@@ -99,6 +100,9 @@ def make_cells(folder: Path, patient: Patient, library: Cells) -> Truth:
         Path(f"{stem}.bam").write_bytes(content)
         pysam.index(f"{stem}.bam")
         Path(f"{stem}.barcodes.tsv").write_text("\n".join(barcodes) + "\n")
+    if library.contigs:
+        contigs = contig_table(cells, generator(f"receptors {name}"))
+        contigs.to_csv(f"{stem}.contigs.csv", index=False, lineterminator="\n")
     if library.labels:
         table = pd.DataFrame({"barcode": barcodes, "label": cells.identities()})
         write_tsv(table, Path(f"{stem}.labels.tsv"))

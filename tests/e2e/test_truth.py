@@ -7,6 +7,7 @@ from tests.e2e.workflow_run import DEMO
 from aftercar.contracts.cytometry import POPULATIONS
 from aftercar.contracts.evidence import RISK
 from aftercar.contracts.sequencing import VARIANTS
+from aftercar.contracts.singlecell import CLONE_HISTORY
 from aftercar.io.tables import read_table
 
 pytestmark = pytest.mark.e2e
@@ -76,6 +77,23 @@ def test_planted_variants_are_found_and_named_and_no_other_loss_is_called(finish
     losses = called[called["tier"].isin(["T1", "T2"])]
     extra = losses.merge(planted[key], on=key, how="left", indicator=True)
     assert (extra["_merge"] == "both").all(), extra.to_string()
+
+
+def test_the_clone_that_lost_cd19_is_matched_with_the_marrow_before_the_infusion(finished):
+    history = read_table(CLONE_HISTORY, finished / "results/singlecell/clone_history.tsv")
+    mine = history[(history["patient_id"] == "P03") & (history["antigen"] == "CD19")]
+    assert set(mine["basis"]) == {"genotype", "clonotype"}
+    assert set(mine["first_seen_sample"]) == {"P03-Dm012-BM-scrna"}
+    assert set(mine["first_negative_sample"]) == {"P03-D190-BM-scrna"}
+    # the first hit was there before, in cells that still had CD19
+    assert set(mine["clone_before_infusion"]) == {"YES"}
+    assert "YES" not in set(mine["negative_before_infusion"])
+    clone = mine.set_index("basis").loc["clonotype"]
+    lost = truth("clones").set_index(["sample_id", "population"])
+    planted = float(lost.loc[("P03-D190-BM-scrna", "leukemic_b_lost"), "fraction_of_leukemic"])
+    assert (
+        clone["latest_negative_fraction_low"] <= planted <= clone["latest_negative_fraction_high"]
+    )
 
 
 def test_rows_that_the_written_rules_leave_open_are_not_what_they_must_not_be(finished):

@@ -69,6 +69,7 @@ class Cells:
     file_format: str  # h5 or h5ad
     planted: str = ""
     labels: bool = False
+    contigs: bool = False
 
 
 @dataclass(frozen=True)

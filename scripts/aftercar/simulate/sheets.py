@@ -48,6 +48,7 @@ COLUMNS = {
         "barcodes",
         "bam",
         "labels",
+        "contigs",
         "chemistry",
     ),
     "labs": (
@@ -194,6 +195,7 @@ def _files(name: str, patient: Patient, specimen: Flow | Reads | Cells) -> dict[
     row = {"assay": "scrna", "path": f"{stem}.{specimen.file_format}", "chemistry": "5prime"}
     if specimen.planted:
         row |= {"bam": f"{stem}.bam", "barcodes": f"{stem}.barcodes.tsv", "reference": "demo"}
+    row |= {"contigs": f"{stem}.contigs.csv"} if specimen.contigs else {}
     return row | ({"labels": f"{stem}.labels.tsv"} if specimen.labels else {})
 
 

@@ -146,6 +146,7 @@ P03 = Patient(
             },
             "h5",
             "cd19_exon2_frameshift",
+            contigs=True,
         ),
         Flow(62, "PB", "b_cell_recovery"),
         Flow(88, "PB", "b_cell_recovery"),
@@ -174,6 +175,7 @@ P03 = Patient(
             },
             "h5",
             "cd19_exon2_frameshift",
+            contigs=True,
         ),
     ),
     labs=(

@@ -212,8 +212,8 @@ def _row(patient_id: str, antigen: str, clone: Clone, looks: list[Look], rule: d
         f"{rule['adequate_limit']:g} of the leukemic cells without {antigen}"
         if before
         else "no single cells were examined before the infusion",
-        "NOT_SEEN": f"less than {limit or 0:.2g} of the leukemic cells could have lacked {antigen} "
-        "before the infusion",
+        "NOT_SEEN": f"a sub-population of {limit or 0:.2g} of the leukemic cells without {antigen} "
+        "would have shown before the infusion; fewer cells, or cells scattered among others, not",
     }
     if without in said:
         flags.append(said[without])

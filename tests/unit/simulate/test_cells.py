@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from aftercar.io.contigs import read_contigs
 from aftercar.simulate.cells import (
     cells_needed,
     draw_cells,
@@ -11,6 +12,7 @@ from aftercar.simulate.cells import (
     write_10x,
     write_h5ad,
 )
+from aftercar.simulate.receptors import contig_table
 from aftercar.simulate.sequencer import barcodes_of
 
 POPULATIONS = {"leukemic_b": 100, "leukemic_b_lost": 300, "normal_t": 100, "normal_progenitor": 50}
@@ -90,3 +92,18 @@ def test_the_same_counts_give_the_same_bytes(cells, tmp_path):
         write_h5ad(cells, str(tmp_path / f"{name}.h5ad"))
     for kind in ("h5", "h5ad"):
         assert (tmp_path / f"a.{kind}").read_bytes() == (tmp_path / f"b.{kind}").read_bytes()
+
+
+def test_leukemic_cells_share_a_heavy_chain_and_normal_cells_have_their_own(tmp_path):
+    kinds = {"leukemic_b": 200, "normal_b": 100, "normal_t": 100, "normal_myeloid": 50}
+    random = np.random.default_rng(9)
+    drawn = draw_cells(kinds, barcodes_of(cells_needed(kinds), random), random)
+    contig_table(drawn, random).to_csv(tmp_path / "contigs.csv", index=False)
+    contigs = read_contigs(tmp_path / "contigs.csv")
+    population = dict(zip(drawn.barcodes.astype(str), drawn.populations, strict=True))
+    of = contigs["barcode"].map(population)
+    heavy = contigs["chain"] == "IGH"
+    assert contigs.loc[of == "leukemic_b", "cdr3_nt"].nunique() == 1
+    assert contigs.loc[(of == "normal_b") & heavy, "cdr3_nt"].is_unique
+    assert set(of) == {"leukemic_b", "normal_b", "normal_t"}
+    assert contigs.loc[of == "leukemic_b", "barcode"].nunique() == pytest.approx(140, abs=25)
