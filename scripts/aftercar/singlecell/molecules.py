@@ -81,6 +81,20 @@ class Molecules:
             raise ValueError("the specimen has no antibody counts")
         return row_sums(self.matrix.protein[:, [column]])
 
+    def protein_exposure(self, column: int) -> np.ndarray:
+        """Return the antibody depth of each cell, 1 on average, from the other antibodies.
+
+        The geometric mean of count + 1, as in the centred log-ratio of Stoeckius 2017
+        (10.1038/nmeth.4380): a few abundant antibodies do not decide. With few antibodies, whose
+        mean follows what a cell carries, every cell counts as equally deep.
+        """
+        number = 0 if self.matrix.protein is None else self.matrix.protein.shape[1]
+        if self.matrix.protein is None or number - 1 < self.settings["depth_antibodies"]:
+            return np.ones(len(self.matrix))
+        logs = self.matrix.protein.astype(np.float64).log1p()
+        depth = np.exp((row_sums(logs) - np.log1p(self.protein_of(column))) / (number - 1))
+        return depth / depth.mean()
+
 
 @dataclass(frozen=True, eq=False)
 class Measured:
@@ -144,20 +158,24 @@ def measure_protein(
     name_of_cell: np.ndarray,
     without: np.ndarray,
 ) -> Measured:
-    """Return the antibody molecules per cell in each sub-population of a compartment.
+    """Return the antibody molecules per cell of mean depth in each sub-population of a compartment.
 
     Unbound and unspecifically bound antibody is measured on the cells of `without`. The
-    overdispersion is that of the antibody itself within the compartment, by moments.
+    overdispersion is that of the antibody itself, by moments: what cells of one sub-population
+    differ by, so that a lost and a kept one beside each other do not count as noise.
     """
-    counts = molecules.protein_of(column)
-    one = np.ones(len(counts))
-    inside = counts[np.isin(name_of_cell, populations)]
-    mean = float(inside.mean()) if len(inside) else 0.0
-    spread = (float(inside.var()) - mean) / mean**2 if mean > 0 else 0.0
-    alpha = max(spread, molecules.settings["dispersion_floor"])
-    background, remark = background_rate(counts, one, without, alpha, molecules.settings)
+    counts, exposure = molecules.protein_of(column), molecules.protein_exposure(column)
+    members = {name: name_of_cell == name for name in populations}
+    excess = squares = 0.0
+    for inside in members.values():
+        level = float(counts[inside].sum() / exposure[inside].sum()) if inside.any() else 0.0
+        mean = level * exposure[inside]
+        excess += float(((counts[inside] - mean) ** 2 - mean).sum())
+        squares += float((mean**2).sum())
+    alpha = max(excess / squares if squares else 0.0, molecules.settings["dispersion_floor"])
+    background, remark = background_rate(counts, exposure, without, alpha, molecules.settings)
     rates = {
-        name: {antigen: rate_of(counts[name_of_cell == name], one[name_of_cell == name], alpha)}
-        for name in populations
+        name: {antigen: rate_of(counts[inside], exposure[inside], alpha)}
+        for name, inside in members.items()
     }
     return Measured(rates, {antigen: background}, {antigen: alpha}, remark)

@@ -332,6 +332,20 @@ def test_rna_and_protein_are_judged_together(rna, protein, status, basis):
     assert (lost["status"], lost["basis"]) == (status, basis)
 
 
+@pytest.mark.parametrize("kept", [1.0, 0.0], ids=["kept", "lost"])
+def test_cells_that_bound_less_of_every_antibody_have_not_lost_one(kept):
+    """A third of all antibodies, as poorly stained cells show; CD19 itself kept or gone."""
+    shallow = dict.fromkeys(("blast", "t", "nk", "monocyte"), 1) | {"lost": 1 / 3}
+    own = {kind: (60 if kind in ("blast", "lost") else 2) * by for kind, by in shallow.items()}
+    proteins = {"CD19_TotalSeqB": own | {"lost": own["lost"] * kept + 0.7}} | {
+        f"CD{number}": {kind: 20 * by for kind, by in shallow.items()} for number in range(100, 115)
+    }
+    matrix, label = draw(mixed(lost=("blast", 150)), 23, depth=600, proteins=proteins)
+    labels = labels_of(matrix, label, NAMES, subpopulations=True)
+    lost = losses(measure(matrix, labels, min_genes=30)).loc["leukemic_b: lost"]
+    assert lost["status"] == ("RETAINED" if kept else "LOST")
+
+
 def test_shares_of_subpopulations_add_up():
     result = measure(draw(mixed(), 22)[0])
     found = CELL_POPULATIONS.frame(result.populations)
