@@ -29,7 +29,7 @@ check: $(VENV)/.installed-dev
 	$(BIN)/mypy
 
 # Speed and memory beside other tools, of which each has its pins in benchmarks/; some ten minutes.
-# One part alone: make bench BENCH=gating (or batch, residual_disease, variants, cell_variants). The
+# One part alone: make bench BENCH=gating (or batch, residual_disease, variants, cell_...). The
 # part variants needs freebayes, bcftools and samtools, for instance those of Debian 12.
 bench: $(VENV)/.installed benchmarks/.venv/.installed
 	PYTHONPATH=scripts $(BIN)/python -m benchmarks.run $(BENCH)

@@ -19,12 +19,16 @@ ONE_THREAD = {
 
 @dataclass(frozen=True)
 class Tool:
-    """A tool by the name that the page shows: its module, its Python and its options."""
+    """A tool by the name that the page shows: its module, its Python and its options.
+
+    It runs on one thread, or with `all_cores` on as many as it starts by itself.
+    """
 
     name: str
     module: str
     python: Path = OURS
     options: dict = field(default_factory=dict)
+    all_cores: bool = False
 
 
 class Running:
@@ -49,11 +53,12 @@ class Running:
 
 @contextmanager
 def started(tool: Tool) -> Iterator[Running]:
-    """Start a tool on one thread; it ends with the block."""
+    """Start a tool; it ends with the block."""
+    threads = {} if tool.all_cores else ONE_THREAD
     process = subprocess.Popen(
         [tool.python, "-m", "benchmarks.worker", tool.module, json.dumps(tool.options)],
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT,
-        env=os.environ | ONE_THREAD | {"PYTHONPATH": f"{ROOT}:{ROOT / 'scripts'}"},
+        env=os.environ | threads | {"PYTHONPATH": f"{ROOT}:{ROOT / 'scripts'}"},
     )  # fmt: skip
     with process:
         yield Running(tool, process)

@@ -53,7 +53,9 @@ class Molecules:
         if (symbol, key) not in self._alpha:
             cells = np.packbits(inside).tobytes()
             if cells not in self._variation:
-                self._variation[cells] = gene_variation(self.matrix.counts, self.exposure, inside)
+                self._variation[cells] = gene_variation(
+                    self.matrix.counts, self.exposure, np.flatnonzero(inside)
+                )
             exposure = float(self.exposure[inside].sum())
             level = float(self.of(symbol, column)[inside].sum()) / max(exposure, 1e-9)
             self._alpha[symbol, key] = overdispersion_of_similar_genes(
