@@ -15,7 +15,8 @@ class ExpressionMatrix:
 
     `gene_id` holds Ensembl identifiers without version, or empty texts where the file has symbols
     only (`has_ensembl` False). `protein` holds raw antibody counts (cells x antibodies) or is
-    None. `notes` say what was taken for granted or left out while reading.
+    None. `notes` say what was taken for granted or left out while reading. `empty_droplets` holds
+    the molecules of each gene in barcodes without a cell, where the file has such barcodes.
     """
 
     counts: "csr_matrix"
@@ -26,6 +27,7 @@ class ExpressionMatrix:
     protein: "csr_matrix | None"
     protein_name: np.ndarray
     notes: tuple[str, ...]
+    empty_droplets: np.ndarray | None = None
 
     def __len__(self) -> int:
         """Return the number of cells."""

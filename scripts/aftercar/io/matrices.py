@@ -6,15 +6,28 @@ gene cannot stand in for it. A file that holds symbols only is read, and says so
 
 import gzip
 import re
-from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
 
 from aftercar.contracts.expression import ExpressionMatrix
+from aftercar.io.count_arrays import (
+    EXPORT_AGAIN,
+    LONGEST_NAME,
+    MOST_NAMES,
+    Counted,
+    UnreadableMatrix,
+    empty_set_apart,
+    read_compressed,
+    read_h5ad_counts,
+    refuse_fractions,
+    require_size,
+    whole,
+)
 
 if TYPE_CHECKING:
     from h5py import File, Group
@@ -29,16 +42,6 @@ MOUSE_GENOME = re.compile(r"GRCm\d\d|mm\d+|mouse", re.IGNORECASE)
 ID_COLUMNS = ("gene_ids", "gene_id", "ensembl_id", "ensembl", "feature_id", "id")
 SYMBOL_COLUMNS = ("feature_name", "gene_symbols", "gene_symbol", "gene_name", "symbol")
 TYPE_COLUMNS = ("feature_types", "feature_type")
-EXPORT_AGAIN = "export the filtered count matrix again"
-
-
-class UnreadableMatrix(ValueError):  # noqa: N818
-    """The file is no matrix of human molecule counts; says what was found, expected and to do."""
-
-    def __init__(self, found: str, expected: str, remedy: str) -> None:
-        """Keep the three parts of the message apart."""
-        super().__init__(f"found {found}, expected {expected}. To mend it: {remedy}")
-        self.finding = (found, expected, remedy)
 
 
 def matrix_problems(path: str | Path) -> list[tuple[str, str, str]]:
@@ -109,7 +112,7 @@ def _read_10x(file: "File", header_only: bool) -> ExpressionMatrix | None:
         ids, names = _texts(group["genes"]), _texts(group["gene_names"])
         kinds = np.full(len(ids), GENE_TYPE)
         genomes = np.full(len(ids), "")
-    barcodes = _texts(group["barcodes"])
+    barcodes = _names(group["barcodes"])
     plan = _plan(ids, names, kinds, genomes, barcodes, notes)
     n_features, n_cells = (int(n) for n in group["shape"][:])
     if (n_features, n_cells) != (len(ids), len(barcodes)):
@@ -119,11 +122,11 @@ def _read_10x(file: "File", header_only: bool) -> ExpressionMatrix | None:
             "names for every row and column",
             EXPORT_AGAIN,
         )
-    _refuse_fractions(group["data"][:10_000])
+    refuse_fractions(group["data"][:10_000])
     if header_only:
         return None
     # features x cells by column is cells x features by row
-    return _assemble(_csr(group, (n_cells, n_features)), barcodes, plan)
+    return _assemble(read_compressed(group, (n_cells, n_features)), barcodes, plan)
 
 
 def _v2_genome(file: "File") -> tuple["Group", list[str]]:
@@ -149,9 +152,8 @@ def _v2_genome(file: "File") -> tuple["Group", list[str]]:
 
 def _read_h5ad(file: "File", header_only: bool) -> ExpressionMatrix | None:
     place, var_place = _raw_counts(file)
-    var, obs = file[var_place], file["obs"]
-    names = _column(var, var.attrs["_index"])
-    barcodes = _column(obs, obs.attrs["_index"])
+    var, obs = (_frame(file, place) for place in (var_place, "obs"))
+    names, barcodes = (_column(frame, _index_name(frame)) for frame in (var, obs))
     candidates = [*_columns(var, ID_COLUMNS), names]
     ids = next(
         (values for values in candidates if _share(values, HUMAN_GENE, MOUSE_GENE) > 0.5),
@@ -168,23 +170,40 @@ def _read_h5ad(file: "File", header_only: bool) -> ExpressionMatrix | None:
     plan = _plan(ids, symbols, kinds, next(_columns(var, ("genome",)), None), barcodes, notes)
     if header_only:
         return None
-    from anndata.io import read_elem
+    counted = read_h5ad_counts(file[place], (len(barcodes), len(names)))
+    return _assemble(counted, barcodes, plan)
 
-    counts = read_elem(file[place])
-    _refuse_fractions(counts if isinstance(counts, np.ndarray) else counts.data)
-    return _assemble(counts, barcodes, plan)
+
+def _frame(file: "File", place: str) -> "Group":
+    import h5py
+
+    if not isinstance(file[place], h5py.Group):
+        raise UnreadableMatrix(
+            f"{place} as one compound array: written by AnnData before 0.7",
+            "an .h5ad of AnnData 0.7 or later",
+            "open it with anndata.read_h5ad and write it again",
+        )
+    return file[place]
+
+
+def _index_name(frame: "Group") -> str:
+    name = frame.attrs["_index"]
+    return name.decode() if isinstance(name, bytes) else str(name)
 
 
 def _raw_counts(file: "File") -> tuple[str, str]:
     """Return where in an h5ad whole numbers stand, and the table of their features."""
+    import h5py
+
     places = [("layers/counts", "var"), ("X", "var"), ("raw/X", "raw/var")]
     found = []
     for place, var in places:
         if place not in file:
             continue
         found.append(place)
-        values = file[place]["data"][:10_000] if "data" in file[place] else file[place][:50]
-        if _whole(np.asarray(values)):
+        item = file[place]
+        values = item["data"][:10_000] if isinstance(item, h5py.Group) else item[:50]
+        if whole(np.asarray(values)):
             return place, var
     raise UnreadableMatrix(
         f"no whole numbers in {', '.join(found) or 'X'}: normalised or logarithmic values",
@@ -199,9 +218,14 @@ def _column(group: "Group", name: str) -> np.ndarray:
 
     item = group[name]
     if isinstance(item, h5py.Group):
-        codes, categories = item["codes"][:], _texts(item["categories"])
-        return np.where(codes < 0, "", categories[codes]) if len(categories) else codes.astype(str)
-    return _texts(item)
+        codes, categories = item["codes"], item["categories"]
+    elif isinstance(item.attrs.get("categories"), h5py.Reference):  # AnnData 0.7
+        codes, categories = item, group.file[item.attrs["categories"]]
+    else:
+        return _texts(item)
+    require_size(codes, MOST_NAMES)
+    spelled = np.append(_texts(categories), "")
+    return spelled[codes[:]]  # a missing value has the code -1
 
 
 def _columns(group: "Group", names: tuple[str, ...]) -> Iterator[np.ndarray]:
@@ -220,7 +244,9 @@ def _read_folder(folder: Path, header_only: bool) -> ExpressionMatrix | None:
         rows = [line.rstrip("\r\n").split("\t") for line in _lines(features)]
         barcode = np.array([line.split("\t")[0].strip() for line in _lines(barcodes)], dtype=object)
         size = next(line for line in _lines(matrix) if not line.startswith("%")).split()
-        n_features, n_cells = int(size[0]), int(size[1])
+        n_features, n_cells, n_counts = (int(text) for text in size[:3])
+    except UnreadableMatrix:
+        raise
     except (OSError, EOFError, StopIteration, ValueError, IndexError):
         raise UnreadableMatrix(
             "a damaged text file in the folder", "a complete 10x folder", "copy the folder again"
@@ -240,15 +266,22 @@ def _read_folder(folder: Path, header_only: bool) -> ExpressionMatrix | None:
     if header_only:
         return None
     from scipy.io import mmread
+    from scipy.sparse import csr_matrix
 
+    if n_counts > n_features * n_cells:
+        raise UnreadableMatrix(
+            f"{n_counts} counts in a matrix of {n_features} x {n_cells}",
+            "at most one count per feature and cell",
+            "copy the folder again",
+        )
     try:
         counts = mmread(matrix).T
     except (OSError, EOFError, ValueError):
         raise UnreadableMatrix(
             "a damaged matrix file", "a complete Matrix Market file", "copy the folder again"
         ) from None
-    _refuse_fractions(counts.data)
-    return _assemble(counts, barcode, plan)
+    refuse_fractions(counts.data)
+    return _assemble(empty_set_apart(csr_matrix(counts, dtype=np.int32)), barcode, plan)
 
 
 def _one_file(folder: Path, names: tuple[str, ...]) -> Path:
@@ -269,7 +302,18 @@ def _one_file(folder: Path, names: tuple[str, ...]) -> Path:
 
 def _lines(path: Path) -> Iterator[str]:
     with gzip.open(path, "rt") if path.suffix == ".gz" else open(path) as file:
-        yield from file
+        for _ in range(MOST_NAMES):
+            line = file.readline(LONGEST_NAME)
+            if not line:
+                return
+            if len(line) == LONGEST_NAME:
+                break
+            yield line
+    raise UnreadableMatrix(
+        f"{path.name} with lines of {LONGEST_NAME} letters or more than {MOST_NAMES} lines",
+        "a line per barcode or feature",
+        "copy the folder again",
+    )
 
 
 # what all formats share -------------------------------------------------------------------------
@@ -341,59 +385,45 @@ def _plan(
     }
 
 
-def _assemble(counts: Any, barcodes: np.ndarray, plan: dict[str, Any]) -> ExpressionMatrix:
-    from scipy.sparse import csr_matrix
-
-    counts = csr_matrix(counts)
-    if counts.data.dtype != np.int32:
-        counts.data = counts.data.astype(np.int32)
+def _assemble(counted: Counted, barcodes: np.ndarray, plan: dict[str, Any]) -> ExpressionMatrix:
+    counts, notes = counted.counts, plan["notes"]
     if counts.nnz == 0 or counts.data.max() == 0:
         raise UnreadableMatrix("no molecule in any cell", "counts", EXPORT_AGAIN)
     genes, antibodies = plan["genes"], plan["antibodies"]
     protein = counts[:, antibodies] if len(antibodies) else None
-    only_genes = counts if len(genes) == counts.shape[1] else counts[:, genes]
+    if counted.kept is not None:
+        barcodes = barcodes[counted.kept]
+        notes = (
+            *notes,
+            f"an unfiltered matrix: {int((~counted.kept).sum())} barcodes with next to nothing "
+            "were taken for empty droplets, and their molecules for ambient RNA; the filtered "
+            "matrix of the same run tells cells from empty droplets better",
+        )
     return ExpressionMatrix(
-        counts=only_genes,
-        barcode=np.asarray(barcodes, dtype=object),
+        counts=counts if len(genes) == counts.shape[1] else counts[:, genes],
+        barcode=np.array([_text(name) for name in barcodes], dtype=object),
         gene_id=plan["gene_id"],
         symbol=plan["symbol"],
         has_ensembl=plan["has_ensembl"],
         protein=protein,
         protein_name=plan["protein_name"],
-        notes=plan["notes"],
+        notes=notes,
+        empty_droplets=None if counted.empty is None else counted.empty[genes],
     )
 
 
-def _csr(group: "Group", shape: tuple[int, int]) -> Any:
-    from scipy.sparse import csr_matrix
-
-    data = group["data"][:]
-    _refuse_fractions(data)
-    indices, indptr = group["indices"][:], group["indptr"][:]
-    if len(indptr) != shape[0] + 1 or indptr[-1] != len(data) or len(indices) != len(data):
-        raise UnreadableMatrix(
-            "index arrays that do not fit the counts", "a complete file", EXPORT_AGAIN
-        )
-    return csr_matrix((data.astype(np.int32), indices, indptr), shape=shape)
+def _text(value: Any) -> str:
+    return value.decode() if isinstance(value, bytes) else str(value)
 
 
-def _refuse_fractions(values: np.ndarray) -> None:
-    if not _whole(np.asarray(values)):
-        raise UnreadableMatrix(
-            "values that are not whole numbers from 0", "raw molecule counts", EXPORT_AGAIN
-        )
-
-
-def _whole(values: np.ndarray) -> bool:
-    if values.dtype.kind in "iub":
-        return bool((values >= 0).all())
-    return bool(np.isfinite(values).all() and (values >= 0).all() and (values % 1 == 0).all())
+def _names(dataset: Any) -> np.ndarray:
+    """Return texts as the file stores them: millions of barcodes need not become objects."""
+    require_size(dataset, MOST_NAMES)
+    return dataset[:]
 
 
 def _texts(dataset: Any) -> np.ndarray:
-    return np.array(
-        [v.decode() if isinstance(v, bytes) else str(v) for v in dataset[:]], dtype=object
-    )
+    return np.array([_text(value) for value in _names(dataset)], dtype=object)
 
 
 def _share(values: np.ndarray, *patterns: re.Pattern[str]) -> float:
@@ -412,6 +442,7 @@ def _looks_like_mouse(symbols: np.ndarray) -> bool:
 
 def _repeated(values: np.ndarray) -> str:
     """Name up to three values that occur more than once; an empty text if none does."""
-    repeated = sorted(value for value, times in Counter(values).items() if times > 1)
+    column = pd.Series(values)
+    repeated = sorted(_text(value) for value in column[column.duplicated()].unique())
     more = f" and {len(repeated) - 3} more" if len(repeated) > 3 else ""
     return ", ".join(repeated[:3]) + more

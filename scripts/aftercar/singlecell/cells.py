@@ -30,6 +30,8 @@ from aftercar.singlecell.neighbours import nearest_neighbours, neighbour_graph
 from aftercar.singlecell.populations import name_populations
 from aftercar.singlecell.quality import CellQuality, ambient_share, judge_cells
 
+_SOUP_MOLECULES = 10_000  # fewer in empty droplets: the specimen stands for ambient RNA
+
 
 @dataclass(frozen=True)
 class Panels:
@@ -268,6 +270,7 @@ def _identified(
     usable = ExpressionMatrix(
         counts, matrix.barcode[rows], matrix.gene_id, matrix.symbol, matrix.has_ensembl,
         None if matrix.protein is None else matrix.protein[rows], matrix.protein_name, matrix.notes,
+        matrix.empty_droplets,
     )  # fmt: skip
     named = sorted(
         {name for key in tested for name in tested[key]["controls"]}
@@ -349,4 +352,7 @@ def _ambient(
         "t": ("t", "nk", "progenitor"),
     }
     part = matrix.counts[:, chosen][judged]
-    return ambient_share(part, depth[judged], lineage[judged], markers, carriers)
+    soup = None
+    if matrix.empty_droplets is not None and matrix.empty_droplets.sum() >= _SOUP_MOLECULES:
+        soup = matrix.empty_droplets[chosen] / matrix.empty_droplets.sum()
+    return ambient_share(part, depth[judged], lineage[judged], markers, carriers, soup)

@@ -57,6 +57,7 @@ def ambient_share(
     lineage_of_cell: np.ndarray,
     markers: dict[str, list[int]],
     carriers: dict[str, tuple[str, ...]],
+    soup: np.ndarray | None = None,
 ) -> tuple[float, int]:
     """Return the ambient share of a cell's molecules, and how many molecules it rests on.
 
@@ -64,8 +65,9 @@ def ambient_share(
     ambient RNA is a diluted copy of the specimen (Young & Behjati 2020,
     10.1093/gigascience/giaa151): the share is (level in foreign cells) / (level of the specimen),
     the median over markers with at least 100 molecules. `carriers` names the lineages that
-    may carry the markers of a lineage; `markers` names columns of `counts`. NaN where no marker
-    allows it.
+    may carry the markers of a lineage; `markers` names columns of `counts`. `soup` holds the shares
+    of these columns in empty droplets; where it is not known, the specimen stands for it. NaN where
+    no marker allows it.
     """
     shares, molecules = [], []
     for lineage, columns in markers.items():
@@ -74,9 +76,10 @@ def ambient_share(
             continue
         part = counts[:, columns]
         everywhere, outside = column_sums(part), column_sums(part[foreign])
-        for total, found in zip(everywhere, outside, strict=True):
-            if total >= 100:
-                shares.append(found / depth[foreign].sum() / (total / depth.sum()))
+        level = everywhere / depth.sum() if soup is None else soup[columns]
+        for total, found, ambient in zip(everywhere, outside, level, strict=True):
+            if total >= 100 and ambient > 0:
+                shares.append(found / depth[foreign].sum() / ambient)
                 molecules.append(found)
     if not shares:
         return float("nan"), 0
