@@ -111,14 +111,13 @@ def _sign_of(rows: list[dict]) -> dict[str, str]:
             return chip("antigen", status) | {"text": f"{status} in {where}"}
     if statuses == {"NOT_EVALUABLE"}:
         return chip("antigen", "NOT_EVALUABLE")
-    words = "Retained"
-    if "NOT_EVALUABLE" in statuses:
-        words = "Retained where evaluable"
-    elif kind != "leukemic":
-        words = "Retained; not known which cells are leukemic"
+    everywhere = "NOT_EVALUABLE" not in statuses
+    words = "Retained" if everywhere else "Retained where evaluable"
+    if kind != "leukemic":
+        words += "; not known which cells are leukemic"
     elif _shared_loss_hidden(carriers):
-        words = "Retained, compared with each other only"
-    else:
+        words += ", compared with each other only"
+    elif everywhere:
         return chip("antigen", "RETAINED")
     return {"status": "RETAINED", "text": words, "kind": "cannot"}
 
@@ -190,7 +189,8 @@ def limit_sentences(antigen: str, losses: list[dict], power: list[dict]) -> list
     `power` are the rows of ANTIGEN_POWER of this specimen and antigen; without any, the limits of
     `losses` (ANTIGEN_LOSS) are told.
     """
-    whole = "leukemic cells" if _carriers(losses)[1] == "leukemic" else "B cells not resolved"
+    leukemic = _carriers(losses)[1] == "leukemic"
+    whole = "leukemic cells" if leukemic else "B cells that may be leukemic"
     if not power:
         stated = [r["detectable_fraction"] for r in losses if r["detectable_fraction"] is not None]
         if not stated:
@@ -199,7 +199,7 @@ def limit_sentences(antigen: str, losses: list[dict], power: list[dict]) -> list
             f"A {antigen}-negative clone below {percent(max(stated))} of the {whole} would not "
             "have been called LOST"
         ]
-    whole += " that should carry it"
+    whole += " that should carry it" if leukemic else ""
     limits = {row["design"]: row["detectable_fraction"] for row in power}
     known = {row["design"] for row in power if row["power"] is not None}
     if not known & set(CALLED):

@@ -19,6 +19,7 @@ from aftercar.contracts.singlecell import (
 )
 from aftercar.contracts.specimen import QUALITY, quality_row
 from aftercar.contracts.table import Table
+from aftercar.singlecell.annotated import HOW_TO_READ, observations, with_antigens
 from aftercar.singlecell.cells import CellKnowledge, Panels, TooFewCells, known_cells
 from aftercar.singlecell.clone_history import SpecimenCells, clone_history
 from aftercar.singlecell.clone_rows import (
@@ -35,21 +36,11 @@ from aftercar.singlecell.rows import (
     antigen_rows,
     cell_quality_rows,
     cell_rows,
-    observations,
     population_rows,
     quality_rows,
     unmeasured_rows,
-    with_antigens,
 )
 from aftercar.singlecell.specimen import Assessed, assess_specimen
-
-# What the annotated matrix says of itself.
-HOW_TO_READ = {
-    "X": "raw counts of the genes in use only: take the depth of a cell from obs/umis",
-    "X_map": "force-directed layout of the neighbour graph, no UMAP: distances have no unit",
-    "status": "obs/<antigen>_status is the status of the sub-population, never of the cell",
-    "negative_probability": "for pictures: no single cell is called negative; empty: not known",
-}
 
 
 @dataclass(frozen=True, eq=False)
