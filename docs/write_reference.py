@@ -96,6 +96,18 @@ the alternative allele), `VAF`, `ST` (measurement status). A specimen without th
 NOT_DETECTED only where `ST` says so.
 """
 
+ANNOTATED = """\
+## results/singlecell/h5ad/<patient>/<sample_id>.h5ad
+
+The usable cells of one specimen for scanpy. `X`: raw counts of the genes in use; `var`: symbol,
+`gene_ids`. `obs`: `population`, `identity`, `identity_evidence`, `stage`, `clonotype`, `umis`,
+`genes` and `mitochondrial_fraction` over all genes, `doublet_score` (empty: not looked for), and of
+each antigen `<antigen>_status` (of the sub-population, never of the cell) and
+`<antigen>_negative_probability` (for pictures, never a call; empty: not known). `obsm`: `X_pca`,
+`X_map` (force-directed, no UMAP). `uns`: the tables `antigen_loss`, `antigen_power`,
+`cell_populations`, `quality`; `thresholds`, `versions`, `how_to_read`.
+"""
+
 
 def table_rows(rows: list[tuple[object, ...]]) -> list[str]:
     """Return the lines of a markdown table."""
@@ -163,7 +175,7 @@ def outputs_reference() -> str:
             ]
         )
         lines.append("")
-    lines += [VCF, "## Measures of results/evidence/evidence.tsv", ""]
+    lines += [VCF, ANNOTATED, "## Measures of results/evidence/evidence.tsv", ""]
     lines += ["| measure | unit | meaning |", "|---|---|---|"]
     lines += table_rows(
         [(f"`{name}`", unit, meaning) for name, (unit, meaning) in evidence.MEASURES.items()]
