@@ -238,8 +238,7 @@ def _identified(
     lineages = cluster_lineages(counts, clusters, genes, panels.lineages)
     mutant, ignored = somatic_carriers(
         {name: mask[rows] for name, mask in known.mutant.items() if mask[rows].any()},
-        lineages,
-        clusters,
+        np.array([one.name in ("t", "nk") for one in lineages])[clusters],
     )
     clonal = None
     if known.contigs is not None:

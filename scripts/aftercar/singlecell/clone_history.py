@@ -31,6 +31,7 @@ class SpecimenCells:
     rearrangements of the cell's clone, None without a heavy (beta, delta) chain; `clones` those
     of the clones that are the leukemia's. `mutant` and `covered` map a variant to the cells that
     carry it and to those whose molecules show the locus, whenever it became known.
+    `inherited` are variants that T or NK cells share: they mark no clone of the patient.
     `variants_from` is the day from which each variant was known in this specimen. `loss` are the
     specimen's rows of ANTIGEN_LOSS.
     """
@@ -48,6 +49,7 @@ class SpecimenCells:
     covered: dict[str, np.ndarray]
     variants_from: dict[str, int]
     loss: list[Row]
+    inherited: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -116,22 +118,25 @@ def canonical_name(
 
 def _clones(specimens: list[SpecimenCells], rule: dict) -> Iterator[Clone]:
     found: dict[tuple[str, str], Clone] = {}
+    inherited = frozenset().union(*(one.inherited for one in specimens))
+    clonotypes: dict[str, frozenset[str]] = {}
     for one in specimens:
         leukemic = np.isin(one.identity, LEUKEMIC)
         if one.named is not None:
             for name in sorted(set(one.named[leukemic]) - {""}):
                 found.setdefault(("label", name), Clone(name, "label", frozenset(), one.day))
         for name, mask in sorted(one.mutant.items()):
-            if (mask & leukemic).sum() >= rule["negative_cells"]:
+            if name not in inherited and (mask & leukemic).sum() >= rule["negative_cells"]:
                 since = one.variants_from.get(name, one.day)
                 old = found.get(("genotype", name))
                 if old is None or since < old.known_from:
                     found["genotype", name] = Clone(name, "genotype", frozenset(), since)
-        for name, keys in one.clones.items():
+        for own, keys in one.clones.items():
+            name = canonical_name(keys, own, clonotypes)
             old = found.get(("clonotype", name))
-            joined = keys | (old.rearrangements if old else frozenset())
+            clonotypes[name] = clonotypes.get(name, frozenset()) | keys
             since = old.known_from if old else one.day
-            found["clonotype", name] = Clone(name, "clonotype", joined, since)
+            found["clonotype", name] = Clone(name, "clonotype", clonotypes[name], since)
     yield from (found[key] for key in sorted(found))
 
 

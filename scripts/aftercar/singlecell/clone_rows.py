@@ -7,6 +7,7 @@ from aftercar.contracts.specimen import quality_row, who_when
 from aftercar.singlecell.cells import CellKnowledge
 from aftercar.singlecell.clonal_cells import Clonal, clones_of_leukemia
 from aftercar.singlecell.clone_history import Row, SpecimenCells, canonical_name, variant_cells
+from aftercar.singlecell.leukemic import somatic_carriers
 from aftercar.singlecell.specimen import Assessed
 from aftercar.stats.intervals import wilson_interval
 
@@ -142,8 +143,8 @@ def specimen_cells(
     mutant, covered, since = variant_cells(
         genotypes, genotype_clones, sample, cells.molecules.matrix.barcode
     )
-    # a variant that T and NK cells share marks no clone
-    somatic = {name for name in mutant if name in cells.mutant or not _is_used(name, known)}
+    others = np.isin(cells.identities.identity, ("normal_t", "normal_nk"))
+    somatic, _ = somatic_carriers(mutant, others)
     return SpecimenCells(
         sample_id=sample["sample_id"],
         patient_id=sample["patient_id"],
@@ -154,15 +155,12 @@ def specimen_cells(
         named=named if named is not None and (named != "").any() else None,
         receptors=None if cells.clonal is None else _receptors(cells.clonal),
         clones=clones,
-        mutant={name: mutant[name] for name in sorted(somatic)},
+        mutant=somatic,
         covered=covered,
         variants_from=since,
+        inherited=frozenset(mutant) - frozenset(somatic),
         loss=loss,
     )
-
-
-def _is_used(name: str, known: CellKnowledge) -> bool:
-    return name in known.mutant and bool(known.mutant[name].any())
 
 
 def _receptors(clonal: Clonal) -> list[frozenset[str] | None]:

@@ -34,14 +34,13 @@ class Identities:
 
 
 def somatic_carriers(
-    mutant: dict[str, np.ndarray], lineages: list[ClusterLineage], clusters: np.ndarray
+    mutant: dict[str, np.ndarray], of_others: np.ndarray
 ) -> tuple[dict[str, np.ndarray], list[str]]:
     """Return the variants that T and NK cells do not share, and a remark for each that they do.
 
-    A variant that is at least a quarter as frequent in T and NK cells as in all others is germline
-    or an artefact: it says nothing of leukemia.
+    A variant that is at least a quarter as frequent in T and NK cells (`of_others`) as in all
+    others is germline or an artefact: it says nothing of leukemia.
     """
-    of_others = np.array([found.name in ("t", "nk") for found in lineages])[clusters]
     kept, remarks = {}, []
     for name, mask in mutant.items():
         inside = mask[of_others].mean() if of_others.any() else 0.0

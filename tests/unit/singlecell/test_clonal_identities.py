@@ -284,6 +284,35 @@ def test_the_clonotype_of_blasts_reaches_the_tables():
     assert (quality["value"], quality["verdict"]) == (1, "PASS")
 
 
+def test_a_lineage_switch_is_told_from_monocytes_with_ambient_receptors():
+    """Heavy chains in 40 % of myeloid blasts, ambient ones in 4 % of monocytes, 2 % of T cells."""
+    kinds = {
+        "blast": ("blast", 120), "switched": ("myeloid_blast", 120), "monocyte": ("monocyte", 120),
+        "t": ("t", 120),
+    }  # fmt: skip
+    seen = {"blast": 0.7, "switched": 0.4, "monocyte": 0.04, "t": 0.02}
+    for seed in range(2):
+        matrix, label = draw(kinds, 500 + seed)
+        random = np.random.default_rng(seed)
+        carriers = [
+            barcode
+            for barcode, kind in zip(matrix.barcode, label, strict=True)
+            if random.random() < seen[kind]
+        ]
+        result = measure(matrix, contigs=table([contig(one, cdr3=CLONE) for one in carriers]))
+        identity = pd.DataFrame(result.cells).set_index("barcode")["identity"]
+        identity = identity.reindex(matrix.barcode).groupby(label, sort=True)
+        named = identity.agg(lambda values: values.mode()[0]).to_dict()
+        assert named == {
+            "blast": "leukemic_b", "switched": "leukemic_myeloid", "monocyte": "normal_myeloid",
+            "t": "normal_t",
+        }  # fmt: skip
+        rows = CELL_POPULATIONS.frame(result.populations)
+        switched = rows[rows["identity"] == "leukemic_myeloid"]
+        assert set(switched["identity_evidence"]) == {"clonotype"}
+        assert switched["flags"].str.contains("lineage switch").all()
+
+
 def test_contigs_of_another_library_fail_the_specimen_and_none_are_said_to_be_none():
     matrix, _ = draw(mixed(), 22)
     strange = measure(matrix, contigs=table([contig("STRANGER-1")]))

@@ -228,3 +228,22 @@ def test_rules_see_a_negative_clone_before_the_infusion_from_the_day_it_was_know
     assert "identity by clonotype" in row["flags"]
     firm = ANTIGEN_LOSS.frame([r | {"identity_evidence": "clonotype"} for r in before.loss])
     assert clone_history_evidence(table, firm) == []
+
+
+def test_a_variant_that_t_cells_of_any_specimen_share_marks_no_clone():
+    everyone = {"V": np.ones(100, bool)}
+    early = replace(
+        specimen("A", -10, clones={}), mutant=everyone, covered=everyone, variants_from={"V": 90}
+    )
+    late = replace(specimen("C", 90, lost=100, kept=0, clones={}), inherited=frozenset({"V"}))
+    assert history(early, late).empty
+    assert not history(early, replace(late, inherited=frozenset())).empty
+
+
+def test_two_alleles_of_one_clone_are_one_row_whichever_names_it():
+    both = frozenset({NAME, "IGH:TGTACGTGG"})
+    one_allele = specimen("A", -10, clones={"IGH:TGTACGTGG": both})
+    other = specimen("B", -10, lost=40, clones={NAME: KEY})
+    table = history(one_allele, other)
+    assert len(table) == 1
+    assert table.iloc[0]["first_negative_sample"] == "B"
