@@ -58,7 +58,8 @@ rule render_patient:
     conda:
         "../../envs/report.yaml"
     resources:
-        mem_mb=lambda wildcards, attempt: 600 * attempt,
+        mem_mb=lambda wildcards, input, attempt: max(600, 300 + 60 * input.size_mb)
+        * attempt,
         runtime="10m",
     params:
         code=digest(

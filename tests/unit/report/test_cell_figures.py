@@ -183,14 +183,41 @@ def test_a_specimen_without_any_cell_has_no_drawing_but_its_answer():
     assert content["singlecell"]["answers"]["rows"][0][3] == ["CD19: not evaluable: empty file"]
 
 
-def test_figures_of_four_large_specimens_stay_small_and_older_ones_are_named():
+def test_comparisons_that_find_no_room_are_counted():
+    many = [loss(f"leukemic_b {i:02d}", "CD19", "RETAINED", 40, (1.0, 0.8, 1.2)) for i in range(50)]
+    tables, rows, views, none = single_cells()
+    made = tables | {"antigen_loss": ANTIGEN_LOSS.frame(many)}
+    content, _, _ = content_of(lambda: (made, rows, views, none), settings=WITH_BOUNDS)
+    found, _ = cell_figures(content, none, antigen_cells(none))
+    assert "14 further rows stand in the table only" in found[0]["ratios"]["caption"]
+    assert found[0]["ratios"]["svg"].count("Retained") == 36
+
+
+def four_specimens():
+    """The typical patient with four large specimens of single cells, and their antigens."""
     names = [f"S{day}" for day in (10, 20, 30, 40)]
     tables, rows, views, _ = single_cells()
     part = [losses().assign(sample_id=n, day=int(n[1:])) for n in names]
     drawn = pd.concat([cells(sample=n, scale=8, seed=i) for i, n in enumerate(names)])
     parts = pd.concat([antigen_cells(one) for _, one in drawn.groupby("sample_id")])
     made = tables | {"antigen_loss": ANTIGEN_LOSS.check(pd.concat(part, ignore_index=True))}
-    page = page_of(lambda: (made, rows, views, drawn), parts, settings=WITH_BOUNDS)
+    return (made, rows, views, drawn), parts
+
+
+def test_a_page_with_four_large_specimens_stays_below_a_megabyte():
+    made, parts = four_specimens()
+    page = page_of(lambda: made, parts, settings=WITH_BOUNDS)
     assert len(page) < 1_000_000
-    for name in names:
-        assert f"marrow {name}</summary>" in page or re.search(rf"left out [^<]*{name}", page)
+    for name in ("S10", "S20", "S30", "S40"):
+        assert f"marrow {name}</summary>" in page
+
+
+def test_where_there_is_no_room_the_latest_specimens_are_drawn_and_the_others_named(monkeypatch):
+    monkeypatch.setattr("aftercar.report.cell_figures.CELL_BYTES", 90_000)
+    made, parts = four_specimens()
+    content, _, _ = content_of(lambda: made, settings=WITH_BOUNDS)
+    found, left_out = cell_figures(content, made[3], parts)
+    drawn = [one["title"].split()[-1] for one in found]
+    assert drawn + left_out == ["S40", "S30", "S20", "S10"]
+    assert 0 < len(drawn) < 4
+    assert sum(len(str(one)) for one in found) <= 90_000 + 100
