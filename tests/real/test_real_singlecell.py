@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 from scipy.sparse import csr_matrix
 from tests.unit.singlecell.drawn_cells import measure, sample
+from tests.unit.singlecell.drawn_receptors import drawn
 
 from aftercar.contracts.singlecell import ANTIGEN_LOSS
 from aftercar.contracts.specimen import QUALITY
@@ -183,3 +184,24 @@ def test_labels_at_random_give_no_loss(pbmc, blood):
         gone = set(random.choice(b, 120, replace=False))
         found = losses(measure(pbmc, labelled(pbmc, blood, gone), antigens=B_ANTIGENS))
         assert not set(found["status"]) & {"LOST", "REDUCED"}
+
+
+def test_receptors_of_healthy_blood_make_no_leukemia(pbmc, blood):
+    """Drawn receptors: B cells of their own each, a third of the T cells of one clone."""
+    identity = pd.DataFrame(blood.cells).set_index("barcode")["identity"]
+    random = np.random.default_rng(2)
+    kind = identity.replace({"b_unresolved": "b", "normal_t": "t"}).to_numpy(dtype=object)
+    kind[(kind == "t") & (random.random(len(kind)) < 1 / 3)] = "t_clone"
+    contigs = drawn(
+        identity.index, kind, {"t_clone": "TRB:TGTGCCAGCAGCTTAGAGACC"}, 2,
+        polyclonal={"b": "IGH", "t": "TRB"},
+    )  # fmt: skip
+    result = measure(pbmc, row=sample(specimen="PB"), contigs=contigs)
+    told = pd.DataFrame(result.cells).set_index("barcode")["identity"]
+    assert not told.str.startswith("leukemic").any()
+    assert (told[kind == "b"] == "normal_b").mean() > 0.98
+    assert set(told[kind == "t_clone"]) == {"normal_t"}
+    assert not set(losses(result)["status"]) & {"LOST", "REDUCED"}
+    flags = " ".join(row["flags"] for row in result.populations)
+    assert "expanded T-cell clones" in flags
+    assert "benign clones are common" in flags
