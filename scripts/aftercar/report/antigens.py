@@ -4,7 +4,14 @@ from itertools import groupby
 
 from aftercar.contracts.singlecell import LEUKEMIC, SHARED_LOSS_HIDDEN
 from aftercar.report.domains import specimen_title
-from aftercar.report.numbers import count_text, fraction_text, number, percent, unique
+from aftercar.report.numbers import (
+    count_text,
+    fraction_text,
+    number,
+    percent,
+    unique,
+    with_interval,
+)
 from aftercar.report.tabulate import dash, table
 from aftercar.report.words import chip
 
@@ -55,9 +62,19 @@ def drawn_comparisons(losses: list[dict], antigens: list[str]) -> list[dict]:
     )
 
 
-def answer_table(losses: list[dict], power: list[dict], targets: set[str]) -> dict:
-    """Return one sentence per specimen and antigen, with the clone that would not have shown."""
+def answer_table(
+    losses: list[dict], power: list[dict], targets: set[str], evidence: list[dict]
+) -> dict:
+    """Return what is said per specimen and antigen, with the clone that would not have shown.
+
+    `evidence` are rows of EVIDENCE: they hold the share of cells of all lost sub-populations.
+    """
     rows = []
+    shares = {
+        (row["sample_id"], row["target"]): row
+        for row in evidence
+        if row["measure"] == "antigen_lost_cell_fraction" and row["value"]
+    }
     for (sample, _), found in groupby(_in_order(losses), key=_specimen):
         mine = list(found)
         for antigen in antigens_of_interest(mine, targets):
@@ -68,7 +85,8 @@ def answer_table(losses: list[dict], power: list[dict], targets: set[str]) -> di
                     specimen_title(mine[0]),
                     antigen_title(antigen),
                     _sign_of(of_antigen),
-                    _sentences(antigen_title(antigen), of_antigen),
+                    _sentences(antigen_title(antigen), of_antigen)
+                    + _lost_in_all(shares.get((sample, PROTEINS.get(antigen, antigen)))),
                     limit_sentences(antigen_title(antigen), of_antigen, known),
                 )
             )
@@ -156,6 +174,14 @@ def _sentences(antigen: str, rows: list[dict]) -> list[str]:
     if _shared_loss_hidden(carriers):
         said.append(SHARED_LOSS_HIDDEN[:1].upper() + SHARED_LOSS_HIDDEN[1:])
     return said
+
+
+def _lost_in_all(row: dict | None) -> list[str]:
+    """Return the share of all cells in lost or reduced sub-populations, of those judged."""
+    if row is None:
+        return []
+    share = with_interval(row["value"], row["low"], row["high"], "fraction")
+    return [f"LOST or REDUCED in all: {share} of the leukemic cells that could be judged"]
 
 
 def _sub_populations(kind: str, number_of: int) -> str:

@@ -210,7 +210,9 @@ def patient_content(
                 name: settings.get(f"singlecell/{name}")
                 for name in ("lost_below", "retained_above")
             },
-            "answers": antigen_answers(rows["antigen_loss"], rows["antigen_power"], targets),
+            "answers": antigen_answers(
+                rows["antigen_loss"], rows["antigen_power"], targets, rows["evidence"]
+            ),
             "power": power_table(rows["antigen_power"]),
             "antigens": antigen_table(rows["antigen_loss"]),
             "populations": cell_population_table(rows["cell_populations"]),

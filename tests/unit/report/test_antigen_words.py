@@ -10,10 +10,11 @@ from aftercar.report.numbers import plain_rows
 RATIO = (0.9, 0.8, 1.0)
 
 
-def answers(rows, power=(), targets=("CD19",)):
+def answers(rows, power=(), targets=("CD19",), evidence=()):
     """Antigen -> (sign, what is said, what would not have been seen)."""
     frame = rows if isinstance(rows, pd.DataFrame) else ANTIGEN_LOSS.frame(rows)
-    found = answer_table(plain_rows(frame), plain_rows(power) if len(power) else [], set(targets))
+    known = plain_rows(power) if len(power) else []
+    found = answer_table(plain_rows(frame), known, set(targets), list(evidence))
     return {row[1]: row[2:] for row in found["rows"]}
 
 
@@ -113,3 +114,19 @@ def test_several_losses_are_named_each_with_its_share():
     assert kept.endswith(
         "RETAINED in 2 of 4 leukemic sub-populations (together 85 % of leukemic cells)"
     )
+
+
+def test_the_share_of_all_lost_cells_is_that_of_the_evidence_with_its_interval():
+    row = {
+        "sample_id": "S01-d210-sc",
+        "measure": "antigen_lost_cell_fraction",
+        "target": "CD20",
+        "value": 0.4,
+        "low": 0.31,
+        "high": 0.52,
+    }
+    said = answers(losses(), evidence=[row])
+    assert said["MS4A1 (CD20)"][1][-1] == (
+        "LOST or REDUCED in all: 40 % (31 % to 52 %) of the leukemic cells that could be judged"
+    )
+    assert not any("in all" in text for text in said["CD19"][1])
