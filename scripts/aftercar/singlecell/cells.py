@@ -178,6 +178,7 @@ def identify_cells(
     the configuration. Doublets are left out like cells of low quality, whatever their label. The
     same cells give the same bytes on any number of processors. Raises TooFewCells.
     """
+    import scipy.linalg  # noqa: F401 - the limit holds for libraries that are loaded by then
     from threadpoolctl import threadpool_limits
 
     with threadpool_limits(limits=1):  # sums of several threads differ in their last digits

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
 
 
-_CELLS = 20_000
+_CELLS = 10_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,7 +29,7 @@ class GeneVariation:
 def gene_variation(counts: "csr_matrix", exposure: np.ndarray, rows: np.ndarray) -> GeneVariation:
     """Return rate and overdispersion of every gene among some cells.
 
-    `exposure` is the depth of each cell / 10,000. Of more than 20,000 cells as many, evenly spaced,
+    `exposure` is the depth of each cell / 10,000. Of more than 10,000 cells as many, evenly spaced,
     are looked at.
     """
     if len(rows) > _CELLS:

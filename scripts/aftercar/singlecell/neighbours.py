@@ -6,7 +6,7 @@ import numpy as np
 
 # Up to this many cells every pair counts; above it a search in groups takes a fraction of the time.
 _EXACT_CELLS = 5000
-_GROUPS_SEARCHED = 12
+_GROUP_CELLS, _MOST_GROUPS, _GROUPS_SEARCHED = 100, 2000, 20
 _GROUPED_BY_CELLS = 20_000
 _BLOCK = 4096
 
@@ -36,15 +36,15 @@ def nearest_among(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return (distances, indices) of the points nearest to each query, both queries x number.
 
-    Points are gathered in groups around centres, and each query looks into the groups of the twelve
-    centres that are nearest to it (an inverted file, Sivic & Zisserman 2003,
-    10.1109/ICCV.2003.1238663): nearly all true neighbours, in time that grows with the cells to the
-    power of one and a half instead of two. Ties are broken by position.
+    Points are gathered in groups of some hundred around centres, and each query looks into the
+    groups of the twenty centres that are nearest to it (an inverted file, Sivic & Zisserman 2003,
+    10.1109/ICCV.2003.1238663): nearly all true neighbours, in time that grows with the cells, not
+    with their square. Ties are broken by position.
     """
     number = min(number, len(points))
     small = np.ascontiguousarray(points, dtype=np.float32)
     asked = small if queries is points else np.ascontiguousarray(queries, dtype=np.float32)
-    centres = _centres(small, max(int(len(small) ** 0.5), 1))
+    centres = _centres(small, min(len(small) // _GROUP_CELLS + 1, _MOST_GROUPS))
     group = _nearest_centres(small, centres, 1)[:, 0]
     members = np.argsort(group, kind="stable")
     bounds = np.searchsorted(group[members], np.arange(len(centres) + 1))

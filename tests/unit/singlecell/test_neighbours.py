@@ -1,3 +1,7 @@
+import os
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 from scipy.sparse import csr_matrix
@@ -82,3 +86,24 @@ def test_the_overdispersion_of_drawn_counts_is_found():
     alpha = overdispersion_of_similar_genes(found, 2.5, np.ones(40, bool), SETTINGS)
     assert alpha == pytest.approx(0.3, abs=0.03)
     assert overdispersion_of_similar_genes(found, 80, np.ones(40, bool), SETTINGS) == 0.5
+
+
+def test_any_number_of_threads_gives_the_same_cells(root):
+    """In processes of their own: libraries read the number of threads when they are loaded."""
+    code = (
+        "from tests.unit.singlecell.drawn_cells import draw, measure, mixed\n"
+        "found = measure(draw(mixed(), 1)[0])\n"
+        "points = found.assessed.cells.components.tobytes().hex()\n"
+        "print(points, found.cells.to_csv(), found.loss)\n"
+    )
+    said = [
+        subprocess.run(
+            [sys.executable, "-c", code], cwd=root, check=True, capture_output=True,
+            env=os.environ
+            | {"PYTHONPATH": f"{root}:{root / 'scripts'}"}
+            | dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), str(threads)),
+        ).stdout
+        for threads in (1, 2)
+    ]  # fmt: skip
+    assert len(said[0]) > 10_000
+    assert said[0] == said[1]
