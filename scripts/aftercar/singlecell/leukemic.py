@@ -103,11 +103,10 @@ def identities_of_cells(
     _by_genotype(calls, lineages, clusters, mutant, minimum_mutant_cells)
     if labels is not None and ((labels != "").any() or not (calls.evidence == "copy_number").any()):
         given = labels != ""
-        # with labels at hand, nothing else may add leukemic cells
+        # with labels at hand, guesses may add no leukemic cells; genotype and clonotype prove them
         _without_guesses(calls, ~given)
         calls.identity[given] = labels[given]
         calls.evidence[given] = "label"
-        calls.flags = {}
     flags = {key: "; ".join(said) for key, said in calls.flags.items()}
     return Identities(calls.identity, calls.evidence, stage, flags)
 
@@ -185,7 +184,8 @@ def _by_genotype(
 
 
 def _without_guesses(calls: Calls, cells: np.ndarray) -> None:
-    """Take back what weaker evidence called leukemic among these cells."""
+    """Take back what markers or copy number called leukemic among these cells."""
+    cells = cells & np.isin(calls.evidence, ("marker_score", "copy_number"))
     for name, plain in (
         ("leukemic_b", "b_unresolved"),
         ("leukemic_t", "normal_t"),

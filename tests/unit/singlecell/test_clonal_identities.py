@@ -387,3 +387,17 @@ def test_the_clonotype_of_an_earlier_specimen_tells_residual_cells_and_never_the
     early, last = patient([(sample("B", "-90"), late, later), (sample("A", "10"), first, at_first)])
     assert not pd.DataFrame(early.cells)["identity"].isin(LEUKEMIC).any()
     assert last.clonotypes
+
+
+def test_labels_of_some_cells_take_back_guesses_and_no_lineage_switch_that_a_clonotype_proves():
+    cells = {"precursor_b": 100, "precursor_t": 60, "t": 200, "monocyte": 60}
+    labels = np.full(420, "", dtype=object)
+    labels[:100] = "leukemic_b"
+    frame, flags = told(cells, leukemia(monocyte=some(30, [contig("", cdr3=CLONE)])), labels=labels)
+    assert counts(frame, "precursor_b") == {("leukemic_b", "label"): 100}
+    assert counts(frame, "precursor_t") == {("normal_t", "marker_score"): 60}
+    assert counts(frame, "monocyte") == {("leukemic_myeloid", "clonotype"): 60}
+    assert "lineage switch" in flags["leukemic_myeloid", "clonotype"]
+    frame, flags = told(cells, {}, labels=labels, mutant=["precursor_b", "monocyte"])
+    assert counts(frame, "monocyte") == {("leukemic_myeloid", "genotype"): 60}
+    assert "lineage switch" in flags["leukemic_myeloid", "genotype"]
