@@ -17,6 +17,7 @@ import pandas as pd
 from aftercar.contracts.expression import ExpressionMatrix
 from aftercar.io.count_arrays import (
     EXPORT_AGAIN,
+    FAULTS_OF_READING,
     LONGEST_NAME,
     MOST_NAMES,
     Counted,
@@ -66,6 +67,19 @@ def read_matrix(path: str | Path) -> ExpressionMatrix:
 
 
 def _read(path: Path, *, header_only: bool) -> ExpressionMatrix | None:
+    try:
+        return _read_any(path, header_only)
+    except UnreadableMatrix:
+        raise
+    except FAULTS_OF_READING as error:
+        raise UnreadableMatrix(
+            f"a damaged or incomplete file ({type(error).__name__})",
+            "a 10x .h5, an .h5ad, or a folder with matrix.mtx.gz, features.tsv.gz, barcodes.tsv.gz",
+            "copy the file again; if that does not help, " + EXPORT_AGAIN,
+        ) from None
+
+
+def _read_any(path: Path, header_only: bool) -> ExpressionMatrix | None:
     if path.is_dir():
         return _read_folder(path, header_only)
     with _hdf5(path) as file:
@@ -217,6 +231,8 @@ def _column(group: "Group", name: str) -> np.ndarray:
     import h5py
 
     item = group[name]
+    if isinstance(item, h5py.Group) and "mask" in item:  # text that may be missing
+        return np.where(item["mask"][:], "", _texts(item["values"]))
     if isinstance(item, h5py.Group):
         codes, categories = item["codes"], item["categories"]
     elif isinstance(item.attrs.get("categories"), h5py.Reference):  # AnnData 0.7

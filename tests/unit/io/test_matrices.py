@@ -135,6 +135,61 @@ def test_raw_counts_are_found_beside_normalised_values(tmp_path, place, argument
     assert f"raw counts were taken from {place}" in found.notes
 
 
+def test_counts_that_are_stored_dense_are_read_and_logarithms_refused(tmp_path):
+    from anndata import AnnData
+
+    obs, var = pd.DataFrame(index=CELLS), pd.DataFrame({"gene_ids": IDS}, index=NAMES)
+    AnnData(COUNTS.astype("float32"), obs, var).write_h5ad(tmp_path / "raw.h5ad")
+    AnnData(np.log1p(COUNTS).astype("float32"), obs, var).write_h5ad(tmp_path / "log.h5ad")
+    assert matrix_problems(tmp_path / "raw.h5ad") == []
+    assert read_matrix(tmp_path / "raw.h5ad").counts.toarray().tolist() == COUNTS.tolist()
+    assert "no whole numbers in X" in matrix_problems(tmp_path / "log.h5ad")[0][0]
+
+
+def test_text_that_may_be_missing_is_read(tmp_path):
+    path = write_h5ad(tmp_path / "x.h5ad", var={"gene_ids": IDS})
+    with h5py.File(path, "a") as file:
+        for place, values in (("obs/_index", CELLS), ("var/gene_ids", [*IDS[:2], "nothing"])):
+            del file[place]
+            group = file.create_group(place)
+            group.attrs["encoding-type"] = "nullable-string-array"
+            group["values"], group["mask"] = values, [text == "nothing" for text in values]
+    found = read_matrix(path)
+    assert list(found.barcode) == CELLS
+    assert list(found.gene_id) == [*IDS[:2], ""]
+
+
+def _with_parts_of_another_kind(path):
+    write_10x(path)
+    with h5py.File(path, "a") as file:
+        del file["matrix/features"]
+        file["matrix/features"] = np.arange(3)
+
+
+def _with_three_dimensions(path):
+    write_10x(path)
+    with h5py.File(path, "a") as file:
+        del file["matrix/shape"]
+        file["matrix/shape"] = np.array([3, 3, 3])
+
+
+def _with_a_damaged_stream(path):
+    write_folder(path)
+    packed = bytearray((path / "matrix.mtx.gz").read_bytes())
+    packed[25:40] = b"\xff" * 15
+    (path / "matrix.mtx.gz").write_bytes(packed)
+
+
+@pytest.mark.parametrize(
+    "write", [_with_parts_of_another_kind, _with_three_dimensions, _with_a_damaged_stream]
+)
+def test_whatever_is_wrong_within_a_file_is_said_of_that_file(tmp_path, write):
+    write(tmp_path / "x")
+    assert "damaged" in matrix_problems(tmp_path / "x")[0][0]
+    with pytest.raises(UnreadableMatrix, match="damaged"):
+        read_matrix(tmp_path / "x")
+
+
 MOUSE = [(f"ENSMUSG000000{n:05d}", n, "Gene Expression", "mm10") for n in range(3)]
 
 
