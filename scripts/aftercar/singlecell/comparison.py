@@ -29,6 +29,7 @@ from aftercar.singlecell.molecules import (
 from aftercar.stats.negative_binomial import benjamini_hochberg
 
 NOT_NUMBER: Interval = (float("nan"), float("nan"), float("nan"))
+GONE = ("LOST", "REDUCED")
 
 
 @dataclass(frozen=True)
@@ -211,20 +212,29 @@ def _compare_compartment(
     positive = antigen_positive(
         {name: genes[antigen] for name, genes in rates.items()}, ambient, half, settings
     )
-    external = next((r for r in outside if is_expressed(r.level, ambient, settings)), None)
+    proving = _proving(outside, ambient, settings)
+    external = proving[0] if proving else None
     flags = [remark] if remark else []
     own = _reference(rates, positive, antigen, background) if positive else None
-    if own is not None and external is not None and _is_below(
-        _joined_genes(rates, positive), external, antigen, background, thresholds, settings
-    ):  # fmt: skip
-        flags.append(f"all cells of this kind are below {external.name}")
-        own, positive = None, []
+    kept = False
+    if own is not None:
+        together = _joined_genes(rates, positive)
+        against = [
+            _status_against(one, together, antigen, background, thresholds, settings)
+            for one in proving
+        ]
+        kept = bool(against) and set(against) == {"RETAINED"}
+        below = [one for one, status in zip(proving, against, strict=True) if status in GONE]
+        if below:
+            external = below[0]
+            flags.append(f"all cells of this kind are below {external.name}")
+            own, positive = None, []
     search = _clone_search(
         antigen, measured, own, external, positive,
         p_value=thresholds.false_discovery_rate / max(tests, 1), settings=settings,
     )  # fmt: skip
     lost, reduced = _detectable(search, thresholds, settings, minimum_cells)
-    if own is not None and external is None and identity in LEUKEMIC:
+    if own is not None and not kept and identity in LEUKEMIC:
         flags.append(SHARED_LOSS_HIDDEN)
     result = []
     for name, genes in rates.items():
@@ -329,15 +339,29 @@ def _reference(
     return Reference(", ".join(names), levels[antigen], controls, True, together[antigen].count)
 
 
-def _is_below(
-    genes: dict[str, Rate],
+def _proving(outside: list[Reference], ambient: Interval, settings: dict) -> list[Reference]:
+    """Return the outside references that a loss shared by all cells is looked for with.
+
+    Of earlier specimens the latest and the one with the surely highest level, since a level may
+    creep down from specimen to specimen; without any of them the first other reference.
+    """
+    usable = [one for one in outside if is_expressed(one.level, ambient, settings)]
+    before = [one for one in usable if one.stage_matched]
+    if not before:
+        return usable[:1]
+    highest = max(before, key=lambda one: one.level[1])
+    return before[:1] if highest is before[0] else [before[0], highest]
+
+
+def _status_against(
     external: Reference,
+    genes: dict[str, Rate],
     antigen: str,
     background: dict[str, Interval],
     thresholds: Thresholds,
     settings: dict,
-) -> bool:
-    """Tell whether even the antigen-positive cells are below an outside reference."""
+) -> str:
+    """Return the status that the antigen-positive cells together have against a reference."""
     found = compare(
         genes[antigen],
         {gene: rate for gene, rate in genes.items() if gene != antigen},
@@ -348,7 +372,7 @@ def _is_below(
         retained_above=thresholds.retained_above,
         false_discovery_rate=thresholds.false_discovery_rate, settings=settings,
     )  # fmt: skip
-    return status in ("LOST", "REDUCED")
+    return status
 
 
 def _without_reference(rate: Rate, ambient: Interval, is_positive: bool) -> Finding:
@@ -423,17 +447,16 @@ def _combined(rna: Compared, protein: Compared) -> Compared:
     rna, protein = (
         replace(one, detectable_reduced_cells=min(seen, default=None)) for one in (rna, protein)
     )
-    low = ("LOST", "REDUCED")
     if protein.status == "NOT_EVALUABLE":
         return replace(rna, flags=(*rna.flags, "antibody: not evaluable"))
     if rna.status == "NOT_EVALUABLE":
         return replace(protein, flags=(*protein.flags, "RNA: not evaluable"))
-    if rna.status in low and protein.status in low:
+    if rna.status in GONE and protein.status in GONE:
         status = rna.status if rna.status == protein.status else "REDUCED"
         return replace(rna, status=status, basis="rna+protein")
     if rna.status == protein.status:
         return replace(rna, basis="rna+protein")
-    if protein.status in low:
+    if protein.status in GONE:
         return replace(
             protein,
             flags=(

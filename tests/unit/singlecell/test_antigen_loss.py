@@ -158,6 +158,31 @@ def test_blasts_that_are_all_dim_say_that_only_each_other_was_the_reference():
         assert set(blasts["flags"].str.contains(SHARED_LOSS_HIDDEN)) == {said}
 
 
+def test_an_outside_reference_that_proved_nothing_does_not_vouch_for_blasts():
+    """All blasts at 0.4 of few normal B cells: not kept, and REDUCED is not said against these."""
+    kinds = mixed(mature_b=("mature_b", 40))
+    matrix, label = draw(kinds, 2, antigen={"blast": {"CD19": 0.3}})
+    found = losses(measure(matrix, labels_of(matrix, label, NAMES)))
+    blasts = found[(found["identity"] == "leukemic_b") & (found["status"] == "RETAINED")]
+    assert len(blasts)
+    assert blasts["flags"].str.contains(SHARED_LOSS_HIDDEN).all()
+
+
+def test_a_level_that_creeps_down_is_compared_with_the_highest_one_before():
+    """1, then 0.45, then 0.15: the last is below the first, but not below the one before it."""
+    levels = []
+    for seed, (day, level) in enumerate((("0", 1.0), ("100", 0.45), ("200", 0.15))):
+        matrix, label = draw(mixed(), 30 + seed, antigen={"blast": {"CD19": level}})
+        result = measure(
+            matrix, labels_of(matrix, label, NAMES), row=sample(f"D{day}", day), earlier=levels
+        )
+        levels += result.levels
+    found = losses(result)
+    blasts = found[found["identity"] == "leukemic_b"]
+    assert set(blasts["status"]) == {"REDUCED"}
+    assert blasts["reference"].str.contains("day 0").all()
+
+
 def test_a_later_specimen_is_never_a_reference():
     later = measure(draw(mixed(), 10)[0], row=sample("B", "90"))
     gone = draw(mixed(), 11, antigen={"blast": {"CD19": 0}})[0]
