@@ -12,7 +12,6 @@ from aftercar.stats.intervals import wilson_interval
 
 Row = dict[str, object]
 INFUSION_DAY = 0  # what a specimen of that day or before shows was there before the infusion
-JUDGED = ("LOST", "REDUCED", "RETAINED")
 # Elsewhere a receptor or a variant is ambient or a doublet's.
 MAY_BELONG = (*LEUKEMIC, "normal_b", "b_unresolved", "normal_progenitor")
 SHARE_OF = {
@@ -68,7 +67,7 @@ class Look:
 
     `limit` is the smallest share of leukemic cells at which the clone would have shown,
     `negative_limit` that at which cells without the antigen would have been called LOST; None
-    where the specimen cannot say that there are none.
+    where the specimen cannot say that there are none, for the `reason`.
     """
 
     day: int
@@ -83,6 +82,7 @@ class Look:
     limit: float | None
     negative_limit: float | None
     stated_limit: float | None  # the same, even if too high to say anything
+    reason: str
 
 
 def clone_history(specimens: Iterable[SpecimenCells], rule: dict) -> list[Row]:
@@ -172,11 +172,14 @@ def _look(one: SpecimenCells, clone: Clone, antigen: str, rule: dict) -> Look:
     least = 1 if clone.basis == "label" else rule["seen_cells"]
     # an allele need not be expressed: RNA never excludes a clone
     silent = clone.basis != "genotype" and evaluable > 0
-    stated = [float(str(r["detectable_fraction"])) for r in rows if r.get("detectable_fraction")]
-    sure = bool(rows) and all(
-        r["status"] in JUDGED and SHARED_LOSS_HIDDEN not in str(r["flags"]) for r in rows
-    )
-    could_miss = max(stated) if sure and stated and lost == 0 else None
+    of_others = (could & ~own) if clone.basis != "genotype" else np.zeros_like(own)
+    could_miss, reason = _could_miss(one, of_others, antigen, rows, lost)
+    negative_limit = None if could_miss is None else _adequate(could_miss, rule)
+    if could_miss is not None and negative_limit is None:
+        reason = (
+            f"only {could_miss:.2g} of the leukemic cells without {antigen} could have shown, "
+            f"not {rule['adequate_limit']:g}"
+        )
     return Look(
         day=one.day,
         sample_id=one.sample_id,
@@ -192,9 +195,41 @@ def _look(one: SpecimenCells, clone: Clone, antigen: str, rule: dict) -> Look:
         limit=_adequate((3.0 if least == 1 else 4.75) / evaluable, rule)
         if silent and cells == 0
         else None,
-        negative_limit=None if could_miss is None else _adequate(could_miss, rule),
+        negative_limit=negative_limit,
         stated_limit=could_miss,
+        reason=reason,
     )
+
+
+def _could_miss(
+    one: SpecimenCells, of_others: np.ndarray, antigen: str, rows: list[Row], lost: int
+) -> tuple[float | None, str]:
+    """Return the share of a clone's cells without the antigen that could be missed, or why none.
+
+    `of_others` are cells shown to belong to other clones, `rows` those of the antigen in leukemic
+    cells, `lost` cells of the clone in sub-populations called LOST.
+    """
+    if not rows:
+        return None, f"no leukemic cell that could have shown a loss of {antigen}"
+    if lost:
+        return None, f"{lost} cells of the clone lie in a sub-population called LOST for {antigen}"
+    gone = [str(r["population"]) for r in rows if r["status"] == "LOST"]
+    if cells := int((np.isin(one.population, gone) & ~of_others).sum()):
+        return None, (
+            f"{cells} cells in a sub-population called LOST for {antigen} are not shown to belong "
+            "to another clone"
+        )
+    kept = [r for r in rows if r["status"] != "LOST"]
+    if not kept:
+        return None, f"all leukemic cells lie in sub-populations called LOST for {antigen}"
+    if unlike := sorted({str(r["status"]) for r in kept} - {"RETAINED"}):
+        return None, f"{antigen} is {' and '.join(unlike)} in leukemic cells"
+    if any(SHARED_LOSS_HIDDEN in str(r["flags"]) for r in kept):
+        return None, f"no loss of {antigen} that all leukemic cells share could have shown"
+    stated = [float(str(r["detectable_fraction"])) for r in kept if r.get("detectable_fraction")]
+    if len(stated) < len(kept):
+        return None, f"no share of the leukemic cells without {antigen} could have shown"
+    return max(stated), ""
 
 
 def _adequate(limit: float, rule: dict) -> float | None:
@@ -213,15 +248,19 @@ def _row(patient_id: str, antigen: str, clone: Clone, looks: list[Look], rule: d
     here, here_from, _ = _before(before, "seen", "limit")
     without, without_from, limit = _before(before, "negative", "negative_limit")
     said = {
-        "UNKNOWN": "no specimen before the infusion could have shown "
-        f"{rule['adequate_limit']:g} of the leukemic cells without {antigen}"
+        "UNKNOWN": "unknown before the infusion: "
+        + ", ".join(f"{look.sample_id}: {look.reason}" for look in before)
         if before
         else "no single cells were examined before the infusion",
-        "NOT_SEEN": f"a sub-population of {limit or 0:.2g} of the leukemic cells without {antigen} "
-        "would have shown before the infusion; fewer cells, or cells scattered among others, not",
+        "NOT_SEEN": f"cells of this clone without {antigen} that stand apart and are "
+        f"{limit or 0:.2g} of the leukemic cells would have shown before the infusion; fewer "
+        "cells, or cells scattered among others, not",
     }
     if without in said:
         flags.append(said[without])
+    status = _status(latest, rule)
+    if status == "INDETERMINATE" and latest not in before:
+        flags.append(f"unknown in {latest.sample_id}: {latest.reason}")
     growth, remark = _growth(first, latest, clone.basis)
     flags += [remark] if remark else []
     return {
@@ -245,7 +284,7 @@ def _row(patient_id: str, antigen: str, clone: Clone, looks: list[Look], rule: d
         **_share("latest", latest, clone.basis),
         **_negative_share(latest),
         **growth,
-        "status": _status(latest, rule),
+        "status": status,
         "flags": "; ".join(flags),
     }
 

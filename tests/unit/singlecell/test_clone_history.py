@@ -247,3 +247,42 @@ def test_two_alleles_of_one_clone_are_one_row_whichever_names_it():
     table = history(one_allele, other)
     assert len(table) == 1
     assert table.iloc[0]["first_negative_sample"] == "B"
+
+
+def with_others(lost, *, receptor=True, status="LOST", name="A", day=-10, identity="leukemic_b"):
+    """A specimen whose clone keeps CD19, with `lost` cells of another or no known one."""
+    base = specimen(name, day, kept=100, others=lost)
+    cells = np.arange(100 + lost) >= 100
+    return replace(
+        base,
+        population=np.where(cells, "gone", "there").astype(object),
+        identity=np.where(cells, identity, "leukemic_b").astype(object),
+        receptors=[KEY] * 100 + [frozenset({"IGH:OTHER"}) if receptor else None] * lost,
+        loss=[*base.loss, loss_row(name, day, "gone", status) | {"identity": identity}],
+    )  # fmt: skip
+
+
+def test_lost_cells_that_may_be_of_the_clone_forbid_a_limit_and_those_of_another_do_not():
+    late = specimen("C", 90, lost=40)
+    row = one(with_others(30, receptor=False), late)
+    assert row["negative_before_infusion"] == "UNKNOWN"
+    assert row["not_seen_before"] == "A (day -10): cannot say"
+    assert (
+        "A: 30 cells in a sub-population called LOST for CD19 are not shown to belong to another "
+        "clone" in row["flags"]
+    )
+    assert "could have shown" not in row["flags"]
+    assert one(with_others(30, receptor=False))["status"] == "INDETERMINATE"
+    row = one(with_others(30), late)
+    assert row["negative_before_infusion"] == "NOT_SEEN"
+    assert "cells of this clone without CD19 that stand apart and are 0.02" in row["flags"]
+
+
+@pytest.mark.parametrize("status", ["REDUCED", "NOT_EVALUABLE"])
+def test_leukemic_cells_that_did_not_keep_the_antigen_forbid_a_limit(status):
+    row = one(with_others(30, status=status), specimen("C", 90, lost=40))
+    assert row["negative_before_infusion"] == "UNKNOWN"
+    assert f"A: CD19 is {status} in leukemic cells" in row["flags"]
+    latest = one(with_others(30, status=status, day=60))
+    assert latest["status"] == "INDETERMINATE"
+    assert f"unknown in A: CD19 is {status} in leukemic cells" in latest["flags"]
