@@ -1,7 +1,8 @@
 """
 Open the header of every input file, without analysing anything, and say what is wrong.
 
-REQUIRED INPUTS:  columns `path`, `bam`, `workspace`, `compensation`, `variants`   samples.tsv
+REQUIRED INPUTS:  columns `path`, `bam`, `workspace`, `compensation`, `variants`,
+                  `labels`, `contigs`   samples.tsv
 OUTPUTS:          <results>/quality/input_checks.tsv         contract: INPUT_CHECKS
 CONFIG:           cytometry/panels, sequencing/references, sequencing/genes
 
@@ -50,6 +51,8 @@ rule check_inputs:
             "workspace",
             "compensation",
             "variants",
+            "labels",
+            "contigs",
         ),
     output:
         checks="<results>/quality/input_checks.tsv",

@@ -1,5 +1,6 @@
 """Read what is known of single cells beside their counts, and write the annotated matrix."""
 
+import gzip
 import re
 from pathlib import Path
 from typing import Protocol
@@ -10,8 +11,10 @@ import yaml
 
 from aftercar.contracts.expression import ExpressionMatrix
 from aftercar.contracts.singlecell import IDENTITIES
+from aftercar.io.count_arrays import FAULTS_OF_READING
 from aftercar.io.matrices import read_matrix
 from aftercar.io.provenance import versions
+from aftercar.io.tables import read_text_columns
 
 _BLOCK = 10_000  # cells
 LABEL_COLUMNS = ["barcode", "label", "subpopulation", "evidence"]
@@ -40,6 +43,17 @@ class UnreadableLabels(ValueError):  # noqa: N818 - the name says what happened 
     """The labels file cannot be used; says what was found, expected and to do."""
 
 
+def label_problems(path: str | Path) -> list[tuple[str, str, str]]:
+    """Return (found, expected, remedy) for what is wrong with a labels file."""
+    try:
+        read_labels(path)
+    except UnreadableLabels as error:
+        told, _, remedy = str(error).partition(". To mend it: ")
+        found, _, expected = told.removeprefix("found ").partition(", expected ")
+        return [(found, expected, remedy)]
+    return []
+
+
 def read_labels(path: str | Path) -> pd.DataFrame:
     """Return columns barcode, label, subpopulation and evidence as text; empty without one.
 
@@ -48,12 +62,11 @@ def read_labels(path: str | Path) -> pd.DataFrame:
     and unsafe names.
     """
     try:
-        first = Path(path).read_text(encoding="utf-8-sig").splitlines()[:1]
-        separator = "\t" if first and "\t" in first[0] else ","
-        frame = pd.read_csv(
-            path, sep=separator, dtype=str, keep_default_na=False, encoding="utf-8-sig"
-        )
-    except (UnicodeDecodeError, pd.errors.ParserError, pd.errors.EmptyDataError):
+        opened = gzip.open if Path(path).suffix == ".gz" else open
+        with opened(path, "rt", encoding="utf-8-sig") as file:
+            separator = "\t" if "\t" in file.readline() else ","
+        frame = read_text_columns(path, separator)
+    except FAULTS_OF_READING:
         raise UnreadableLabels(
             "found no table in the labels file, expected columns barcode and label. "
             "To mend it: save it as tab-separated UTF-8 text with a header"

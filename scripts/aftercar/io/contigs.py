@@ -5,6 +5,9 @@ from pathlib import Path
 
 import pandas as pd
 
+from aftercar.io.count_arrays import FAULTS_OF_READING
+from aftercar.io.tables import read_text_columns
+
 COLUMNS = ("barcode", "chain", "v_gene", "j_gene", "productive", "cdr3_nt", "umis")
 CHAINS = ("IGH", "IGK", "IGL", "TRA", "TRB", "TRD", "TRG")
 # Names of our columns in each format, the first that the file has; AIRR Community 2018,
@@ -92,10 +95,8 @@ def read_contigs(path: str | Path) -> pd.DataFrame:
 def _text(path: str | Path) -> pd.DataFrame:
     separator = "\t" if Path(path).name.removesuffix(".gz").endswith(".tsv") else ","
     try:
-        frame = pd.read_csv(
-            path, sep=separator, dtype=str, keep_default_na=False, encoding="utf-8-sig"
-        )
-    except (OSError, EOFError, UnicodeDecodeError, pd.errors.ParserError, pd.errors.EmptyDataError):
+        frame = read_text_columns(path, separator)
+    except FAULTS_OF_READING:
         raise UnreadableContigs(
             [("no table in the contigs", _EXPECTED, "name the file that the pipeline wrote")]
         ) from None

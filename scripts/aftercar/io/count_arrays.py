@@ -15,7 +15,7 @@ MOST_COUNTS, MOST_NAMES, LONGEST_NAME = 2**31 - 1, 20_000_000, 10_000
 # An unfiltered matrix: so many barcodes, most of them with fewer features than any cell has.
 _UNFILTERED_BARCODES, _EMPTY_BELOW_FEATURES, _EMPTY_BELOW_SHARE = 10_000, 100, 0.05
 _BLOCK_COUNTS = 4_000_000
-# What h5py, zlib, pandas and numpy raise where the bytes of a file are not what its header promises.
+# What h5py, zlib, pandas and numpy raise where the bytes of a file are not what it promises.
 FAULTS_OF_READING = (
     OSError, EOFError, zlib.error, LookupError, TypeError, ValueError, AttributeError,
     ArithmeticError, RuntimeError,

@@ -10,6 +10,7 @@ from aftercar.contracts.sequencing import BACKGROUND
 from aftercar.contracts.sheets import named_file
 from aftercar.io.alignments import AlignmentFileError, alignment_problems
 from aftercar.io.cell_reads import cell_file_problems
+from aftercar.io.cell_tables import label_problems
 from aftercar.io.compensation_matrices import WORKSPACES, read_matrix
 from aftercar.io.contigs import contig_problems
 from aftercar.io.fcs import UnreadableFile, read_fcs_header
@@ -163,11 +164,12 @@ def _matrix_or_read_problems(
     found = [] if sample["path"].endswith(".bam") else matrix_problems(sample["path"])
     if sample["bam"]:
         found += _cell_problems(sample, sample["bam"], references, genes)
-    if (contigs := sample.get("contigs", "")) and Path(contigs).exists():
-        found += [
-            (f"in column contigs: {told}", expected, f"{remedy}; or empty the cell")
-            for told, expected, remedy in contig_problems(contigs)
-        ]
+    for column, problems in (("labels", label_problems), ("contigs", contig_problems)):
+        if (named := sample.get(column, "")) and Path(named).exists():
+            found += [
+                (f"in column {column}: {told}", expected, f"{remedy}; or empty the cell")
+                for told, expected, remedy in problems(named)
+            ]
     return found
 
 

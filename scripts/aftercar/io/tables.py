@@ -31,6 +31,23 @@ def read_table(contract: Table, path: str | Path) -> pd.DataFrame:
     return _checked(contract, frame, path)
 
 
+def read_text_columns(path: str | Path, separator: str) -> pd.DataFrame:
+    """Return a user's table with a header as text; an empty field behind each row is left out.
+
+    Raises ValueError where rows are longer than the header, OSError, EOFError or zlib.error for a
+    file that cannot be read.
+    """
+    frame = pd.read_csv(path, sep=separator, dtype=str, keep_default_na=False, encoding="utf-8-sig")
+    if isinstance(frame.index, pd.RangeIndex):
+        return frame
+    # pandas took the first fields of longer rows for names of the rows
+    names = list(frame.columns)
+    frame = frame.reset_index()
+    if (frame.iloc[:, len(names) :] != "").to_numpy().any():
+        raise ValueError("rows are longer than the header")
+    return frame.iloc[:, : len(names)].set_axis(names, axis=1)
+
+
 def write_table(contract: Table, frame: pd.DataFrame, path: str | Path) -> None:
     """Write .parquet or tab-separated text, the same bytes for the same table."""
     frame = _checked(contract, frame, path)

@@ -4,7 +4,7 @@ import gzip
 
 import pytest
 
-from aftercar.io.cell_tables import UnreadableLabels, read_labels
+from aftercar.io.cell_tables import UnreadableLabels, label_problems, read_labels
 from aftercar.io.contigs import UnreadableContigs, contig_problems, read_contigs
 
 HEADER = (
@@ -113,3 +113,36 @@ def test_labels_say_what_they_rest_on(written):
     wrong = written("barcode,label,evidence", "A-1,leukemic_b,guess", name="w.csv")
     with pytest.raises(UnreadableLabels, match=r"'guess' in column evidence.*expected label, copy"):
         read_labels(wrong)
+
+
+LABELS = ("barcode\tlabel", "A-1\tleukemic_b", "B-1\tnormal_t")
+
+
+@pytest.mark.parametrize("name", ["contigs.csv.gz", "labels.tsv.gz"])
+def test_a_damaged_packed_table_is_told_and_a_sound_one_is_read(tmp_path, name):
+    lines = (HEADER, contig()) if name.startswith("contigs") else LABELS
+    problems = contig_problems if name.startswith("contigs") else label_problems
+    packed = gzip.compress("\n".join(lines).encode())
+    (tmp_path / name).write_bytes(packed)
+    assert problems(tmp_path / name) == []
+    damaged = bytearray(packed)
+    damaged[20:60] = b"\xff" * 40
+    for wrong in (bytes(damaged), packed[: len(packed) // 2]):
+        (tmp_path / name).write_bytes(wrong)
+        assert problems(tmp_path / name)[0][0].startswith("no table in the ")
+
+
+@pytest.mark.parametrize("problems", [contig_problems, label_problems])
+def test_a_folder_in_place_of_a_table_is_told(tmp_path, problems):
+    assert problems(tmp_path)[0][0].startswith("no table in the ")
+
+
+def test_an_empty_field_behind_each_row_shifts_nothing(written):
+    found = read_labels(written(LABELS[0], *(f"{row}\t" for row in LABELS[1:]), name="l.tsv"))
+    assert found["barcode"].tolist() == ["A-1", "B-1"]
+    assert found["label"].tolist() == ["leukemic_b", "normal_t"]
+    assert read_contigs(written(HEADER, contig() + ",")).equals(
+        read_contigs(written(HEADER, contig()))
+    )
+    longer = written(HEADER, contig() + ",more")
+    assert contig_problems(longer)[0][0] == "no table in the contigs"

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from tests.unit.io.test_damaged_workspaces import WORKSPACE
 from tests.unit.io.test_fcs import fcs
+from tests.unit.io.test_matrices import write_10x
 
 from aftercar.contracts.sequencing import BACKGROUND
 from aftercar.cytometry.beads import detector_problems
@@ -79,6 +80,31 @@ def test_a_matrix_that_does_not_fit_the_channels_is_told(told, name, content, fo
 def test_a_matrix_for_values_that_are_compensated_already_is_told(told):
     (row,) = told("compensation", "m.csv", MATRIX, names=["FSC-A", "Comp-A-A", "B-A"])
     assert "compensated already by its name" in row["problem"]
+
+
+@pytest.mark.parametrize(
+    ("column", "content", "found"),
+    [
+        ("labels", "barcode\tlabel\nA-1\tblast\n", "1 unknown labels ('blast')"),
+        ("labels", "cell\ttype\nA-1\tB\n", "no column barcode and label in the labels file"),
+        ("labels", "barcode\tlabel\nA-1\tnormal_t\nB-1\t\n", ""),
+        ("contigs", "clonotype_id,frequency\nc1,5\n", "no column barcode, chain"),
+    ],
+)
+def test_labels_and_contigs_are_opened(tmp_path, column, content, found):
+    write_10x(tmp_path / "cells.h5")
+    (tmp_path / "table.tsv").write_text(content.replace(",", "\t"))
+    row = {"sample_id": "A-1", "assay": "scrna", "path": str(tmp_path / "cells.h5"), "bam": ""}
+    told = header_problems(
+        [row | {column: str(tmp_path / "table.tsv")}],
+        panels={}, references={}, genes=[], name_problems={},
+        panel_problems=panel_problems, matrix_problem=matrix_problem,
+        detector_problems=detector_problems,
+    )  # fmt: skip
+    assert [line["problem"].startswith(f"in column {column}: {found}") for line in told] == (
+        [True] if found else []
+    )
+    assert all(line["expected"] and "or empty the cell" in line["remedy"] for line in told)
 
 
 TWO = WORKSPACE.replace(
