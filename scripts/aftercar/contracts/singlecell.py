@@ -157,6 +157,14 @@ CELL_POPULATIONS = Table(
         "fraction": _FRACTION,
         "fraction_low": _FRACTION,
         "fraction_high": _FRACTION,
+        "detectable_fraction": Column(
+            "float64",
+            "smallest share of leukemic cells that would have shown as such (95 %): one labelled "
+            "cell, or without complete labels as many cells as a cluster of their own needs",
+            minimum=0,
+            maximum=1,
+            nullable=True,
+        ),
         "status": Column("string", "measurement status", allowed=MEASUREMENT_STATUS),
         "flags": _FLAGS,
     },

@@ -218,15 +218,16 @@ def _cells_row(found: list[dict], measure: str) -> dict[str, object]:
     cells = [number_or_none(r["cells"]) for r in found]
     total = number_or_none(found[0]["total_cells"])
     columns: dict[str, object] = {"status": found[0]["status"]}
-    if None not in cells and total:
-        count = sum(int(str(c)) for c in cells)
+    count = sum(int(str(c)) for c in cells if c is not None)
+    if None not in cells and total and (count or found[0]["status"] == "NOT_DETECTED"):
         low, high = wilson_interval(count, int(str(total)))
+        limit = number_or_none(found[0]["detectable_fraction"])
         columns = {
             "value": count / int(str(total)),
             "low": low,
-            "high": high,
-            # three cells are found with 95 % probability when three are expected (Poisson)
-            "limit": 3 / int(str(total)),
+            # what could have been missed is no part of the sampling error
+            "high": max(high, float(str(limit or 0))) if count == 0 else high,
+            "limit": limit,
             "count": count,
             "total": total,
             "status": "NOT_DETECTED" if count == 0 else _common_status(found),

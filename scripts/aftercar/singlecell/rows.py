@@ -140,10 +140,12 @@ def population_rows(
     """Return the rows of CELL_POPULATIONS; sub-populations are disjoint, so shares may be added.
 
     Without any leukemic cell a row says so: NOT_DETECTED where labels cover the cells, or where a
-    B-cell disease leaves no unresolved B cell; else INDETERMINATE.
+    B-cell disease leaves no unresolved B cell; else INDETERMINATE, without a share.
     """
     who = who_when(sample)
     total = len(found.cells.rows)
+    complete = bool((found.cells.identities.evidence == "label").all())
+    detectable = _detectable_share(1 if complete else minimum_cells, total)
     rows = []
     for about in found.cells.populations.to_dict("records"):
         low, high = wilson_interval(int(about["cells"]), total)
@@ -164,6 +166,7 @@ def population_rows(
                 "fraction": about["cells"] / total,
                 "fraction_low": low,
                 "fraction_high": high,
+                "detectable_fraction": detectable if about["identity"] in LEUKEMIC else None,
                 "status": "QUANTIFIED" if enough else "DETECTED_BELOW_LLOQ",
                 "flags": "; ".join(flag for flag in flags if flag),
             }
@@ -197,14 +200,28 @@ def population_rows(
             }
         )
     if not found.cells.populations["identity"].isin(LEUKEMIC).any():
-        rows.append(who | _no_leukemic(found, total, disease, labelled))
+        rows.append(who | _no_leukemic(found, detectable, disease, labelled, minimum_cells))
     return rows
 
 
-def _no_leukemic(found: Assessed, total: int, disease: str, labelled: bool) -> Row:
+def _detectable_share(cells_needed: int, total: int) -> float:
+    """Return the share of which `cells_needed` are among `total` cells with 95 % probability.
+
+    P(X >= k) of a binomial count is the incomplete beta function of its share.
+    """
+    from scipy.special import betaincinv
+
+    if total < cells_needed:
+        return 1.0
+    return float(betaincinv(cells_needed, total - cells_needed + 1, 0.95))
+
+
+def _no_leukemic(
+    found: Assessed, detectable: float, disease: str, labelled: bool, minimum_cells: int
+) -> Row:
+    total = len(found.cells.rows)
     identity = {"T-ALL": "leukemic_t", "AML": "leukemic_myeloid"}.get(disease, "leukemic_b")
     unresolved = int((found.cells.identities.identity == "b_unresolved").sum())
-    limit = wilson_interval(0, total)[1]
     if labelled:
         unlabelled = int((found.cells.identities.evidence != "label").sum())
         sure = unlabelled == 0
@@ -214,18 +231,29 @@ def _no_leukemic(found: Assessed, total: int, disease: str, labelled: bool) -> R
         flag = "" if sure else f"{unresolved} B cells may be normal or leukemic: give labels"
     else:
         sure, flag = False, "without labels leukemic cells of this lineage look like normal ones"
-    remark = f"no leukemic cell among {total}: a share below {3 / total:.2g} can be missed"
-    return {
+    row: Row = {
         "population": "leukemic cells",
         "identity": identity,
         "identity_evidence": "label" if labelled else "marker_score",
         "cells": 0,
         "total_cells": total,
+    }
+    if not sure:
+        said = f"{flag}; none of {total} cells was shown to be leukemic, which excludes no share"
+        return row | {"status": "INDETERMINATE", "flags": said}
+    said = f"no leukemic cell among {total}: a share below {detectable:.2g} can be missed"
+    if not labelled:
+        said += (
+            f" (a cluster of its own needs {minimum_cells} cells), and any share that forms no "
+            "cluster of its own"
+        )
+    return row | {
         "fraction": 0.0,
         "fraction_low": 0.0,
-        "fraction_high": limit,
-        "status": "NOT_DETECTED" if sure else "INDETERMINATE",
-        "flags": "; ".join(text for text in (flag, remark) if text),
+        "fraction_high": max(wilson_interval(0, total)[1], detectable),
+        "detectable_fraction": detectable,
+        "status": "NOT_DETECTED",
+        "flags": said,
     }
 
 

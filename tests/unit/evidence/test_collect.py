@@ -559,6 +559,33 @@ def test_leukemic_and_myeloid_shares_of_the_cells():
     assert dict(found) == {"leukemic_cell_fraction": 0.15, "myeloid_leukemic_cell_fraction": 0.05}
 
 
+def none_leukemic(status, **columns):
+    row = {
+        "population": "leukemic cells",
+        "identity": "leukemic_myeloid",
+        "identity_evidence": "marker_score",
+        "cells": 0,
+        "total_cells": 860,
+        "status": status,
+        "flags": "look like normal ones",
+    }
+    return collected({"cell_populations": CELL_POPULATIONS.frame([WHO | row | columns])})
+
+
+def test_cells_that_may_be_leukemic_unseen_stay_indeterminate_without_any_limit():
+    rows = none_leukemic("INDETERMINATE").set_index("measure")
+    for measure in ("leukemic_cell_fraction", "myeloid_leukemic_cell_fraction"):
+        assert rows.loc[measure, "status"] == "INDETERMINATE"
+        assert rows.loc[measure, ["value", "low", "high", "limit", "count"]].isna().all()
+        assert "look like normal ones" in rows.loc[measure, "flags"]
+
+
+def test_the_absence_of_leukemic_cells_has_the_limit_that_the_stream_states():
+    rows = none_leukemic("NOT_DETECTED", detectable_fraction=0.0182)
+    assert set(rows["status"]) == {"NOT_DETECTED"}
+    assert set(rows["limit"]) == set(rows["high"]) == {0.0182}
+
+
 def test_ratios_are_those_of_cd7_and_cd5():
     def ratio(name, scope):
         return WHO | {

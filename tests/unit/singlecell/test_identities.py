@@ -71,9 +71,24 @@ def test_a_marrow_without_b_cells_has_no_leukemic_cell_above_a_limit():
     kinds = {"t": ("t", 300), "monocyte": ("monocyte", 300), "progenitor": ("progenitor", 100)}
     row = populations(measure(draw(kinds, 5)[0])).loc["leukemic cells"]
     assert row["status"] == "NOT_DETECTED"
-    assert row["fraction_high"] == pytest.approx(3.84 / 700, rel=0.02)  # Wilson, 0 of 700
+    # ten cells are among 700 with 95 % probability where 15.7 are expected (Poisson)
+    assert row["detectable_fraction"] == pytest.approx(15.7 / 700, rel=0.02)
+    assert row["fraction_high"] == pytest.approx(15.7 / 700, rel=0.02)
+    assert "a share below 0.022 can be missed" in row["flags"]
     other = populations(measure(draw(kinds, 5)[0], disease="T-ALL")).loc["leukemic cells"]
     assert (other["identity"], other["status"]) == ("leukemic_t", "INDETERMINATE")
+    assert other[["fraction", "fraction_high", "detectable_fraction"]].isna().all()
+
+
+def test_with_a_label_for_every_cell_one_leukemic_cell_is_enough_to_be_seen():
+    matrix, kind = draw({"t": ("t", 300), "monocyte": ("monocyte", 300)}, 5)
+    of_kind = {"t": "normal_t", "monocyte": "normal_myeloid"}
+    labels = pd.DataFrame(
+        {"barcode": matrix.barcode, "label": [of_kind[k] for k in kind], "subpopulation": ""}
+    )
+    row = populations(measure(matrix, labels)).loc["leukemic cells"]
+    assert row["status"] == "NOT_DETECTED"
+    assert row["detectable_fraction"] == pytest.approx(3 / 600, rel=0.02)  # rule of three
 
 
 def test_myeloid_cells_are_leukemic_only_by_label_or_genotype():
