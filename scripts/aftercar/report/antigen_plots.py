@@ -3,6 +3,7 @@
 A comparison that was not possible is hatched: it is never drawn as a zero or as a level.
 """
 
+from aftercar.contracts.singlecell import SHARED_LOSS_HIDDEN
 from aftercar.report.numbers import count_text, number, percent
 from aftercar.report.svg import (
     BLUE,
@@ -20,6 +21,11 @@ from aftercar.report.svg import (
 )
 from aftercar.report.words import ANTIGEN_WORDS
 
+# Sign and word of RETAINED where cells were compared with each other only: no clear answer.
+EACH_OTHER = "EACH_OTHER"
+PLOT_WORDS = {status: words for status, (words, _) in ANTIGEN_WORDS.items()} | {
+    EACH_OTHER: "Like each other"
+}
 WIDTH, NAME_ENDS, CELLS_END, MOLECULES_END, AXIS_LEFT, AXIS_RIGHT = 760.0, 214, 272, 378, 398, 634
 ROW = 20.0
 COLOURS = {"LOST": VERMILLION, "REDUCED": ORANGE, "RETAINED": BLUE, "NOT_EVALUABLE": GREY}
@@ -107,7 +113,7 @@ def _frame(
 
 def _comparison(row: dict, axis: LogAxis, y: float) -> str:
     """Draw one row: name, numbers, interval or hatching, sign and word of its status."""
-    status = row["status"]
+    status = _shown_status(row)
     counts = (
         "not counted"
         if row["umis"] is None
@@ -120,13 +126,22 @@ def _comparison(row: dict, axis: LogAxis, y: float) -> str:
         text(CELLS_END, y + 4, count_text(row["cells"]), text_anchor="end", **small),
         text(MOLECULES_END, y + 4, counts, text_anchor="end", **small),
         mark(status, AXIS_RIGHT + 23, y),
-        text(AXIS_RIGHT + 36, y + 4, ANTIGEN_WORDS[status][0], **small),
+        text(AXIS_RIGHT + 36, y + 4, PLOT_WORDS[status], **small),
     ]
     if row["relative_expression"] is None:
         body.append(_hatched(y))
     else:
         body.append(_interval(row, axis, y, COLOURS.get(status, GREY)))
     return "".join(body)
+
+
+def like_each_other(row: dict) -> bool:
+    """Return whether cells are RETAINED only against other leukemic cells of the specimen."""
+    return row["status"] == "RETAINED" and SHARED_LOSS_HIDDEN in row["flags"]
+
+
+def _shown_status(row: dict) -> str:
+    return EACH_OTHER if like_each_other(row) else row["status"]
 
 
 def _fitting(name: str) -> str:
@@ -159,7 +174,7 @@ def _interval(row: dict, axis: LogAxis, y: float, colour: str) -> str:
         else:
             body.append(line(x, y - 4, x, y + 4, stroke=colour, stroke_width=1.6))
     if least <= ratio <= most:
-        body.append(mark(row["status"], axis(ratio), y))
+        body.append(mark(_shown_status(row), axis(ratio), y))
     return "".join(body)
 
 
@@ -171,6 +186,10 @@ def mark(status: str, x: float, y: float) -> str:
         return element("path", d=f"M{x:.1f} {y - 6:g}l6 6l-6 6l-6 -6z", fill=ORANGE, stroke=INK)
     if status == "RETAINED":
         return element("circle", cx=x, cy=y, r=4.6, fill="#fff", stroke=BLUE, stroke_width=2)
+    if status == EACH_OTHER:
+        return element(
+            "circle", cx=x, cy=y, r=4.6, fill="#fff", stroke=INK, stroke_dasharray="2.6 2"
+        ) + text(x, y + 3.6, "=", text_anchor="middle", font_size=10.0, font_weight=700, fill=INK)
     box = {"x": x - 5.5, "y": y - 5.5, "width": 11.0, "height": 11.0, "stroke_dasharray": "2.6 2"}
     return element("rect", fill="#fff", stroke=INK, **box) + text(
         x, y + 3.6, "?", text_anchor="middle", font_size=10.0, font_weight=700, fill=INK

@@ -1,8 +1,10 @@
 """What the antigen test on single cells says, in sentences and tables."""
 
+from collections.abc import Set
 from itertools import groupby
 
 from aftercar.contracts.singlecell import LEUKEMIC, SHARED_LOSS_HIDDEN
+from aftercar.report.antigen_plots import like_each_other
 from aftercar.report.domains import specimen_title
 from aftercar.report.numbers import (
     count_text,
@@ -24,6 +26,7 @@ DESIGN_WORDS = {
     "unlabelled_screen": "hidden among the other cells: the screen shows it",
     "sampling": "five of its cells are among the cells at all",
 }
+WORST_FIRST = ("LOST", "REDUCED", "NOT_EVALUABLE", "RETAINED")
 CALLED = ("labelled_lost", "labelled_reduced", "unlabelled_screen")
 
 
@@ -32,18 +35,31 @@ def antigen_title(antigen: str) -> str:
     return f"{antigen} ({PROTEINS[antigen]})" if antigen in PROTEINS else antigen
 
 
-def antigens_of_interest(losses: list[dict], targets: set[str]) -> list[str]:
+def antigens_of_interest(
+    losses: list[dict], targets: set[str], of_patient: Set[str] = frozenset()
+) -> list[str]:
     """Return the antigens of a specimen that leukemic cells, or B cells that may be, should carry.
 
-    The antigens that the infused cells aim at are always among them, so that a silence is said.
+    The antigens that the infused cells aim at are always among them, so that a silence is said. Of
+    a specimen without such cells, as of one that could not be read, those asked of the patient's
+    other specimens (`of_patient`); where nothing could be read and none is known, all of them.
     """
-    wanted = {
+    given = {row["antigen"] for row in losses}
+    wanted = _expected(losses)
+    aimed_at = {a for a in given if targets & {a, PROTEINS.get(a, a)}}
+    if not wanted:
+        wanted = given & of_patient
+        if not (wanted | aimed_at) and not any(row["cells"] for row in losses):
+            wanted = given
+    return sorted(wanted | aimed_at)
+
+
+def _expected(losses: list[dict]) -> set[str]:
+    return {
         row["antigen"]
         for row in losses
         if row["identity"] in SUSPECTS and row["status"] != "NOT_APPLICABLE"
     }
-    given = {row["antigen"] for row in losses}
-    return sorted(wanted | {a for a in given if targets & {a, PROTEINS.get(a, a)}})
 
 
 def drawn_comparisons(losses: list[dict], antigens: list[str]) -> list[dict]:
@@ -77,7 +93,7 @@ def answer_table(
     }
     for (sample, _), found in groupby(_in_order(losses), key=_specimen):
         mine = list(found)
-        for antigen in antigens_of_interest(mine, targets):
+        for antigen in antigens_of_interest(mine, targets, _expected(losses)):
             of_antigen = [row for row in mine if row["antigen"] == antigen]
             known = [r for r in power if r["sample_id"] == sample and r["antigen"] == antigen]
             rows.append(
@@ -117,9 +133,22 @@ def _carriers(rows: list[dict]) -> tuple[list[dict], str]:
     return [row for row in tested if row["identity"] in SUSPECTS], "unresolved B-cell"
 
 
+def _not_excluded(rows: list[dict]) -> list[dict]:
+    """Return the B cells beside leukemic ones that may be leukemic and are not RETAINED."""
+    return [
+        row
+        for row in rows
+        if row["identity"] == "b_unresolved" and row["status"] not in ("RETAINED", "NOT_APPLICABLE")
+    ]
+
+
 def _sign_of(rows: list[dict]) -> dict[str, str]:
-    """Return the sign of an antigen in one specimen: the worst of its sub-populations."""
+    """Return the sign of an antigen in one specimen: the worst of its sub-populations.
+
+    It is that of a clear answer only if no cell that may be leukemic is left open.
+    """
     carriers, kind = _carriers(rows)
+    beside = _not_excluded(rows) if kind == "leukemic" else []
     statuses = {row["status"] for row in carriers}
     if not carriers:
         return chip("antigen", "NOT_EVALUABLE") | {"text": "Not tested on leukemic cells"}
@@ -127,21 +156,35 @@ def _sign_of(rows: list[dict]) -> dict[str, str]:
         if status in statuses:
             where = "a sub-population" if kind == "leukemic" else "B cells, leukemic or not"
             return chip("antigen", status) | {"text": f"{status} in {where}"}
+    for status in ("LOST", "REDUCED"):
+        if any(row["status"] == status for row in beside):
+            return chip("antigen", status) | {"text": f"{status} in B cells, leukemic or not"}
     if statuses == {"NOT_EVALUABLE"}:
         return chip("antigen", "NOT_EVALUABLE")
-    everywhere = "NOT_EVALUABLE" not in statuses
-    words = "Retained" if everywhere else "Retained where evaluable"
+    status, words = "RETAINED", "Retained"
+    if "NOT_EVALUABLE" in statuses:
+        status = "NOT_EVALUABLE"
+        share = percent(_open_share(carriers))
+        words = f"Not evaluable in {share} of {kind} cells, retained in the others"
     if kind != "leukemic":
         words += "; not known which cells are leukemic"
     elif _shared_loss_hidden(carriers):
         words += ", compared with each other only"
-    elif everywhere:
+    if beside:
+        words += "; not evaluable in further B cells that may be leukemic"
+    if words == "Retained":
         return chip("antigen", "RETAINED")
-    return {"status": "RETAINED", "text": words, "kind": "cannot"}
+    return {"status": status, "text": words, "kind": "cannot"}
+
+
+def _open_share(carriers: list[dict]) -> float:
+    """Return the share of cells of sub-populations that could not be judged."""
+    unknown = sum(row["cells"] for row in carriers if row["status"] == "NOT_EVALUABLE")
+    return unknown / max(sum(row["cells"] for row in carriers), 1)
 
 
 def _shared_loss_hidden(rows: list[dict]) -> bool:
-    return any(SHARED_LOSS_HIDDEN in row["flags"] for row in rows if row["status"] == "RETAINED")
+    return any(like_each_other(row) for row in rows)
 
 
 def _sentences(antigen: str, rows: list[dict]) -> list[str]:
@@ -155,25 +198,28 @@ def _sentences(antigen: str, rows: list[dict]) -> list[str]:
         if there:
             return [f"{antigen}: no leukemic cell was identified that should carry it: not tested"]
         return [f"{antigen}: not evaluable" + (f": {'; '.join(why[:2])}" if why else "")]
-    total = len(carriers)
-    said: list[str] = []
-    for status in ("LOST", "REDUCED", "RETAINED"):
-        mine = [row for row in carriers if row["status"] == status]
-        if mine:
-            said.append(
-                f"{antigen}: {status} in {len(mine)} of {_sub_populations(kind, total)}"
-                + _shares(mine)
-            )
-    if open_ones := [row for row in carriers if row["status"] == "NOT_EVALUABLE"]:
-        why = unique(row["flags"].split("; ")[0] for row in open_ones if row["flags"])
-        said.append(
-            f"{antigen}: not evaluable in {len(open_ones)} of {_sub_populations(kind, total)}"
-            + _shares(open_ones)
-            + (f": {why[0]}" if why else "")
-        )
+    of_all = _sub_populations(kind, len(carriers))
+    said = [_sentence(antigen, status, carriers, of_all) for status in WORST_FIRST]
+    if beside := _not_excluded(rows) if kind == "leukemic" else []:
+        of_all = _sub_populations("further B-cell", len(beside)) + " that may be leukemic"
+        said += [_sentence(antigen, status, beside, of_all) for status in WORST_FIRST]
+    said = [words for words in said if words]
     if _shared_loss_hidden(carriers):
         said.append(SHARED_LOSS_HIDDEN[:1].upper() + SHARED_LOSS_HIDDEN[1:])
     return said
+
+
+def _sentence(antigen: str, status: str, rows: list[dict], of_all: str) -> str:
+    """Say of how many sub-populations a status holds, or nothing where of none."""
+    mine = [row for row in rows if row["status"] == status]
+    if not mine:
+        return ""
+    words, why = status, []
+    if status == "NOT_EVALUABLE":
+        words = "not evaluable"
+        why = unique(row["flags"].split("; ")[0] for row in mine if row["flags"])
+    reason = f": {why[0]}" if why else ""
+    return f"{antigen}: {words} in {len(mine)} of {of_all}{_shares(mine)}{reason}"
 
 
 def _lost_in_all(row: dict | None) -> list[str]:

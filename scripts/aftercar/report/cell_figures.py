@@ -2,8 +2,8 @@
 
 import pandas as pd
 
-from aftercar.contracts.singlecell import LEUKEMIC
-from aftercar.report.antigen_plots import forest_plot, power_plot
+from aftercar.contracts.singlecell import LEUKEMIC, SHARED_LOSS_HIDDEN
+from aftercar.report.antigen_plots import forest_plot, like_each_other, power_plot
 from aftercar.report.antigens import (
     CALLED,
     antigen_title,
@@ -139,6 +139,8 @@ def _ratios(title: str, losses: list[dict], antigens: list[str], bounds: dict) -
         "interval. Arrow: beyond the axis, such as no molecule at all. Hatched: nothing could be "
         "compared, which is no zero. The same values stand in the table."
     )
+    if any(like_each_other(row) for row in rows):
+        caption += f" Dashed circle, like each other: {SHARED_LOSS_HIDDEN}."
     if more := len(rows) - MOST_COMPARISONS:
         caption += f" {more} further rows stand in the table only." if more > 0 else ""
     return {

@@ -1,5 +1,6 @@
 """Pages of each stream: cytometry, sequencing, single cells, in the words of their readers."""
 
+from aftercar.report.antigen_plots import like_each_other
 from aftercar.report.numbers import (
     MINUS,
     count_text,
@@ -376,7 +377,9 @@ def antigen_table(antigen_loss: list[dict]) -> dict:
                 count_text(r["cells"]),
                 f"{count_text(r['umis'])} / {_number(r['expected_umis'])}",
                 _relative(r),
-                chip("antigen", r["status"]),
+                {"status": "RETAINED", "text": "Like each other", "kind": "cannot"}
+                if like_each_other(r)
+                else chip("antigen", r["status"]),
                 fraction_text(r, "fraction_of_leukemic"),
                 _detectable(r),
                 dash(percentages(r["flags"])),

@@ -1,6 +1,7 @@
 """What a page says of the antigen test on single cells: silence is never negative."""
 
 import pandas as pd
+import pytest
 from tests.unit.report.made_up_cells import loss, losses, powers
 
 from aftercar.contracts.singlecell import ANTIGEN_LOSS, ANTIGEN_POWER, SHARED_LOSS_HIDDEN
@@ -130,3 +131,49 @@ def test_the_share_of_all_lost_cells_is_that_of_the_evidence_with_its_interval()
         "LOST or REDUCED in all: 40 % (31 % to 52 %) of the leukemic cells that could be judged"
     )
     assert not any("in all" in text for text in said["CD19"][1])
+
+
+@pytest.mark.parametrize(
+    ("status", "kind", "sign"),
+    [
+        ("NOT_EVALUABLE", "cannot", "Retained; not evaluable in further B cells"),
+        ("LOST", "signal", "LOST in B cells, leukemic or not"),
+        ("REDUCED", "conflict", "REDUCED in B cells, leukemic or not"),
+    ],
+)
+def test_b_cells_beside_leukemic_ones_that_may_be_leukemic_are_named(status, kind, sign):
+    ratio = None if status == "NOT_EVALUABLE" else (0.02, 0.01, 0.05)
+    rows = [loss("leukemic_b 1", "CD19", "RETAINED", 300, RATIO),
+            loss("b_unresolved", "CD19", status, 300, ratio, identity="b_unresolved",
+                 flags="no reference")]  # fmt: skip
+    found, said, _ = answers(rows)["CD19"]
+    assert found["kind"] == kind
+    assert found["text"].startswith(sign)
+    assert any("further B-cell sub-population that may be leukemic (300 cells)" in t for t in said)
+    kept = [rows[0], rows[1] | {"status": "RETAINED", "relative_expression": 1.0}]
+    assert answers(kept)["CD19"][0]["kind"] == "clear"
+
+
+def test_what_could_not_be_judged_is_said_before_what_is_retained():
+    rows = [loss("leukemic_b 1", "CD19", "NOT_EVALUABLE", 990, flags="too few molecules"),
+            loss("leukemic_b 2", "CD19", "RETAINED", 10, RATIO)]  # fmt: skip
+    sign, said, _ = answers(rows)["CD19"]
+    assert sign["text"] == "Not evaluable in 99 % of leukemic cells, retained in the others"
+    assert sign["kind"] == "cannot"
+    assert said[0].startswith("CD19: not evaluable in 1 of 2")
+
+
+def test_a_specimen_that_failed_is_named_for_each_antigen_asked_of_the_patient():
+    unread = {"sample_id": "broken", "identity": "other", "flags": "damaged"}
+    failed = [
+        loss("all cells", antigen, "NOT_EVALUABLE", 0) | unread
+        for antigen in ("CD19", "CD22", "CD7")
+    ]
+    kept = loss("leukemic_b 1", "CD19", "RETAINED", ratio=RATIO)
+    rows = plain_rows(ANTIGEN_LOSS.frame([kept, *failed]))
+    named = [row[:2] for row in answer_table(rows, [], set(), [])["rows"]]
+    assert [antigen for specimen, antigen in named if "broken" in specimen] == ["CD19"]
+    alone = answer_table(plain_rows(ANTIGEN_LOSS.frame(failed)), [], set(), [])["rows"]
+    assert [row[1] for row in alone] == ["CD19", "CD22", "CD7"]
+    assert {row[2]["kind"] for row in alone} == {"unknown"}
+    assert alone[0][3] == ["CD19: not evaluable: damaged"]

@@ -19,7 +19,7 @@ from tests.unit.report.made_up_cells import (
     single_cells,
 )
 
-from aftercar.contracts.singlecell import ANTIGEN_LOSS
+from aftercar.contracts.singlecell import ANTIGEN_LOSS, SHARED_LOSS_HIDDEN
 from aftercar.report.antigen_plots import forest_plot, power_plot
 from aftercar.report.cell_figures import cell_figures
 from aftercar.report.numbers import plain_rows
@@ -32,6 +32,7 @@ from aftercar.report.pictures import (
     embedding,
     population_key,
 )
+from aftercar.report.svg import BLUE
 
 WORDS = {"title": "t", "description": "d"}
 
@@ -90,6 +91,26 @@ def test_each_status_has_a_shape_of_its_own():
         last = re.findall(r"<(?:path|circle|rect) [^>]*>", drawn)[-2:]
         shapes.append(re.sub(r"fill|stroke|#\w+", "", re.sub(r"[MV]?[\d.]+", "", last[-1])))
     assert len(set(shapes)) == 4
+
+
+def test_cells_compared_with_each_other_only_are_not_drawn_as_retained():
+    kept = loss("leukemic_b 1", "CD19", "RETAINED", ratio=(1.0, 0.8, 1.25))
+    each_other = kept | {"flags": SHARED_LOSS_HIDDEN}
+    drawn = forest(each_other)
+    assert "Like each other<" in drawn
+    assert "Retained<" not in drawn
+    assert f'stroke="{BLUE}" stroke-width="2.4"' in forest(kept)
+    assert f'stroke="{BLUE}" stroke-width="2.4"' not in drawn
+    tables, rows, views, none = single_cells()
+    for row, said in ((kept, False), (each_other, True)):
+        made = tables | {"antigen_loss": ANTIGEN_LOSS.frame([row])}
+        content, _, _ = content_of(
+            lambda made=made: (made, rows, views, none), settings=WITH_BOUNDS
+        )
+        found, _ = cell_figures(content, none, antigen_cells(none))
+        assert (SHARED_LOSS_HIDDEN in found[0]["ratios"]["caption"]) == said
+        chips = {r[6]["kind"] for r in content["singlecell"]["antigens"]["rows"]}
+        assert chips == {"cannot" if said else "clear"}
 
 
 def test_a_curve_of_power_is_labelled_and_an_unknown_one_is_not_drawn():
