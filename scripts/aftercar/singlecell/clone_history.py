@@ -213,6 +213,13 @@ def _could_miss(
         return None, f"no leukemic cell that could have shown a loss of {antigen}"
     if lost:
         return None, f"{lost} cells of the clone lie in a sub-population called LOST for {antigen}"
+    judged = [str(r["population"]) for r in rows]
+    other = np.isin(one.identity, LEUKEMIC) & ~np.isin(one.population, judged) & ~of_others
+    if other.any():
+        return None, (
+            f"{int(other.sum())} leukemic cells of another lineage "
+            f"({', '.join(sorted(set(one.identity[other])))}) are not judged for {antigen}"
+        )
     gone = [str(r["population"]) for r in rows if r["status"] == "LOST"]
     if cells := int((np.isin(one.population, gone) & ~of_others).sum()):
         return None, (

@@ -286,3 +286,14 @@ def test_leukemic_cells_that_did_not_keep_the_antigen_forbid_a_limit(status):
     latest = one(with_others(30, status=status, day=60))
     assert latest["status"] == "INDETERMINATE"
     assert f"unknown in A: CD19 is {status} in leukemic cells" in latest["flags"]
+
+
+def test_leukemic_cells_of_a_lineage_that_is_not_judged_forbid_a_limit():
+    switched = with_others(30, receptor=False, status="NOT_APPLICABLE", identity="leukemic_myeloid")
+    row = one(switched, specimen("C", 90, lost=40))
+    assert row["negative_before_infusion"] == "UNKNOWN"
+    assert (
+        "A: 30 leukemic cells of another lineage (leukemic_myeloid) are not judged for CD19"
+        in row["flags"]
+    )
+    assert one(switched)["status"] == "INDETERMINATE"
