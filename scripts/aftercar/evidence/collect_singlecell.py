@@ -18,8 +18,8 @@ def antigen_loss_evidence(losses: pd.DataFrame, failed: set[str]) -> list[dict[s
 
     A specimen in `failed` could not be read: FAILED. Only leukemic sub-populations whose cells
     could be judged (LOST, REDUCED or RETAINED) are counted. The antigen is NOT_DETECTED as lost
-    only if all that should carry it are RETAINED, against a reference other than each other, with
-    the largest fraction that would have been called REDUCED or LOST as limit; otherwise
+    only if all leukemic cells should carry it and are RETAINED, against a reference other than each
+    other, with the largest fraction that would have been called REDUCED or LOST as limit; otherwise
     INDETERMINATE. The flags of a loss name the weakest evidence that the cells are leukemic.
     """
     rows = []
@@ -66,7 +66,7 @@ def _share(leukemic: list[dict]) -> dict[str, object]:
     cells = sum(r["cells"] for r in judged)
     limit = _limit(leukemic, cells)
     common = {"limit": limit, "total": cells}
-    doubts = _doubts(carriers, judged)
+    doubts = _doubts(leukemic, carriers, judged)
     if gone:
         count = sum(r["cells"] for r in gone)
         low, high = _negative_share(gone, judged, count, cells)
@@ -137,9 +137,16 @@ def _limit(leukemic: list[dict], cells: int) -> float | None:
     return min(1.0, max(shares) * sum(r["cells"] for r in leukemic) / cells)
 
 
-def _doubts(carriers: list[dict], judged: list[dict]) -> list[str]:
-    """Return why cells that should carry the antigen could have lost it unseen."""
+def _doubts(leukemic: list[dict], carriers: list[dict], judged: list[dict]) -> list[str]:
+    """Return why leukemic cells could be without the antigen unseen."""
     found = []
+    other = [r for r in leukemic if r["status"] == "NOT_APPLICABLE" and r["cells"]]
+    if other:
+        lineages = ", ".join(dict.fromkeys(r["identity"] for r in other))
+        found.append(
+            f"{sum(r['cells'] for r in other)} of {sum(r['cells'] for r in leukemic)} leukemic "
+            f"cells ({lineages}) are of a lineage that need not carry it: not counted"
+        )
     total, seen = (sum(r["cells"] for r in part) for part in (carriers, judged))
     if len(judged) < len(carriers):
         found.append(f"{total - seen} of {total} leukemic cells could not be judged")
