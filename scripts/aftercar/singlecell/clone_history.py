@@ -173,6 +173,7 @@ def _look(one: SpecimenCells, clone: Clone, antigen: str, rule: dict) -> Look:
     # an allele need not be expressed: RNA never excludes a clone
     silent = clone.basis != "genotype" and evaluable > 0
     of_others = (could & ~own) if clone.basis != "genotype" else np.zeros_like(own)
+    told = clone.basis != "genotype" or _beyond_other_lineages(one, clone.name, cells)
     could_miss, reason = _could_miss(one, of_others, antigen, rows, lost)
     negative_limit = None if could_miss is None else _adequate(could_miss, rule)
     if could_miss is not None and negative_limit is None:
@@ -188,8 +189,8 @@ def _look(one: SpecimenCells, clone: Clone, antigen: str, rule: dict) -> Look:
         cells=cells,
         evaluable=evaluable,
         lost=lost,
-        seen=cells >= least,
-        negative=lost >= rule["negative_cells"],
+        seen=cells >= least and told,
+        negative=lost >= rule["negative_cells"] and told,
         # three cells are found with 95 % probability when three are expected (Poisson); one
         # that must show twice needs 4.7
         limit=_adequate((3.0 if least == 1 else 4.75) / evaluable, rule)
@@ -199,6 +200,18 @@ def _look(one: SpecimenCells, clone: Clone, antigen: str, rule: dict) -> Look:
         stated_limit=could_miss,
         reason=reason,
     )
+
+
+def _beyond_other_lineages(one: SpecimenCells, variant: str, carriers: int) -> bool:
+    """Return whether a variant is surely more frequent than in T and NK cells of the specimen.
+
+    There it can only be ambient, an artefact or a doublet's. All cells count, not only those that
+    show the locus: few T and NK cells express it, and what they show of it is ambient.
+    """
+    other = np.isin(one.identity, ("normal_t", "normal_nk"))
+    cells = int(np.isin(one.identity, MAY_BELONG).sum())
+    ambient = int((one.mutant.get(variant, np.zeros_like(other)) & other).sum())
+    return wilson_interval(carriers, cells)[0] > ambient / max(int(other.sum()), 1)
 
 
 def _could_miss(

@@ -297,3 +297,25 @@ def test_leukemic_cells_of_a_lineage_that_is_not_judged_forbid_a_limit():
         in row["flags"]
     )
     assert one(switched)["status"] == "INDETERMINATE"
+
+
+@pytest.mark.parametrize(("in_t_cells", "before"), [(0, "YES"), (1, "UNKNOWN")])
+def test_carriers_no_more_frequent_than_in_t_cells_do_not_show_that_the_clone_was_there(
+    in_t_cells, before
+):
+    """Three of 100 B cells; one of 30 T cells is as many."""
+    carriers = np.isin(np.arange(130), [0, 1, 2, *range(100, 100 + in_t_cells)])
+    early = replace(
+        specimen("A", -10, lost=10, kept=120, clones={}),
+        identity=np.array(["leukemic_b"] * 100 + ["normal_t"] * 30, dtype=object),
+        mutant={"V": carriers}, covered={"V": np.ones(130, bool)}, variants_from={"V": 90},
+    )  # fmt: skip
+    everyone = {"V": np.ones(100, bool)}
+    late = replace(
+        specimen("C", 90, lost=100, kept=0, clones={}), mutant=everyone, covered=everyone,
+        variants_from={"V": 90},
+    )  # fmt: skip
+    row = history(early, late).loc["CD19", "V"]
+    assert row["clone_before_infusion"] == before
+    assert row["negative_before_infusion"] == before
+    assert row["first_seen_sample"] == ("C" if in_t_cells else "A")
