@@ -7,6 +7,7 @@ import pandas as pd
 
 from aftercar.contracts.expression import ExpressionMatrix
 from aftercar.contracts.singlecell import LEUKEMIC
+from aftercar.singlecell.barcodes import rows_of_barcodes
 from aftercar.singlecell.clonal_cells import Clonal, clonal_cells
 from aftercar.singlecell.doublets import Doublets, find_doublets, library_of
 from aftercar.singlecell.embedding import (
@@ -60,9 +61,11 @@ class CellKnowledge:
     mutant: dict[str, np.ndarray]
     labels_matched: int = 0
     labels_listed: int = 0
+    labels_refused: int = 0  # rows of the labels for a cell that another row names as well
     copy_number: np.ndarray | None = None
     contigs: pd.DataFrame | None = None
     contig_cells: tuple[int, int] = (0, 0)  # barcodes with contigs: in the matrix, in the file
+    contigs_refused: int = 0
     disease: str = ""
     earlier_clones: frozenset[str] = frozenset()
 
@@ -117,50 +120,39 @@ def known_cells(
 ) -> CellKnowledge:
     """Return labels, genotypes and receptors in the order of the barcodes.
 
-    Barcodes agree with or without a suffix such as -1, as long as that names one cell only.
+    Barcodes agree as `rows_of_barcodes` says.
     """
-    position = {barcode: row for row, barcode in enumerate(barcodes)}
-    bare: dict[str, int] = {}
-    for barcode, row in position.items():
-        stem = barcode.rsplit("-", 1)[0]
-        bare[stem] = -1 if stem in bare else row
-
-    def row_of(barcode: str) -> int:
-        found = position.get(barcode, -1)
-        return found if found >= 0 else bare.get(barcode.rsplit("-", 1)[0], -1)
-
     mutant = {}
     for name, carriers in sorted(mutants.items()):
         mask = np.zeros(len(barcodes), dtype=bool)
-        rows = [row for barcode in carriers if (row := row_of(barcode)) >= 0]
-        mask[rows] = True
+        mask[list(rows_of_barcodes(carriers, barcodes)[0].values())] = True
         mutant[name] = mask
-    contig_cells = (0, 0)
+    contig_cells, contigs_refused = (0, 0), 0
     if contigs is not None:
-        place = {barcode: row_of(barcode) for barcode in sorted(set(contigs["barcode"]))}
-        contig_cells = (sum(row >= 0 for row in place.values()), len(place))
+        listed = set(contigs["barcode"])
+        place, contigs_refused = rows_of_barcodes(listed, barcodes)
+        contig_cells = (len(place), len(listed))
+        contigs = contigs[contigs["barcode"].isin(place)]
         contigs = contigs.assign(row=contigs["barcode"].map(place).astype("int64"))
-        contigs = contigs[contigs["row"] >= 0]
     receptors = CellKnowledge(
         None, None, mutant, contigs=contigs, contig_cells=contig_cells, disease=disease,
-        earlier_clones=earlier_clones,
+        earlier_clones=earlier_clones, contigs_refused=contigs_refused,
     )  # fmt: skip
     if labels is None:
         return receptors
     label, subpopulation, copy_number = (np.full(len(barcodes), "", dtype=object) for _ in range(3))
-    matched = 0
+    place, refused = rows_of_barcodes(labels["barcode"], barcodes)
     labels = labels.reindex(
         columns=["barcode", "label", "subpopulation", "evidence"], fill_value=""
     )
     for barcode, word, part, evidence in labels.to_numpy():
-        row = row_of(barcode)
+        row = place.get(barcode, -1)
         if row >= 0:
-            matched += 1
             (copy_number if evidence == "copy_number" else label)[row] = word
             subpopulation[row] = part
     return replace(
         receptors, label=label, subpopulation=subpopulation, copy_number=copy_number,
-        labels_matched=matched, labels_listed=len(labels),
+        labels_matched=len(place), labels_listed=len(labels), labels_refused=refused,
     )  # fmt: skip
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from aftercar.contracts.singlecell import LEUKEMIC, SHARED_LOSS_HIDDEN
+from aftercar.singlecell.barcodes import rows_of_barcodes
 from aftercar.stats.intervals import wilson_interval
 
 Row = dict[str, object]
@@ -404,24 +405,19 @@ def variant_cells(
 ) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray], dict[str, int]]:
     """Return mutant and covered cells by variant of CLONES, and the day each was known from.
 
-    `barcodes` are those of the usable cells; they agree with or without a suffix such as -1.
+    `barcodes` are those of the usable cells; they agree as `rows_of_barcodes` says.
     """
     mine = clones[(clones["sample_id"] == sample["sample_id"]) & (clones["basis"] == "genotype")]
     cells = genotypes[genotypes["sample_id"] == sample["sample_id"]]
     named = cells["gene"] + " " + cells["hgvs_c"]
-    position = {str(barcode).rsplit("-", 1)[0]: row for row, barcode in enumerate(barcodes)}
-    position |= {str(barcode): row for row, barcode in enumerate(barcodes)}
+    position, _ = rows_of_barcodes(cells["barcode"], barcodes)
     mutant, covered, since = {}, {}, {}
     for clone, known_from in zip(mine["clone"], mine["known_from_day"], strict=True):
         own = cells[(named == clone) | (cells["hgvs_c"] == clone)]
         masks = []
         for part in (own[own["state"] == "MUTANT"], own[own["ref_umis"] + own["alt_umis"] > 0]):
             mask = np.zeros(len(barcodes), dtype=bool)
-            rows = [
-                position.get(name, position.get(name.rsplit("-", 1)[0], -1))
-                for name in part["barcode"]
-            ]
-            mask[[row for row in rows if row >= 0]] = True
+            mask[[position[name] for name in part["barcode"] if name in position]] = True
             masks.append(mask)
         mutant[clone], covered[clone] = masks
         if not pd.isna(known_from):

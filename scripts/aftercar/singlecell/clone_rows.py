@@ -8,6 +8,7 @@ from aftercar.singlecell.cells import CellKnowledge
 from aftercar.singlecell.clonal_cells import Clonal, clones_of_leukemia
 from aftercar.singlecell.clone_history import Row, SpecimenCells, canonical_name, variant_cells
 from aftercar.singlecell.leukemic import somatic_carriers
+from aftercar.singlecell.rows import refused_text
 from aftercar.singlecell.specimen import Assessed
 from aftercar.stats.intervals import wilson_interval
 
@@ -119,9 +120,11 @@ def receptor_quality(sample: dict[str, str], found: Assessed, known: CellKnowled
     share = inside / listed
     return [
         quality_row(
-            sample, "receptors_matched", share, "fraction", "PASS" if share >= 0.5 else "FLAG",
+            sample, "receptors_matched", share, "fraction",
+            "PASS" if share >= 0.5 and not known.contigs_refused else "FLAG",
             f"{inside} of {listed} barcodes with contigs are in the matrix; {heavy} cells with a "
-            f"heavy chain, {beta} with a beta or delta chain, {double} with those of two clones",
+            f"heavy chain, {beta} with a beta or delta chain, {double} with those of two clones"
+            + refused_text(known.contigs_refused),
         )
     ]  # fmt: skip
 

@@ -449,10 +449,17 @@ def doublet_rows(sample: dict[str, str], found: Doublets, labelled: int) -> list
     return rows
 
 
+def refused_text(barcodes: int) -> str:
+    """Return what a reader must know of barcodes that name a cell that another one names."""
+    return f"; {barcodes} more were not used: another barcode names the same cell" * (barcodes > 0)
+
+
 def label_row(sample: dict[str, str], known: CellKnowledge) -> Row:
     """Return how many of the labels belong to cells of the matrix."""
     share = known.labels_matched / max(known.labels_listed, 1)
+    plain = share > 0.99 and not known.labels_refused
     return quality_row(
-        sample, "labels_matched", share, "fraction", "PASS" if share > 0.99 else "FLAG",
-        f"{known.labels_matched} of {known.labels_listed} labelled barcodes are in the matrix",
+        sample, "labels_matched", share, "fraction", "PASS" if plain else "FLAG",
+        f"{known.labels_matched} of {known.labels_listed} labelled barcodes are in the matrix"
+        + refused_text(known.labels_refused),
     )  # fmt: skip

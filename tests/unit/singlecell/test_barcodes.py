@@ -1,0 +1,58 @@
+"""Barcodes of other files and the cells that they name."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from tests.unit.singlecell.drawn_cells import sample
+
+from aftercar.singlecell.barcodes import rows_of_barcodes
+from aftercar.singlecell.cells import known_cells
+from aftercar.singlecell.clone_history import variant_cells
+from aftercar.singlecell.rows import label_row
+
+CELLS = np.array(["A-1", "C-1", "C-2", "G"], dtype=object)
+
+
+@pytest.mark.parametrize(
+    ("listed", "rows", "refused"),
+    [
+        (["A-1", "C-2", "G"], {"A-1": 0, "C-2": 2, "G": 3}, 0),
+        (["A", "G-1"], {"A": 0, "G-1": 3}, 0),
+        (["A-2"], {}, 0),
+        (["C"], {}, 0),
+        (["A", "A-1"], {"A-1": 0}, 1),
+        (["G-1", "G-2"], {}, 2),
+    ],
+    ids=["as written", "one has no suffix", "another library", "two cells", "two rows", "which"],
+)
+def test_two_suffixes_are_two_libraries_and_one_cell_has_one_row(listed, rows, refused):
+    assert rows_of_barcodes(listed, CELLS) == (rows, refused)
+
+
+def test_labels_of_a_second_library_change_no_cell_of_this_one_and_are_flagged():
+    labels = pd.DataFrame(
+        {"barcode": ["A-1", "A-2", "A"], "label": ["leukemic_b", "normal_t", "normal_t"]}
+    )
+    known = known_cells(CELLS, labels, {"v": {"A-2", "C-1"}})
+    assert known.label.tolist() == ["leukemic_b", "", "", ""]
+    assert known.mutant["v"].tolist() == [False, True, False, False]
+    row = label_row(sample(), known)
+    assert row["verdict"] == "FLAG"
+    assert row["message"] == (
+        "1 of 3 labelled barcodes are in the matrix; "
+        "1 more were not used: another barcode names the same cell"
+    )
+
+
+def test_the_history_takes_no_variant_from_another_library():
+    genotypes = pd.DataFrame(
+        {
+            "sample_id": "S", "barcode": ["A-1", "C-3"], "gene": "TP53", "hgvs_c": "c.1A>T",
+            "state": "MUTANT", "ref_umis": 0, "alt_umis": 2,
+        }
+    )  # fmt: skip
+    clones = pd.DataFrame(
+        {"sample_id": ["S"], "basis": "genotype", "clone": "c.1A>T", "known_from_day": 0}
+    )
+    mutant, covered, _ = variant_cells(genotypes, clones, sample(), CELLS[:2])
+    assert mutant["c.1A>T"].tolist() == covered["c.1A>T"].tolist() == [True, False]
