@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
@@ -33,7 +33,8 @@ class SpecimenCells:
     carry it and to those whose molecules show the locus, whenever it became known.
     `inherited` are variants that T or NK cells share: they mark no clone of the patient.
     `variants_from` is the day from which each variant was known in this specimen. `loss` are the
-    specimen's rows of ANTIGEN_LOSS.
+    specimen's rows of ANTIGEN_LOSS. `mixed` says of an antigen that the screen for hidden negative
+    cells saw leukemic cells of unlike level.
     """
 
     sample_id: str
@@ -50,6 +51,7 @@ class SpecimenCells:
     variants_from: dict[str, int]
     loss: list[Row]
     inherited: frozenset[str] = frozenset()
+    mixed: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -248,6 +250,8 @@ def _could_miss(
     if any(SHARED_LOSS_HIDDEN in str(r["flags"]) for r in kept):
         return None, f"no loss of {antigen} that all leukemic cells share could have shown"
     stated = [float(str(r["detectable_fraction"])) for r in kept if r.get("detectable_fraction")]
+    if antigen in one.mixed:
+        return None, one.mixed[antigen]
     if len(stated) < len(kept):
         return None, f"no share of the leukemic cells without {antigen} could have shown"
     return max(stated), ""

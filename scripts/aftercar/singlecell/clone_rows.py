@@ -137,8 +137,12 @@ def specimen_cells(
     loss: list[Row],
     genotypes: pd.DataFrame,
     genotype_clones: pd.DataFrame,
+    screen_p_value: float,
 ) -> SpecimenCells | None:
-    """Return what the history of the patient's clones needs; None for a specimen without a day."""
+    """Return what the history of the patient's clones needs; None for a specimen without a day.
+
+    Below `screen_p_value` the screen for hidden negative cells saw a mixture.
+    """
     if not sample["day"]:
         return None
     cells = found.cells
@@ -163,7 +167,19 @@ def specimen_cells(
         variants_from=since,
         inherited=frozenset(mutant) - frozenset(somatic),
         loss=loss,
+        mixed=_mixed(found, screen_p_value),
     )
+
+
+def _mixed(found: Assessed, p_value: float) -> dict[str, str]:
+    """Return by antigen what the screen says where it sees leukemic cells of unlike level."""
+    return {
+        antigen: f"leukemic cells of unlike level of {antigen}, may be hidden negative cells: "
+        f"share {screened.share:.2g} ({screened.low:.2g} to {screened.high:.2g}), "
+        f"p {screened.p_value:.2g}"
+        for antigen, (screened, _) in found.screened.items()
+        if screened is not None and screened.p_value < p_value
+    }
 
 
 def _receptors(clonal: Clonal) -> list[frozenset[str] | None]:

@@ -244,6 +244,7 @@ def measure_specimen(
             loss,
             GENOTYPES.empty() if genotypes is None else genotypes,
             CLONES.empty() if genotype_clones is None else genotype_clones,
+            panels.methods["screen"]["p_value"],
         ),
     )
 

@@ -5,7 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
-from tests.unit.singlecell.drawn_cells import PANELS
+from tests.unit.singlecell.drawn_cells import PANELS, draw, measure, mixed, sample
+from tests.unit.singlecell.drawn_receptors import drawn
 
 from aftercar.contracts.sequencing import CLONES, GENOTYPES
 from aftercar.contracts.singlecell import ANTIGEN_LOSS, CLONE_HISTORY, SHARED_LOSS_HIDDEN
@@ -319,3 +320,16 @@ def test_carriers_no_more_frequent_than_in_t_cells_do_not_show_that_the_clone_wa
     assert row["clone_before_infusion"] == before
     assert row["negative_before_infusion"] == before
     assert row["first_seen_sample"] == ("C" if in_t_cells else "A")
+
+
+def test_a_quarter_of_hidden_negative_cells_leaves_no_limit_before_the_infusion():
+    """CD19 is absent from 90 of 360 blasts that are alike in all else."""
+    kinds = mixed(mature_b=("mature_b", 80)) | {"blast": ("blast", 270), "hidden": ("blast", 90)}
+    matrix, label = draw(kinds, 1, antigen={"hidden": {"CD19": 0}})
+    clone = {"blast": NAME[4:], "hidden": NAME[4:]}
+    contigs = drawn(matrix.barcode, label, clone, 1, polyclonal={"mature_b": "IGH"})
+    result = measure(matrix, contigs=contigs, row=sample("A", "-10"))
+    row = one(result.memory)
+    assert row["negative_before_infusion"] == "UNKNOWN"
+    assert "A: leukemic cells of unlike level of CD19, may be hidden negative" in row["flags"]
+    assert row["status"] == "INDETERMINATE"
