@@ -49,7 +49,8 @@ class Panels:
 class CellKnowledge:
     """What is known of cells beside their counts, in the order of the matrix's barcodes.
 
-    `label` and `subpopulation` hold text or nothing; None without a labels file. `mutant` maps the
+    `label` and `subpopulation` hold text or nothing; None without a labels file, `label` also for
+    one that labels no cell. `mutant` maps the
     name of a loss-of-function variant to the cells that carry it. `copy_number` holds labels by
     copy-number calls, `label` all others. `contigs` has a column row, the cell of each receptor
     contig; None without a file. `earlier_clones` are rearrangements of the leukemia in earlier
@@ -59,6 +60,7 @@ class CellKnowledge:
     label: np.ndarray | None
     subpopulation: np.ndarray | None
     mutant: dict[str, np.ndarray]
+    labels_given: bool = False
     labels_matched: int = 0
     labels_listed: int = 0
     labels_refused: int = 0  # rows of the labels for a cell that another row names as well
@@ -142,17 +144,20 @@ def known_cells(
         return receptors
     label, subpopulation, copy_number = (np.full(len(barcodes), "", dtype=object) for _ in range(3))
     place, refused = rows_of_barcodes(labels["barcode"], barcodes)
+    filled = 0
     labels = labels.reindex(
         columns=["barcode", "label", "subpopulation", "evidence"], fill_value=""
     )
     for barcode, word, part, evidence in labels.to_numpy():
         row = place.get(barcode, -1)
         if row >= 0:
+            filled += word != ""
             (copy_number if evidence == "copy_number" else label)[row] = word
             subpopulation[row] = part
     return replace(
-        receptors, label=label, subpopulation=subpopulation, copy_number=copy_number,
-        labels_matched=len(place), labels_listed=len(labels), labels_refused=refused,
+        receptors, label=label if filled else None, subpopulation=subpopulation,
+        copy_number=copy_number if filled else None, labels_given=True, labels_matched=len(place),
+        labels_listed=len(labels), labels_refused=refused,
     )  # fmt: skip
 
 

@@ -101,7 +101,7 @@ def identities_of_cells(
     if clonal is not None:
         call_by_clonotype(calls, clonal, lineages, clusters)
     _by_genotype(calls, lineages, clusters, mutant, minimum_mutant_cells)
-    if labels is not None and ((labels != "").any() or not (calls.evidence == "copy_number").any()):
+    if labels is not None and (labels != "").any():
         given = labels != ""
         # with labels at hand, guesses may add no leukemic cells; genotype and clonotype prove them
         _without_guesses(calls, ~given)

@@ -161,6 +161,22 @@ def carriers_of_losses(
     }
 
 
+def labels_of_another_library(known: CellKnowledge, cells: int, rule: dict) -> str:
+    """Return why labels cannot be those of these cells, or an empty text.
+
+    Two libraries share barcodes by chance. Labels of several libraries in one file hold most of the
+    cells, labels of few cells lie mostly in the matrix: one of the two shares has to be enough.
+    """
+    matched, listed = known.labels_matched, known.labels_listed
+    if not listed or (matched and matched >= rule["labels_matched"] * min(listed, cells)):
+        return ""
+    number = "no labelled barcode" if not matched else f"{matched} of {listed} labelled barcodes"
+    return (
+        f"found {number} in the matrix, expected barcodes as in the matrix. "
+        "To mend it: give the labels of this very library"
+    )
+
+
 def measure_specimen(
     sample: dict[str, str],
     matrix: ExpressionMatrix,
@@ -195,12 +211,8 @@ def measure_specimen(
             "found no barcode of the contigs in the matrix, expected barcodes as in the matrix. "
             "To mend it: give the contigs of this very library", panels.methods,
         )  # fmt: skip
-    if known.label is not None and known.labels_matched == 0:
-        return failed_specimen(
-            sample, antigens,
-            "found no labelled barcode in the matrix, expected barcodes as in the matrix. "
-            "To mend it: give the labels of this very library", panels.methods,
-        )  # fmt: skip
+    if problem := labels_of_another_library(known, len(matrix), panels.methods["quality"]):
+        return failed_specimen(sample, antigens, problem, panels.methods)
     day = int(sample["day"]) if sample["day"] else 10**6
     try:
         found = assess_specimen(

@@ -345,7 +345,7 @@ def quality_rows(
         for antigen, (screened, reason) in found.screened.items()
         if screened is not None or reason
     ]
-    if known.label is not None:
+    if known.labels_given:
         rows.append(label_row(sample, known))
     return rows
 
@@ -457,9 +457,11 @@ def refused_text(barcodes: int) -> str:
 def label_row(sample: dict[str, str], known: CellKnowledge) -> Row:
     """Return how many of the labels belong to cells of the matrix."""
     share = known.labels_matched / max(known.labels_listed, 1)
-    plain = share > 0.99 and not known.labels_refused
+    plain = share > 0.99 and not known.labels_refused and known.label is not None
+    nothing = "; none of them has a label: the cells were taken for unlabelled ones"
     return quality_row(
         sample, "labels_matched", share, "fraction", "PASS" if plain else "FLAG",
         f"{known.labels_matched} of {known.labels_listed} labelled barcodes are in the matrix"
-        + refused_text(known.labels_refused),
+        + refused_text(known.labels_refused)
+        + nothing * (known.label is None),
     )  # fmt: skip

@@ -3,11 +3,12 @@
 import numpy as np
 import pandas as pd
 import pytest
-from tests.unit.singlecell.drawn_cells import sample
+from tests.unit.singlecell.drawn_cells import PANELS, draw, measure, mixed, sample
 
 from aftercar.singlecell.barcodes import rows_of_barcodes
 from aftercar.singlecell.cells import known_cells
 from aftercar.singlecell.clone_history import variant_cells
+from aftercar.singlecell.patient import labels_of_another_library
 from aftercar.singlecell.rows import label_row
 
 CELLS = np.array(["A-1", "C-1", "C-2", "G"], dtype=object)
@@ -56,3 +57,38 @@ def test_the_history_takes_no_variant_from_another_library():
     )
     mutant, covered, _ = variant_cells(genotypes, clones, sample(), CELLS[:2])
     assert mutant["c.1A>T"].tolist() == covered["c.1A>T"].tolist() == [True, False]
+
+
+@pytest.mark.parametrize(
+    ("own", "strangers", "fails"),
+    [(2, 3000, True), (30, 0, False), (400, 9000, False), (40, 3000, True)],
+    ids=["chance", "few cells labelled", "libraries in one file", "still chance"],
+)
+def test_labels_that_match_by_chance_fail_the_specimen(own, strangers, fails):
+    names = np.array([f"CELL{row}-1" for row in range(500)], dtype=object)
+    listed = [*names[:own], *(f"OTHER{row}-1" for row in range(strangers))]
+    known = known_cells(names, pd.DataFrame({"barcode": listed, "label": "normal_t"}), {})
+    told = labels_of_another_library(known, len(names), PANELS.methods["quality"])
+    assert bool(told) == fails
+    assert f"{own} of {own + strangers} labelled barcodes" in told or not fails
+
+
+def test_labels_of_another_library_take_no_leukemia_away():
+    matrix, _ = draw(mixed(), 3)
+    listed = [*matrix.barcode[400:402], *(f"OTHER{row}-1" for row in range(3000))]
+    found = measure(matrix, pd.DataFrame({"barcode": listed, "label": "normal_t"}))
+    assert {row["status"] for row in found.populations} == {"FAILED"}
+    assert {row["status"] for row in found.loss} == {"NOT_EVALUABLE"}
+
+
+def test_a_file_that_labels_no_cell_counts_as_none_and_says_so():
+    matrix, kind = draw(mixed(), 3)
+    names = np.where(kind == "blast", "mine", "")
+    labels = pd.DataFrame({"barcode": matrix.barcode, "label": "", "subpopulation": names})
+    found, without = measure(matrix, labels), measure(matrix)
+    assert found.cells["identity"].tolist() == without.cells["identity"].tolist()
+    assert (found.cells["identity"] == "leukemic_b").sum() > 300
+    assert "leukemic_b: mine" in set(found.cells["population"])
+    (row,) = (row for row in found.quality if row["check"] == "labels_matched")
+    assert row["verdict"] == "FLAG"
+    assert "none of them has a label" in row["message"]
