@@ -26,7 +26,8 @@ from aftercar.contracts.settings import settings_problems
 from aftercar.contracts.sheets import named_file
 from aftercar.cytometry.manual import role_problems
 from aftercar.cytometry.template_check import controlled_markers, template_problems
-from aftercar.io.preflight import configured_table_problems
+from aftercar.io.cell_tables import read_panels
+from aftercar.io.preflight import configured_antigen_problems, configured_table_problems
 from aftercar.io.sheets import problem_text, read_sheets
 from aftercar.io.templates import TemplateError, read_templates
 
@@ -62,6 +63,10 @@ def gating_templates():
     templates, faults = {}, ""
     if workflow.exec_mode == ExecMode.DEFAULT:
         told += configured_table_problems(config["sequencing"])
+        told += configured_antigen_problems(
+            config["singlecell"]["antigens"],
+            read_panels(resource("resources/singlecell"))["antigens"]["antigens"],
+        )
         paths = {
             name: resource(path)
             for name, path in config["cytometry"]["panels"].items()

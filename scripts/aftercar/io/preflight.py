@@ -224,6 +224,23 @@ def configured_table_problems(sequencing: dict[str, object]) -> list[str]:
     return told
 
 
+def configured_antigen_problems(antigens: list[str], rules: dict[str, dict]) -> list[str]:
+    """Return a line for each antigen of config.yaml that has no rule, by which it is tested.
+
+    `rules` maps the gene of an antigen to its rule, of which `aliases` are names of the protein.
+    """
+    told = []
+    for name in antigens:
+        if name in rules:
+            continue
+        gene = next((gene for gene, rule in rules.items() if name in rule["aliases"]), "")
+        told.append(
+            f"key singlecell/antigens: found {name!r}, expected {', '.join(rules)}. To mend it: "
+            + (f"write {gene}, the gene of {name}" if gene else "correct or remove the name")
+        )
+    return told
+
+
 def listed_name_problems(
     samples: list[dict[str, str]], references: dict[str, str], resolve: Resolve
 ) -> dict[str, list[Finding]]:

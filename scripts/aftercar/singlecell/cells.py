@@ -68,6 +68,7 @@ class CellKnowledge:
     contigs: pd.DataFrame | None = None
     contig_cells: tuple[int, int] = (0, 0)  # barcodes with contigs: in the matrix, in the file
     contigs_refused: int = 0
+    mutant_cells: tuple[int, int] = (0, 0)  # barcodes with a variant: in the matrix, in the file
     disease: str = ""
     earlier_clones: frozenset[str] = frozenset()
 
@@ -124,10 +125,12 @@ def known_cells(
 
     Barcodes agree as `rows_of_barcodes` says.
     """
-    mutant = {}
+    mutant, listed = {}, set().union(*mutants.values())
+    place, _ = rows_of_barcodes(listed, barcodes)
+    mutant_cells = (len(place), len(listed))
     for name, carriers in sorted(mutants.items()):
         mask = np.zeros(len(barcodes), dtype=bool)
-        mask[list(rows_of_barcodes(carriers, barcodes)[0].values())] = True
+        mask[[place[barcode] for barcode in carriers if barcode in place]] = True
         mutant[name] = mask
     contig_cells, contigs_refused = (0, 0), 0
     if contigs is not None:
@@ -139,6 +142,7 @@ def known_cells(
     receptors = CellKnowledge(
         None, None, mutant, contigs=contigs, contig_cells=contig_cells, disease=disease,
         earlier_clones=earlier_clones, contigs_refused=contigs_refused,
+        mutant_cells=mutant_cells,
     )  # fmt: skip
     if labels is None:
         return receptors

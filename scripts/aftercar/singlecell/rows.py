@@ -347,6 +347,8 @@ def quality_rows(
     ]
     if known.labels_given:
         rows.append(label_row(sample, known))
+    if known.mutant_cells[1]:
+        rows.append(genotype_row(sample, known))
     return rows
 
 
@@ -447,6 +449,18 @@ def doublet_rows(sample: dict[str, str], found: Doublets, labelled: int) -> list
             quality_row(sample, check, share, "fraction", "PASS" if plain else "FLAG", text)
         )
     return rows
+
+
+def genotype_row(sample: dict[str, str], known: CellKnowledge) -> Row:
+    """Return how many of the cells with a variant are cells of the matrix."""
+    inside, listed = known.mutant_cells
+    text = f"{inside} of {listed} barcodes with a variant are in the matrix"
+    if not inside:
+        text += ": the genotypes say nothing of these cells; give the reads of this very library"
+    return quality_row(
+        sample, "genotypes_matched", inside / listed, "fraction",
+        "PASS" if 2 * inside >= listed else "FLAG", text,
+    )  # fmt: skip
 
 
 def refused_text(barcodes: int) -> str:

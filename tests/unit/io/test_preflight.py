@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import yaml
 from tests.unit.io.test_damaged_workspaces import WORKSPACE
 from tests.unit.io.test_fcs import fcs
 from tests.unit.io.test_matrices import write_10x
@@ -10,7 +11,12 @@ from aftercar.contracts.sequencing import BACKGROUND
 from aftercar.cytometry.beads import detector_problems
 from aftercar.cytometry.compensation import matrix_problem
 from aftercar.cytometry.panel import panel_problems
-from aftercar.io.preflight import configured_table_problems, header_problems
+from aftercar.io.cell_tables import read_panels
+from aftercar.io.preflight import (
+    configured_antigen_problems,
+    configured_table_problems,
+    header_problems,
+)
 from aftercar.io.tables import write_table
 from aftercar.io.templates import SHARED
 
@@ -181,3 +187,14 @@ def test_tables_of_the_configuration_that_are_as_asked_or_absent_are_no_problem(
     names = {"panel_of_normals": "panel.tsv", "isoform_catalogue": "isoforms.tsv"}
     assert configured_table_problems({k: str(tmp_path / v) for k, v in names.items()}) == []
     assert configured_table_problems(dict.fromkeys(names, "")) == []
+
+
+def test_an_antigen_without_a_rule_is_told_before_the_run(root):
+    rules = read_panels(root / "resources/singlecell")["antigens"]["antigens"]
+    config = yaml.safe_load((root / "config/config.yaml").read_text())
+    assert configured_antigen_problems(config["singlecell"]["antigens"], rules) == []
+    by_protein, unknown = configured_antigen_problems(["CD19", "CD20", "CD123"], rules)
+    assert "found 'CD20', expected CD19, " in by_protein
+    assert by_protein.endswith("To mend it: write MS4A1, the gene of CD20")
+    assert "found 'CD123'" in unknown
+    assert unknown.endswith("To mend it: correct or remove the name")

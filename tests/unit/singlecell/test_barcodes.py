@@ -9,7 +9,7 @@ from aftercar.singlecell.barcodes import rows_of_barcodes
 from aftercar.singlecell.cells import known_cells
 from aftercar.singlecell.clone_history import variant_cells
 from aftercar.singlecell.patient import labels_of_another_library
-from aftercar.singlecell.rows import label_row
+from aftercar.singlecell.rows import genotype_row, label_row
 
 CELLS = np.array(["A-1", "C-1", "C-2", "G"], dtype=object)
 
@@ -92,3 +92,23 @@ def test_a_file_that_labels_no_cell_counts_as_none_and_says_so():
     (row,) = (row for row in found.quality if row["check"] == "labels_matched")
     assert row["verdict"] == "FLAG"
     assert "none of them has a label" in row["message"]
+
+
+@pytest.mark.parametrize(
+    ("carriers", "verdict", "text"),
+    [
+        ({"A-1", "C-1"}, "PASS", "2 of 2 barcodes with a variant are in the matrix"),
+        ({"A-2", "X-1", "Y-1"}, "FLAG", "0 of 3 barcodes with a variant are in the matrix: the "),
+    ],
+)
+def test_genotypes_of_another_library_are_flagged(carriers, verdict, text):
+    row = genotype_row(sample(), known_cells(CELLS, None, {"v": carriers}))
+    assert (row["check"], row["verdict"]) == ("genotypes_matched", verdict)
+    assert row["message"].startswith(text)
+
+
+def test_genotypes_that_match_no_cell_have_a_row_of_quality():
+    matrix, _ = draw({"blast": ("blast", 80), "t": ("t", 80)}, 3)
+    found = measure(matrix, mutants={"v": {f"OTHER{row}-1" for row in range(200)}})
+    (row,) = (row for row in found.quality if row["check"] == "genotypes_matched")
+    assert row["verdict"] == "FLAG"
