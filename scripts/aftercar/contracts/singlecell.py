@@ -26,6 +26,8 @@ SHARED_LOSS_HIDDEN = (
     "compared with other leukemic cells of this specimen: a loss that all of them share would not "
     "show"
 )
+# Flag of cells among which the screen sees a mixture, followed by its figures.
+HIDDEN_NEGATIVE = "cells of unlike level, may be hidden negative cells"
 
 _FRACTION = Column("float64", "fraction, 0 to 1", minimum=0, maximum=1, nullable=True)
 _RATIO = Column("float64", "expression relative to the reference cells", minimum=0, nullable=True)
@@ -76,6 +78,14 @@ ANTIGEN_LOSS = Table(
             "float64",
             "smallest share of the leukemic cells without the antigen that would have been called "
             "REDUCED or LOST (95 %)",
+            minimum=0,
+            maximum=1,
+            nullable=True,
+        ),
+        "detectable_hidden_fraction": Column(
+            "float64",
+            "smallest share of the leukemic cells that the mixture screen would have shown if they "
+            "were without the antigen and scattered among the others (95 %)",
             minimum=0,
             maximum=1,
             nullable=True,

@@ -4,7 +4,7 @@ import math
 
 import pandas as pd
 
-from aftercar.contracts.singlecell import IDENTITY_EVIDENCE, SHARED_LOSS_HIDDEN
+from aftercar.contracts.singlecell import HIDDEN_NEGATIVE, IDENTITY_EVIDENCE, SHARED_LOSS_HIDDEN
 from aftercar.evidence.evidence_rows import evidence_row, number_or_none, who_when
 from aftercar.stats.intervals import wilson_interval
 
@@ -19,8 +19,10 @@ def antigen_loss_evidence(losses: pd.DataFrame, failed: set[str]) -> list[dict[s
     A specimen in `failed` could not be read: FAILED. Only leukemic sub-populations whose cells
     could be judged (LOST, REDUCED or RETAINED) are counted. The antigen is NOT_DETECTED as lost
     only if all leukemic cells should carry it and are RETAINED, against a reference other than each
-    other, with the largest fraction that would have been called REDUCED or LOST as limit; otherwise
-    INDETERMINATE. The flags of a loss name the weakest evidence that the cells are leukemic.
+    other, and the screen sees no mixture in them. The limit is the largest fraction that the
+    comparison or the screen would have missed, for no one knows whether a clone without the antigen
+    stands apart or lies scattered among the others. Otherwise it is INDETERMINATE. The flags of a
+    loss name the weakest evidence that the cells are leukemic.
     """
     rows = []
     records = losses.to_dict("records")
@@ -64,8 +66,11 @@ def _share(leukemic: list[dict]) -> dict[str, object]:
     gone = [r for r in carriers if r["status"] in GONE]
     judged = [r for r in carriers if r["status"] in (*GONE, "RETAINED")]
     cells = sum(r["cells"] for r in judged)
-    limit = _limit(leukemic, cells)
-    common = {"limit": limit, "total": cells}
+    apart = _limit(leukemic, cells, "detectable_reduced_fraction")
+    hidden = _limit(leukemic, cells, "detectable_hidden_fraction")
+    common: dict[str, object] = {"limit": None, "total": cells}
+    if apart is not None and hidden is not None:
+        common["limit"] = max(apart, hidden)
     doubts = _doubts(leukemic, carriers, judged)
     if gone:
         count = sum(r["cells"] for r in gone)
@@ -82,16 +87,25 @@ def _share(leukemic: list[dict]) -> dict[str, object]:
                 dict.fromkeys([names, f"identity by {weakest}", *doubts, *_flags(gone)])
             ),
         }
-    if doubts or not judged or limit is None:
+    if doubts or not judged or apart is None or hidden is None:
+        if judged and apart is not None and hidden is None:
+            doubts.append("cells without the antigen scattered among the others would not show")
         flags = list(dict.fromkeys([*doubts, *_flags(carriers)]))
         return common | {"status": "INDETERMINATE", "flags": "; ".join(flags)}
     return common | {
         "value": 0.0,
         "low": 0.0,
-        "high": wilson_interval(0, cells)[1],
+        # one reference for all: its error moves all sub-populations the same way
+        "high": min(math.hypot(wilson_interval(0, cells)[1], sum(_without(judged, cells))), 1.0),
         "count": 0,
         "status": "NOT_DETECTED",
-        "flags": "; ".join(_flags(judged)),
+        "flags": "; ".join(
+            [
+                f"cells without the antigen show from {apart:.2g} of the leukemic cells on if they "
+                f"stand apart, from {hidden:.2g} on if they lie scattered among the others",
+                *_flags(judged),
+            ]
+        ),
     }
 
 
@@ -112,25 +126,29 @@ def _negative_share(
         for r in gone
         if (ratio := number_or_none(r["relative_expression_high"])) is not None
     ]
-    negative = [
+    return (
+        max(share - math.hypot(share - low, *positive), 0.0),
+        min(share + math.hypot(high - share, *_without(judged, cells)), 1.0),
+    )
+
+
+def _without(judged: list[dict], cells: int) -> list[float]:
+    """Return the share of all cells that may lack the antigen in each retained sub-population."""
+    return [
         r["cells"] / cells * max(1.0 - float(str(ratio)), 0.0)
         for r in judged
         if r["status"] == "RETAINED"
         and (ratio := number_or_none(r["relative_expression_low"])) is not None
     ]
-    return (
-        max(share - math.hypot(share - low, *positive), 0.0),
-        min(share + math.hypot(high - share, *negative), 1.0),
-    )
 
 
-def _limit(leukemic: list[dict], cells: int) -> float | None:
-    """Return the largest detectable share of the `cells` that could be judged.
+def _limit(leukemic: list[dict], cells: int, column: str) -> float | None:
+    """Return the largest detectable share of the `cells` that could be judged, of a column.
 
     REDUCED counts as gone, so the limit is that of REDUCED or LOST. The table states it as a share
     of all leukemic cells, also of those without the antigen.
     """
-    stated = [number_or_none(r["detectable_reduced_fraction"]) for r in leukemic]
+    stated = [number_or_none(r[column]) for r in leukemic]
     shares = [float(str(share)) for share in stated if share is not None]
     if not shares or not cells:
         return None
@@ -152,6 +170,7 @@ def _doubts(leukemic: list[dict], carriers: list[dict], judged: list[dict]) -> l
         found.append(f"{total - seen} of {total} leukemic cells could not be judged")
     if any(r["status"] == "RETAINED" and SHARED_LOSS_HIDDEN in r["flags"] for r in judged):
         found.append(SHARED_LOSS_HIDDEN)
+    found += [said for said in _flags(judged) if said.startswith(HIDDEN_NEGATIVE)]
     return found
 
 

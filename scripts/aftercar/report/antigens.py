@@ -3,7 +3,7 @@
 from collections.abc import Set
 from itertools import groupby
 
-from aftercar.contracts.singlecell import LEUKEMIC, SHARED_LOSS_HIDDEN
+from aftercar.contracts.singlecell import HIDDEN_NEGATIVE, LEUKEMIC, SHARED_LOSS_HIDDEN
 from aftercar.report.antigen_plots import like_each_other
 from aftercar.report.domains import specimen_title
 from aftercar.report.numbers import (
@@ -170,6 +170,8 @@ def _sign_of(rows: list[dict]) -> dict[str, str]:
         words += "; not known which cells are leukemic"
     elif _shared_loss_hidden(carriers):
         words += ", compared with each other only"
+    if _mixture_seen(carriers):
+        words += "; may hide negative cells"
     if beside:
         words += "; not evaluable in further B cells that may be leukemic"
     if words == "Retained":
@@ -185,6 +187,12 @@ def _open_share(carriers: list[dict]) -> float:
 
 def _shared_loss_hidden(rows: list[dict]) -> bool:
     return any(like_each_other(row) for row in rows)
+
+
+def _mixture_seen(rows: list[dict]) -> list[str]:
+    """Return what the screen says of cells of unlike level, if it saw any."""
+    said = unique(flag for row in rows for flag in row["flags"].split("; "))
+    return [flag for flag in said if flag.startswith(HIDDEN_NEGATIVE)]
 
 
 def _sentences(antigen: str, rows: list[dict]) -> list[str]:
@@ -206,7 +214,7 @@ def _sentences(antigen: str, rows: list[dict]) -> list[str]:
     said = [words for words in said if words]
     if _shared_loss_hidden(carriers):
         said.append(SHARED_LOSS_HIDDEN[:1].upper() + SHARED_LOSS_HIDDEN[1:])
-    return said
+    return said + [words[:1].upper() + words[1:] for words in _mixture_seen(carriers)]
 
 
 def _sentence(antigen: str, status: str, rows: list[dict], of_all: str) -> str:

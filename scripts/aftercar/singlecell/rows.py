@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pandas as pd
 
-from aftercar.contracts.singlecell import CELLS, LEUKEMIC
+from aftercar.contracts.singlecell import CELLS, HIDDEN_NEGATIVE, LEUKEMIC
 from aftercar.contracts.specimen import quality_row, who_when
 from aftercar.singlecell.cells import CellKnowledge
 from aftercar.singlecell.comparison import Compared
@@ -63,6 +63,10 @@ def antigen_rows(sample: dict[str, str], found: Assessed) -> list[Row]:
                 share["detectable_fraction"] = one.detectable_cells / leukemic
             if one.detectable_reduced_cells is not None:
                 share["detectable_reduced_fraction"] = one.detectable_reduced_cells / leukemic
+            screened, _ = found.screened[one.antigen]
+            if screened is not None and screened.detectable and one.status != "NOT_APPLICABLE":
+                hidden = screened.detectable * screened.cells / leukemic
+                share["detectable_hidden_fraction"] = hidden
         rows.append(
             who_when(sample)
             | {
@@ -107,6 +111,9 @@ def _remarks(one: Compared, found: Assessed, identity: str, evidence: str) -> st
     if one.status == "NOT_APPLICABLE":
         return "; ".join(one.flags)
     remarks = [*one.flags, *_carriers(found, one.population)]
+    screened, _ = found.screened[one.antigen]
+    if identity in LEUKEMIC and one.status != "LOST" and screened is not None and screened.shown:
+        remarks.append(f"{HIDDEN_NEGATIVE}: {_screen_figures(screened)}")
     if said := found.cells.identities.flags.get((identity, evidence), ""):
         remarks.append(said)
     if not found.cells.molecules.matrix.has_ensembl:
@@ -341,7 +348,7 @@ def quality_rows(
             )
         )
     rows += [
-        screen_row(sample, antigen, screened, reason, methods["screen"]["p_value"])
+        screen_row(sample, antigen, screened, reason)
         for antigen, (screened, reason) in found.screened.items()
         if screened is not None or reason
     ]
@@ -352,10 +359,8 @@ def quality_rows(
     return rows
 
 
-def screen_row(
-    sample: dict[str, str], antigen: str, screened: Screened | None, reason: str, p_value: float
-) -> Row:
-    """Return the screen for hidden antigen-negative cells; it flags and never decides."""
+def screen_row(sample: dict[str, str], antigen: str, screened: Screened | None, reason: str) -> Row:
+    """Return the screen for hidden antigen-negative cells; it flags and never makes LOST."""
     check = f"hidden_negative_screen:{antigen}"
     if screened is None:
         said = f"hidden negative cells cannot be looked for: {reason}"
@@ -365,16 +370,18 @@ def screen_row(
         if screened.detectable is None
         else f"power to see a hidden share: 95 % from {100 * screened.detectable:.2g} % of them on"
     )
-    shown = screened.p_value < p_value
-    said = (
-        "cells of unlike level; may be hidden negative cells" if shown else "no sign of a mixture"
-    )
+    said = HIDDEN_NEGATIVE if screened.shown else "no sign of a mixture"
     return quality_row(
-        sample, check, screened.share, "fraction", "FLAG" if shown else "PASS",
-        f"{said}: share {screened.share:.2f} ({screened.low:.2f} to {screened.high:.2f}) of "
-        f"{screened.cells} cells with {screened.molecules} molecules, p {screened.p_value:.2g}; "
-        f"{power}. A screen: no basis for LOST",
+        sample, check, screened.share, "fraction", "FLAG" if screened.shown else "PASS",
+        f"{said}: {_screen_figures(screened)}; {power}. A screen: no basis for LOST",
     )  # fmt: skip
+
+
+def _screen_figures(screened: Screened) -> str:
+    return (
+        f"share {screened.share:.2f} ({screened.low:.2f} to {screened.high:.2f}) of "
+        f"{screened.cells} cells with {screened.molecules} molecules, p {screened.p_value:.2g}"
+    )
 
 
 def cell_quality_rows(sample: dict[str, str], quality: CellQuality) -> list[Row]:

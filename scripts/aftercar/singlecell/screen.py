@@ -23,14 +23,16 @@ _DROP_95 = 1.920729
 class Screened:
     """Estimated antigen-negative share with its profile-likelihood interval, p-value and power.
 
-    `power` maps a true share to the probability that the screen would have shown it; `detectable`
-    is the smallest share that it would have shown with the stated sensitivity, or None.
+    `shown`: the p-value is small enough to say that cells are of unlike level. `power` maps a true
+    share to the probability that the screen would have shown it; `detectable` is the smallest share
+    that it would have shown with the stated sensitivity, or None.
     """
 
     share: float
     low: float
     high: float
     p_value: float
+    shown: bool
     power: dict[float, float]
     detectable: float | None
     cells: int
@@ -77,11 +79,13 @@ def screen_mixture(
         return float(ndtr(max(2 * (true - none), 0.0) ** 0.5 - threshold))
 
     stated = {fraction: power(fraction) for fraction in fractions}
+    reached = float(0.5 if best == 0 else 1 - ndtr(ratio**0.5))
     return Screened(
         share=float(_SHARES[best]),
         low=max(float(_SHARES[inside[0]]) - _STEP, 0.0),
         high=min(float(_SHARES[inside[-1]]) + _STEP, 1.0),
-        p_value=float(0.5 if best == 0 else 1 - ndtr(ratio**0.5)),
+        p_value=reached,
+        shown=reached < p_value,
         power=stated,
         detectable=_smallest(power, stated, sensitivity),
         cells=len(molecules),

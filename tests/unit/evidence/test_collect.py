@@ -5,7 +5,12 @@ from tests.unit.evidence.patients import infusion, lab, patient, sheets
 from aftercar.contracts.cytometry import POPULATIONS, RATIOS
 from aftercar.contracts.evidence import EVIDENCE
 from aftercar.contracts.sequencing import BIALLELIC, CALLABILITY, CLONES, LOH, SPLICING, VARIANTS
-from aftercar.contracts.singlecell import ANTIGEN_LOSS, CELL_POPULATIONS, SHARED_LOSS_HIDDEN
+from aftercar.contracts.singlecell import (
+    ANTIGEN_LOSS,
+    CELL_POPULATIONS,
+    HIDDEN_NEGATIVE,
+    SHARED_LOSS_HIDDEN,
+)
 from aftercar.contracts.specimen import QUALITY
 from aftercar.contracts.table import ContractError
 from aftercar.evidence.collect import StreamTables, collect_evidence
@@ -402,6 +407,7 @@ def population_of_cells(
         # REDUCED counts as gone: its limit is the one that evidence states
         "detectable_fraction": None if detectable is None else min(1.0, 3 * detectable),
         "detectable_reduced_fraction": detectable,
+        "detectable_hidden_fraction": detectable,
     }
     return WHO | row | columns
 
@@ -514,6 +520,43 @@ def test_leukemic_cells_compared_only_with_each_other_exclude_no_loss():
     assert row["flags"].count(SHARED_LOSS_HIDDEN) == 1
     row = losses(kept, population_of_cells("a", "LOST", 200, 0.5, **alone))
     assert (row["status"], row["value"]) == ("QUANTIFIED", 0.5)
+
+
+def test_what_the_screen_sees_among_retained_cells_forbids_to_exclude_a_loss():
+    seen = f"{HIDDEN_NEGATIVE}: share 0.27 (0.22 to 0.31) of 800 cells with 1481 molecules, p 0"
+    row = losses(population_of_cells("a", "RETAINED", 800, 1.0, flags=seen))
+    assert row["status"] == "INDETERMINATE"
+    assert row[["value", "high", "count"]].isna().all()
+    assert row["flags"] == seen
+    rest = population_of_cells("a", "RETAINED", 600, 0.75, flags=seen)
+    row = losses(rest, population_of_cells("b", "LOST", 200, 0.25))
+    assert (row["status"], row["value"]) == ("QUANTIFIED", 0.25)
+    assert seen in row["flags"]
+
+
+def test_a_limit_holds_for_cells_that_stand_apart_and_for_scattered_ones():
+    row = losses(
+        population_of_cells("a", "RETAINED", 800, 1.0, "leukemic_b", 0.0125,
+                            detectable_hidden_fraction=0.066)
+    )  # fmt: skip
+    assert (row["status"], row["limit"]) == ("NOT_DETECTED", 0.066)
+    assert "from 0.013 of the leukemic cells on if they stand apart, from 0.066" in row["flags"]
+    row = losses(
+        population_of_cells("a", "RETAINED", 800, 1.0, detectable_hidden_fraction=None)
+    )  # fmt: skip
+    assert row["status"] == "INDETERMINATE"
+    assert pd.isna(row["limit"])
+    assert "scattered among the others would not show" in row["flags"]
+
+
+def test_where_no_loss_is_found_the_interval_still_allows_for_impure_subpopulations():
+    """By hand: 800 cells, Wilson up to 0.00478; (300 * 0.17 + 500 * 0.08) / 800 = 0.11375."""
+    row = losses(
+        population_of_cells("a", "RETAINED", 300, 0.375, relative_expression_low=0.83),
+        population_of_cells("b", "RETAINED", 500, 0.625, relative_expression_low=0.92),
+    )
+    assert row["status"] == "NOT_DETECTED"
+    assert row["high"] == pytest.approx((0.00478**2 + 0.11375**2) ** 0.5, abs=2e-4)
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,12 @@ import pandas as pd
 import pytest
 from tests.unit.report.made_up_cells import loss, losses, powers
 
-from aftercar.contracts.singlecell import ANTIGEN_LOSS, ANTIGEN_POWER, SHARED_LOSS_HIDDEN
+from aftercar.contracts.singlecell import (
+    ANTIGEN_LOSS,
+    ANTIGEN_POWER,
+    HIDDEN_NEGATIVE,
+    SHARED_LOSS_HIDDEN,
+)
 from aftercar.report.antigens import answer_table, antigens_of_interest, power_table
 from aftercar.report.numbers import plain_rows
 
@@ -62,6 +67,16 @@ def test_only_a_full_comparison_gets_the_sign_of_a_clear_answer():
     assert kinds == ["clear", "cannot", "cannot", "cannot"]
     assert "a loss that all of them share would not show" in answers(each_other)["CD19"][1][-1]
     assert "not known which cells are leukemic" in answers(unresolved)["CD19"][0]["text"]
+
+
+def test_retained_cells_that_the_screen_finds_of_unlike_level_are_no_clear_sign():
+    seen = f"{HIDDEN_NEGATIVE}: share 0.27 (0.22 to 0.31) of 800 cells with 1481 molecules, p 0"
+    sign, said, _ = answers([loss("leukemic_b 1", "CD19", "RETAINED", 800, RATIO, flags=seen)])[
+        "CD19"
+    ]
+    assert (sign["text"], sign["kind"]) == ("Retained; may hide negative cells", "cannot")
+    assert said[-1].startswith("Cells of unlike level")
+    assert "0.27" in said[-1]
 
 
 def test_a_specimen_that_failed_is_not_evaluable_and_says_why():

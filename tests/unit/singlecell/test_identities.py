@@ -14,7 +14,13 @@ from tests.unit.singlecell.drawn_cells import (
 )
 
 from aftercar.contracts.sequencing import CLONES, GENOTYPES
-from aftercar.contracts.singlecell import ANTIGEN_LOSS, CELL_POPULATIONS, IDENTITIES
+from aftercar.contracts.singlecell import (
+    ANTIGEN_LOSS,
+    ANTIGEN_POWER,
+    CELL_POPULATIONS,
+    HIDDEN_NEGATIVE,
+    IDENTITIES,
+)
 from aftercar.contracts.specimen import QUALITY
 from aftercar.singlecell.patient import carriers_of_losses, in_order, measure_patient
 
@@ -286,6 +292,13 @@ def test_the_screen_states_share_and_power_and_never_decides():
     assert "power to see" in row["message"]
     loss = ANTIGEN_LOSS.frame(result.loss)
     assert "LOST" not in set(loss["status"])
+    mine = loss[(loss["antigen"] == "CD19") & (loss["identity"] == "leukemic_b")].iloc[0]
+    assert HIDDEN_NEGATIVE in mine["flags"]
+    # 95 % power from the table of power; all leukemic cells are screened
+    power = ANTIGEN_POWER.frame(result.power)
+    power = power[(power["antigen"] == "CD19") & (power["design"] == "unlabelled_screen")]
+    assert mine["detectable_hidden_fraction"] == power["detectable_fraction"].iloc[0]
+    assert HIDDEN_NEGATIVE not in "; ".join(loss.loc[loss["identity"] != "leukemic_b", "flags"])
 
 
 def test_panels_name_only_genes_and_identities_that_exist():
