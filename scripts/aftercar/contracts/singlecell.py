@@ -253,7 +253,7 @@ CLONE_HISTORY = Table(
         "limit_before_infusion": Column(
             "float64",
             "smallest share of the leukemic cells that a specimen of day 0 or before would have "
-            "called LOST, where negative_before_infusion is NOT_SEEN",
+            "shown without the antigen, where negative_before_infusion is NOT_SEEN",
             minimum=0,
             maximum=1,
             nullable=True,

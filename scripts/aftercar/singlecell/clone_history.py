@@ -34,7 +34,8 @@ class SpecimenCells:
     `inherited` are variants that T or NK cells share: they mark no clone of the patient.
     `variants_from` is the day from which each variant was known in this specimen. `loss` are the
     specimen's rows of ANTIGEN_LOSS. `mixed` says of an antigen that the screen for hidden negative
-    cells saw leukemic cells of unlike level.
+    cells saw leukemic cells of unlike level, `scattered_limit` is the share that it would have
+    seen.
     """
 
     sample_id: str
@@ -52,6 +53,7 @@ class SpecimenCells:
     loss: list[Row]
     inherited: frozenset[str] = frozenset()
     mixed: dict[str, str] = field(default_factory=dict)
+    scattered_limit: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -177,7 +179,9 @@ def _look(one: SpecimenCells, clone: Clone, antigen: str, rule: dict) -> Look:
     silent = clone.basis != "genotype" and evaluable > 0
     of_others = (could & ~own) if clone.basis != "genotype" else np.zeros_like(own)
     told = clone.basis != "genotype" or _beyond_other_lineages(one, clone.name, cells)
-    could_miss, reason = _could_miss(one, of_others, antigen, rows, lost)
+    could_miss, reason = _could_miss(
+        one, of_others, antigen, rows, lost, apart=clone.basis == "label"
+    )
     negative_limit = None if could_miss is None else _adequate(could_miss, rule)
     if could_miss is not None and negative_limit is None:
         reason = (
@@ -218,12 +222,20 @@ def _beyond_other_lineages(one: SpecimenCells, variant: str, carriers: int) -> b
 
 
 def _could_miss(
-    one: SpecimenCells, of_others: np.ndarray, antigen: str, rows: list[Row], lost: int
+    one: SpecimenCells,
+    of_others: np.ndarray,
+    antigen: str,
+    rows: list[Row],
+    lost: int,
+    *,
+    apart: bool,
 ) -> tuple[float | None, str]:
     """Return the share of a clone's cells without the antigen that could be missed, or why none.
 
     `of_others` are cells shown to belong to other clones, `rows` those of the antigen in leukemic
-    cells, `lost` cells of the clone in sub-populations called LOST.
+    cells, `lost` cells of the clone in sub-populations called LOST. Cells that no label sets
+    `apart` may lie scattered among others, where only the screen for hidden negative cells would
+    see them.
     """
     if not rows:
         return None, f"no leukemic cell that could have shown a loss of {antigen}"
@@ -254,7 +266,12 @@ def _could_miss(
         return None, one.mixed[antigen]
     if len(stated) < len(kept):
         return None, f"no share of the leukemic cells without {antigen} could have shown"
-    return max(stated), ""
+    if apart:
+        return max(stated), ""
+    scattered = one.scattered_limit.get(antigen)
+    if scattered is None:
+        return None, f"no share of cells without {antigen} scattered among others could have shown"
+    return max(*stated, scattered), ""
 
 
 def _adequate(limit: float, rule: dict) -> float | None:
@@ -277,9 +294,13 @@ def _row(patient_id: str, antigen: str, clone: Clone, looks: list[Look], rule: d
         + ", ".join(f"{look.sample_id}: {look.reason}" for look in before)
         if before
         else "no single cells were examined before the infusion",
-        "NOT_SEEN": f"cells of this clone without {antigen} that stand apart and are "
-        f"{limit or 0:.2g} of the leukemic cells would have shown before the infusion; fewer "
-        "cells, or cells scattered among others, not",
+        "NOT_SEEN": f"cells of this clone without {antigen} that are {limit or 0:.2g} of the "
+        "leukemic cells would have shown before the infusion, "
+        + (
+            "if a label set them apart; fewer cells, or cells scattered among others, not"
+            if clone.basis == "label"
+            else "apart or scattered among others; fewer not"
+        ),
     }
     if without in said:
         flags.append(said[without])

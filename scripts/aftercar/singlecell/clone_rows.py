@@ -168,6 +168,11 @@ def specimen_cells(
         inherited=frozenset(mutant) - frozenset(somatic),
         loss=loss,
         mixed=_mixed(found, screen_p_value),
+        scattered_limit={
+            antigen: screened.detectable
+            for antigen, (screened, _) in found.screened.items()
+            if screened is not None and screened.detectable is not None
+        },
     )
 
 

@@ -43,6 +43,7 @@ def specimen(name, day, lost=0, kept=100, *, others=0, receptors=True, clones=No
         receptors=own if receptors else None,
         clones=({NAME: KEY} if lost + kept else {}) if clones is None else clones,
         mutant={}, covered={}, variants_from={}, loss=rows if identity == "leukemic_b" else [],
+        scattered_limit={"CD19": 0.02},
     )  # fmt: skip
 
 
@@ -276,7 +277,7 @@ def test_lost_cells_that_may_be_of_the_clone_forbid_a_limit_and_those_of_another
     assert one(with_others(30, receptor=False))["status"] == "INDETERMINATE"
     row = one(with_others(30), late)
     assert row["negative_before_infusion"] == "NOT_SEEN"
-    assert "cells of this clone without CD19 that stand apart and are 0.02" in row["flags"]
+    assert "cells of this clone without CD19 that are 0.02 of the leukemic cells" in row["flags"]
 
 
 @pytest.mark.parametrize("status", ["REDUCED", "NOT_EVALUABLE"])
@@ -333,3 +334,18 @@ def test_a_quarter_of_hidden_negative_cells_leaves_no_limit_before_the_infusion(
     assert row["negative_before_infusion"] == "UNKNOWN"
     assert "A: leukemic cells of unlike level of CD19, may be hidden negative" in row["flags"]
     assert row["status"] == "INDETERMINATE"
+
+
+@pytest.mark.parametrize(
+    ("scattered", "expected"), [({"CD19": 0.04}, 0.04), ({"CD19": 0.2}, None), ({}, None)]
+)
+def test_the_limit_of_a_clone_that_no_label_sets_apart_is_that_of_the_screen(scattered, expected):
+    late = specimen("C", 90, lost=40, named=True)
+    table = history(
+        replace(specimen("A", -10, named=True), scattered_limit=scattered), late
+    ).xs("CD19")  # fmt: skip
+    for name, limit in ((NAME, expected), ("rel-1", 0.02)):
+        row = table.loc[name]
+        assert row["negative_before_infusion"] == ("NOT_SEEN" if limit else "UNKNOWN")
+        assert limit is None or row["limit_before_infusion"] == pytest.approx(limit)
+    assert scattered or "scattered among others could have shown" in table.loc[NAME, "flags"]
