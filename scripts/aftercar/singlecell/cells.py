@@ -6,7 +6,6 @@ import numpy as np
 import pandas as pd
 
 from aftercar.contracts.expression import ExpressionMatrix
-from aftercar.contracts.singlecell import LEUKEMIC
 from aftercar.singlecell.barcodes import rows_of_barcodes
 from aftercar.singlecell.clonal_cells import Clonal, clonal_cells
 from aftercar.singlecell.doublets import Doublets, find_doublets, library_of
@@ -304,8 +303,9 @@ def _identified(
 def _population_table(found: Identities, population: np.ndarray) -> pd.DataFrame:
     """Return one row per sub-population: what it is, its stage, its cells, its compartment.
 
-    Sub-populations of one compartment are compared with each other. Unlabelled B cells of different
-    stage are kept apart, because immature B cells carry clearly less CD19 than mature ones.
+    Sub-populations of one compartment are compared with each other. Cells of different stage are
+    kept apart, also leukemic ones: immature B cells carry clearly less CD19 than mature ones, and
+    what is called leukemic may hold a benign mature clone.
     """
     cells = pd.DataFrame(
         {
@@ -325,10 +325,7 @@ def _population_table(found: Identities, population: np.ndarray) -> pd.DataFrame
         )
         .reset_index()
     )
-    leukemic = table["identity"].isin(LEUKEMIC)
-    table["compartment"] = table["identity"].where(
-        leukemic, table["identity"] + " " + table["stage"]
-    )
+    table["compartment"] = table["identity"] + " " + table["stage"]
     return table
 
 

@@ -68,6 +68,7 @@ class EarlierLevel:
     sample_id: str
     day: int
     identity: str
+    stage: str
     antigen: str
     reference: Reference
 
@@ -85,11 +86,12 @@ def compare_antigen(
     *,
     minimum_cells: int,
     tests: int,
-) -> tuple[list[Compared], list[tuple[str, Reference]]]:
+) -> tuple[list[Compared], list[tuple[str, str, Reference]]]:
     """Return the comparison of every sub-population, and the levels of antigen-positive cells.
 
-    `populations` has one row per sub-population (population, identity, stage, cells). Statuses are
-    given by `with_status` when the comparisons of all antigens are known. `tests` is the number of
+    `populations` has one row per sub-population (population, identity, stage, cells, compartment);
+    the levels are (identity, stage, reference) of each compartment. Statuses are given by
+    `with_status` when the comparisons of all antigens are known. `tests` is the number of
     comparisons of the specimen, which the detectable fraction allows for.
     """
     carried = populations["identity"].isin(rule["carried_by"])
@@ -109,26 +111,32 @@ def compare_antigen(
         ]
         return done, []
     without = np.isin(identity_of_cell, rule["background"])
-    levels: list[tuple[str, Reference]] = []
+    levels: list[tuple[str, str, Reference]] = []
+    by_normal = rule.get("normal_reference", True)
     # normal B cells first: they may serve as reference for leukemic ones
     order = sorted(rule["carried_by"], key=lambda name: (name in LEUKEMIC, name))
     for identity in order:
         of_identity = populations[carried & (populations["identity"] == identity)]
-        for key, part in of_identity.groupby("compartment", sort=True):
-            names = list(part["population"])
-            controls = measure_rna(
-                molecules, molecules.genes.markers(rule["controls"]), names, name_of_cell, without,
-                str(key),
-            )  # fmt: skip
+        parts = [
+            (str(key), str(part["stage"].iloc[0]), list(part["population"]))
+            for key, part in of_identity.groupby("compartment", sort=True)
+        ]
+        siblings: dict[str, Reference] = {}
+        if column is not None and by_normal and identity in LEUKEMIC and len(parts) > 1:
+            for key, _, names in parts:
+                own = measure_rna(molecules, {antigen: column}, names, name_of_cell, without, key)
+                controls = _measured_controls(molecules, rule, names, name_of_cell, without, key)
+                level = _own_level(antigen, own.with_controls(controls), thresholds, settings)
+                if level is not None:
+                    siblings[key] = replace(level, stage_matched=False)
+        for key, stage, names in parts:
+            controls = _measured_controls(molecules, rule, names, name_of_cell, without, key)
             bases: list[tuple[str, Measured, list[Reference], tuple[str, ...]]] = []
             if column is not None:
-                own = measure_rna(
-                    molecules, {antigen: column}, names, name_of_cell, without, str(key)
-                )
+                own = measure_rna(molecules, {antigen: column}, names, name_of_cell, without, key)
                 outside = _outside_references(
-                    identity, antigen, levels, earlier, settings,
-                    by_normal=rule.get("normal_reference", True),
-                )  # fmt: skip
+                    identity, stage, antigen, levels, earlier, settings, by_normal=by_normal
+                )
                 bases.append(("rna", own, outside, ()))
             if antibody is not None:
                 own = measure_protein(molecules, antigen, antibody, names, name_of_cell, without)
@@ -137,6 +145,7 @@ def compare_antigen(
             for basis, own, outside, said in bases:
                 compared, level = _compare_compartment(
                     antigen, identity, own.with_controls(controls), outside=outside,
+                    siblings=[siblings[one] for one in siblings if one != key and basis == "rna"],
                     thresholds=thresholds, settings=settings, minimum_cells=minimum_cells,
                     tests=tests,
                 )  # fmt: skip
@@ -148,14 +157,40 @@ def compare_antigen(
                     for one in compared
                 ]  # fmt: skip
                 if level is not None and basis == "rna":
-                    levels.append((identity, level))
+                    levels.append((identity, stage, level))
     return done, levels
+
+
+def _measured_controls(
+    molecules: Molecules,
+    rule: dict,
+    names: list[str],
+    name_of_cell: np.ndarray,
+    without: np.ndarray,
+    compartment: str,
+) -> Measured:
+    genes = molecules.genes.markers(rule["controls"])
+    return measure_rna(molecules, genes, names, name_of_cell, without, compartment)
+
+
+def _own_level(
+    antigen: str, measured: Measured, thresholds: Thresholds, settings: dict
+) -> Reference | None:
+    """Return the level of the antigen-positive cells of a compartment."""
+    own = {name: genes[antigen] for name, genes in measured.rates.items()}
+    positive = antigen_positive(
+        own, measured.background[antigen], thresholds.retained_above, settings
+    )
+    if not positive:
+        return None
+    return _reference(measured.rates, positive, antigen, measured.background)
 
 
 def _outside_references(
     identity: str,
+    stage: str,
     antigen: str,
-    levels: list[tuple[str, Reference]],
+    levels: list[tuple[str, str, Reference]],
     earlier: list[EarlierLevel],
     settings: dict,
     *,
@@ -163,15 +198,21 @@ def _outside_references(
 ) -> list[Reference]:
     """Return references outside the compartment, the best first.
 
-    Leukemic cells of the latest earlier specimen; then normal B cells of this specimen, which are
-    more mature than blasts and so prove a loss but no reduction; they prove nothing where blasts
-    may never have carried the antigen (`by_normal` False).
+    Leukemic cells of the latest earlier specimen, those of the same stage first; then normal B
+    cells of this specimen. Cells of another stage prove a loss but no reduction; they prove nothing
+    where blasts may never have carried the antigen (`by_normal` False).
     """
     if identity not in LEUKEMIC:
         return []
     before = sorted(
-        (level for level in earlier if level.identity == identity and level.antigen == antigen),
-        key=lambda level: (-level.day, level.sample_id),
+        (
+            level
+            for level in earlier
+            if level.identity == identity
+            and level.antigen == antigen
+            and (by_normal or level.stage == stage)
+        ),
+        key=lambda level: (level.stage != stage, -level.day, level.sample_id),
     )
     found = [
         Reference(
@@ -181,14 +222,14 @@ def _outside_references(
                 gene: widened(value, settings["between_library_cv"])
                 for gene, value in level.reference.controls.items()
             },
-            True,
+            level.stage == stage,
             level.reference.count,
         )
         for level in before
     ]
     found += [
         Reference(reference.name, reference.level, reference.controls, False, reference.count)
-        for name, reference in levels
+        for name, _, reference in levels
         if by_normal and name == "normal_b" and identity == "leukemic_b"
     ]
     return found
@@ -200,11 +241,17 @@ def _compare_compartment(
     measured: Measured,
     *,
     outside: list[Reference],
+    siblings: list[Reference],
     thresholds: Thresholds,
     settings: dict,
     minimum_cells: int,
     tests: int,
 ) -> tuple[list[Compared], Reference | None]:
+    """Return the comparisons within one compartment, and the level of its antigen-positive cells.
+
+    `siblings` are leukemic cells of another stage in the same specimen: they show a loss, but
+    cannot vouch for what all leukemic cells may have lost together.
+    """
     rates, background = measured.rates, measured.background
     remark = measured.remark
     ambient = background[antigen]
@@ -213,7 +260,12 @@ def _compare_compartment(
         {name: genes[antigen] for name, genes in rates.items()}, ambient, half, settings
     )
     proving = _proving(outside, ambient, settings)
-    external = proving[0] if proving else None
+    usable = [one for one in siblings if is_expressed(one.level, ambient, settings)]
+    # among references of other stages the surest
+    order = [one for one in proving if one.stage_matched] or sorted(
+        [*proving, *usable], key=lambda one: -one.count
+    )
+    external = order[0] if order else None
     flags = [remark] if remark else []
     own = _reference(rates, positive, antigen, background) if positive else None
     kept = False
@@ -221,10 +273,12 @@ def _compare_compartment(
         together = _joined_genes(rates, positive)
         against = [
             _status_against(one, together, antigen, background, thresholds, settings)
-            for one in proving
+            for one in [*proving, *usable]
         ]
-        kept = bool(against) and set(against) == {"RETAINED"}
-        below = [one for one, status in zip(proving, against, strict=True) if status in GONE]
+        kept = bool(proving) and set(against[: len(proving)]) == {"RETAINED"}
+        below = [
+            one for one, status in zip([*proving, *usable], against, strict=True) if status in GONE
+        ]
         if below:
             external = below[0]
             flags.append(f"all cells of this kind are below {external.name}")
@@ -416,57 +470,3 @@ def with_status(compared: list[Compared], thresholds: Thresholds, settings: dict
         flags = ((reason,) if reason else ()) + one.flags
         result.append(replace(one, status=status, q_value=q_value, flags=flags))
     return result
-
-
-def combine_bases(compared: list[Compared]) -> list[Compared]:
-    """Return one comparison per sub-population and antigen from those of RNA and of protein.
-
-    Protein is what a CAR binds: a loss of protein with RNA kept is a loss (splicing, export), but
-    may also be an antibody that is blocked. RNA that is low while protein is kept tells nothing
-    yet.
-    """
-    protein = {(one.population, one.antigen): one for one in compared if one.basis == "protein"}
-    result = [one for one in compared if one.basis != "protein"]
-    paired = {(one.population, one.antigen) for one in result}
-    result += [one for key, one in protein.items() if key not in paired]
-    return [
-        _combined(one, protein[one.population, one.antigen])
-        if one.basis == "rna" and (one.population, one.antigen) in protein
-        else one
-        for one in result
-    ]
-
-
-def _combined(rna: Compared, protein: Compared) -> Compared:
-    # a clone is seen when either of both sees it
-    seen = [
-        one.detectable_reduced_cells
-        for one in (rna, protein)
-        if one.detectable_reduced_cells is not None
-    ]
-    rna, protein = (
-        replace(one, detectable_reduced_cells=min(seen, default=None)) for one in (rna, protein)
-    )
-    if protein.status == "NOT_EVALUABLE":
-        return replace(rna, flags=(*rna.flags, "antibody: not evaluable"))
-    if rna.status == "NOT_EVALUABLE":
-        return replace(protein, flags=(*protein.flags, "RNA: not evaluable"))
-    if rna.status in GONE and protein.status in GONE:
-        status = rna.status if rna.status == protein.status else "REDUCED"
-        return replace(rna, status=status, basis="rna+protein")
-    if rna.status == protein.status:
-        return replace(rna, basis="rna+protein")
-    if protein.status in GONE:
-        return replace(
-            protein,
-            flags=(
-                *protein.flags,
-                "RNA is kept: loss after transcription, or an epitope out of the antibody's reach",
-            ),
-        )
-    return replace(
-        rna,
-        status="NOT_EVALUABLE",
-        basis="rna+protein",
-        flags=(*rna.flags, f"RNA says {rna.status}, but the protein is kept"),
-    )

@@ -7,12 +7,12 @@ import numpy as np
 from aftercar.contracts.expression import ExpressionMatrix
 from aftercar.contracts.singlecell import LEUKEMIC
 from aftercar.singlecell.antigen_loss import background_rate
+from aftercar.singlecell.bases import combine_bases
 from aftercar.singlecell.cells import CellKnowledge, IdentifiedCells, Panels, identify_cells
 from aftercar.singlecell.comparison import (
     Compared,
     EarlierLevel,
     Thresholds,
-    combine_bases,
     compare_antigen,
     with_status,
 )
@@ -84,8 +84,8 @@ def compare_antigens(
         )  # fmt: skip
         compared += one
         levels += [
-            EarlierLevel(sample_id, day, identity, antigen, reference)
-            for identity, reference in own
+            EarlierLevel(sample_id, day, identity, stage, antigen, reference)
+            for identity, stage, reference in own
             if identity in LEUKEMIC
         ]
     final = combine_bases(with_status(compared, thresholds, methods["test"]))

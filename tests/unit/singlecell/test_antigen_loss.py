@@ -211,6 +211,33 @@ def test_normal_mature_b_cells_do_not_make_dimmer_blasts_reduced():
     assert "REDUCED" not in set(blasts["status"])
 
 
+@pytest.mark.parametrize(
+    ("antigen", "level", "said"), [("CD19", 0.25, "NOT_EVALUABLE"), ("CD19", 0, "LOST"),
+                                   ("MS4A1", 1, "NOT_EVALUABLE")],
+)  # fmt: skip
+def test_blasts_are_not_reduced_beside_a_mature_clone_that_is_called_leukemic(antigen, level, said):
+    """Blasts never carried CD20 and carry less CD19; a mature clone may be a benign one."""
+    matrix, label = draw(mixed(mature_b=("mature_b", 100)), 5, antigen={"blast": {"CD19": level}})
+    labels = labels_of(matrix, label, NAMES | {"mature_b": "leukemic_b"}, subpopulations=True)
+    found = losses(measure(matrix, labels), antigen)
+    blasts = found.loc["leukemic_b: blast"]
+    assert blasts["status"] == said
+    assert antigen != "CD19" or blasts["reference"] == "leukemic_b: mature_b"
+
+
+def test_blasts_are_not_reduced_against_a_mature_clone_of_an_earlier_specimen():
+    mature = {"blast": ("mature_b", 200)} | {k: v for k, v in mixed().items() if k != "blast"}
+    before = draw(mature, 12)
+    first = measure(before[0], labels_of(*before, NAMES), row=sample("A", "-10"))
+    matrix, label = draw(mixed(), 13, antigen={"blast": {"CD19": 0.15}})
+    labels = labels_of(matrix, label, NAMES)
+    later = measure(matrix, labels, row=sample("B", "90"), earlier=first.levels)
+    found = losses(later)
+    assert "REDUCED" not in set(found.loc[found["identity"] == "leukemic_b", "status"])
+    found = losses(later, "MS4A1")
+    assert "LOST" not in set(found.loc[found["identity"] == "leukemic_b", "status"])
+
+
 def test_a_lineage_that_does_not_carry_an_antigen_is_not_asked_for_it():
     result = measure(draw(mixed(), 15)[0])
     for antigen, identity in (
