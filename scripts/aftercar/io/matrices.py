@@ -6,6 +6,7 @@ gene cannot stand in for it. A file that holds symbols only is read, and says so
 
 import gzip
 import re
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -263,7 +264,7 @@ def _read_folder(folder: Path, header_only: bool) -> ExpressionMatrix | None:
         n_features, n_cells, n_counts = (int(text) for text in size[:3])
     except UnreadableMatrix:
         raise
-    except (OSError, EOFError, StopIteration, ValueError, IndexError):
+    except (OSError, EOFError, zlib.error, StopIteration, ValueError, IndexError):
         raise UnreadableMatrix(
             "a damaged text file in the folder", "a complete 10x folder", "copy the folder again"
         ) from None
@@ -292,7 +293,7 @@ def _read_folder(folder: Path, header_only: bool) -> ExpressionMatrix | None:
         )
     try:
         counts = mmread(matrix).T
-    except (OSError, EOFError, ValueError):
+    except (OSError, EOFError, zlib.error, ValueError):
         raise UnreadableMatrix(
             "a damaged matrix file", "a complete Matrix Market file", "copy the folder again"
         ) from None

@@ -185,7 +185,9 @@ def _with_a_damaged_stream(path):
 )
 def test_whatever_is_wrong_within_a_file_is_said_of_that_file(tmp_path, write):
     write(tmp_path / "x")
-    assert "damaged" in matrix_problems(tmp_path / "x")[0][0]
+    ((found, _, _),) = matrix_problems(tmp_path / "x")
+    assert "damaged" in found
+    assert "(error)" not in found  # the name of zlib's fault says nothing
     with pytest.raises(UnreadableMatrix, match="damaged"):
         read_matrix(tmp_path / "x")
 
