@@ -6,7 +6,7 @@ from aftercar.report.antigens import antigen_title
 from aftercar.report.numbers import count_text, day_text, number, parts, percent
 from aftercar.report.numbers import with_interval as interval_text
 from aftercar.report.tabulate import NOTHING, dash, table
-from aftercar.report.words import SPECIMEN_WORDS, chip
+from aftercar.report.words import SPECIMEN_WORDS, chip, clone_title
 
 _SHARE = re.compile(r"\b(\d?\.\d+)( of the leukemic cells)")
 _LIMIT = re.compile(r"(limit|below) (\d?\.\d+)$")
@@ -39,7 +39,7 @@ def clone_history_table(history: list[dict], specimens: dict[str, str]) -> dict:
         [
             (
                 antigen_title(h["antigen"]),
-                [h["clone"], f"by {BASIS_WORDS[h['basis']]}"],
+                [clone_title(h["clone"]), f"by {BASIS_WORDS[h['basis']]}"],
                 _course(h, specimens),
                 _negative(h, specimens),
                 _before(h),

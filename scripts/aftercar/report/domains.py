@@ -13,7 +13,14 @@ from aftercar.report.numbers import (
     with_interval,
 )
 from aftercar.report.tabulate import dash, table
-from aftercar.report.words import MEASURE_TITLES, SPECIMEN_WORDS, chip, measure_title, origin_title
+from aftercar.report.words import (
+    MEASURE_TITLES,
+    SPECIMEN_WORDS,
+    chip,
+    clone_title,
+    measure_title,
+    origin_title,
+)
 
 SCOPE_WORDS = {"all_t": "all T cells", "car_negative_t": "CAR-negative T cells"}
 
@@ -469,7 +476,7 @@ def clone_table(clones: list[dict]) -> dict:
         [
             (
                 specimen_title(r),
-                f"{r['gene']} {r['clone'].removeprefix(r['gene']).strip()}".strip(),
+                clone_title(f"{r['gene']} {r['clone'].removeprefix(r['gene']).strip()}".strip()),
                 count_text(r["cells_mutant"]),
                 f"{count_text(r['cells_covered'])} of {count_text(r['cells_listed'])}",
                 fraction_text(r),

@@ -320,3 +320,18 @@ def population_title(name: str) -> str:
 
 def _upper(found: re.Match[str]) -> str:
     return found[0].upper()
+
+
+_LONG_RECEPTOR = re.compile(r"([A-Z]{3}):([ACGTN]{18,})")
+
+
+def clone_title(name: str) -> str:
+    """Return a clone's name for a narrow column: of a long receptor its ends and its length.
+
+    The whole name stands in results/singlecell/clones.tsv.
+    """
+    found = _LONG_RECEPTOR.fullmatch(name)
+    if not found:
+        return name
+    chain, letters = found.groups()
+    return f"{chain} {letters[:8]}…{letters[-6:]} ({len(letters)} nt)"

@@ -5,6 +5,7 @@ from tests.unit.report.made_up_cells import clone
 from aftercar.contracts.singlecell import CLONE_HISTORY
 from aftercar.report.clone_words import clone_history_table
 from aftercar.report.numbers import plain_rows
+from aftercar.report.words import clone_title
 
 SPECIMENS = {"A": "BM", "B": "PB", "C": "BM"}
 
@@ -69,3 +70,10 @@ def test_growth_has_its_interval_and_none_is_made_up():
 def test_a_clone_of_which_nothing_is_known_before_the_infusion_is_not_said_to_be_absent():
     said = told(clone_before_infusion="UNKNOWN")["The clone"]
     assert "Not known whether it was there before the infusion" in said
+
+
+def test_a_long_receptor_is_named_by_its_ends_and_length():
+    assert clone_title("IGH:" + "TGTGCGAGAG" + "A" * 20 + "GACTACTGG") == (
+        "IGH TGTGCGAG…TACTGG (39 nt)"
+    )
+    assert clone_title("CD19 c.271_277del") == "CD19 c.271_277del"
