@@ -28,6 +28,11 @@ SHARED_LOSS_HIDDEN = (
 )
 # Flag of cells among which the screen sees a mixture, followed by its figures.
 HIDDEN_NEGATIVE = "cells of unlike level, may be hidden negative cells"
+# Flag of a specimen of B-ALL without leukemic B cells, but with cells that may be the leukemia.
+LINEAGE_SWITCH_HIDDEN = (
+    "said of B-lineage cells alone: a lineage-switched leukemia looks like normal myeloid or "
+    "progenitor cells"
+)
 
 _FRACTION = Column("float64", "fraction, 0 to 1", minimum=0, maximum=1, nullable=True)
 _RATIO = Column("float64", "expression relative to the reference cells", minimum=0, nullable=True)

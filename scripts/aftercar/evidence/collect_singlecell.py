@@ -4,7 +4,12 @@ import math
 
 import pandas as pd
 
-from aftercar.contracts.singlecell import HIDDEN_NEGATIVE, IDENTITY_EVIDENCE, SHARED_LOSS_HIDDEN
+from aftercar.contracts.singlecell import (
+    HIDDEN_NEGATIVE,
+    IDENTITY_EVIDENCE,
+    LINEAGE_SWITCH_HIDDEN,
+    SHARED_LOSS_HIDDEN,
+)
 from aftercar.evidence.evidence_rows import evidence_row, number_or_none, who_when
 from aftercar.stats.intervals import wilson_interval
 
@@ -21,7 +26,8 @@ def antigen_loss_evidence(losses: pd.DataFrame, failed: set[str]) -> list[dict[s
     only if all leukemic cells should carry it and are RETAINED, against a reference other than each
     other, and the screen sees no mixture in them. The limit is the largest fraction that the
     comparison or the screen would have missed, for no one knows whether a clone without the antigen
-    stands apart or lies scattered among the others. Otherwise it is INDETERMINATE. The flags of a
+    stands apart or lies scattered among the others. B cells that may be leukemic and are not
+    RETAINED exclude NOT_DETECTED. Otherwise it is INDETERMINATE. The flags of a
     loss name the weakest evidence that the cells are leukemic.
     """
     rows = []
@@ -33,7 +39,7 @@ def antigen_loss_evidence(losses: pd.DataFrame, failed: set[str]) -> list[dict[s
         if sample_id in failed:
             columns: dict[str, object] = {"status": "FAILED", "flags": "; ".join(_flags(mine))}
         elif leukemic:
-            columns = _share(leukemic)
+            columns = _share(leukemic, _open_b_cells(mine))
         else:
             seen = any(r["cells"] for r in mine)
             remarks = dict.fromkeys(["no leukemic cells were identified", *_flags(mine)])
@@ -59,9 +65,18 @@ def _flags(records: list[dict]) -> list[str]:
     return [part for part in dict.fromkeys(said) if part]
 
 
-def _share(leukemic: list[dict]) -> dict[str, object]:
+def _open_b_cells(records: list[dict]) -> list[str]:
+    """Return, as doubts, B cells that may be leukemic and are not known to carry the antigen."""
+    return [
+        f"{r['population']} {r['status']}: {r['cells']} B cells that may be leukemic"
+        for r in records
+        if r["identity"] == "b_unresolved" and r["status"] in (*GONE, "NOT_EVALUABLE")
+    ]
+
+
+def _share(leukemic: list[dict], beside: list[str]) -> dict[str, object]:
     carriers = [r for r in leukemic if r["status"] != "NOT_APPLICABLE"]
-    if not carriers:
+    if not carriers and not beside:
         return {"status": "NOT_APPLICABLE", "flags": "; ".join(_flags(leukemic))}
     gone = [r for r in carriers if r["status"] in GONE]
     judged = [r for r in carriers if r["status"] in (*GONE, "RETAINED")]
@@ -71,7 +86,7 @@ def _share(leukemic: list[dict]) -> dict[str, object]:
     common: dict[str, object] = {"limit": None, "total": cells}
     if apart is not None and hidden is not None:
         common["limit"] = max(apart, hidden)
-    doubts = _doubts(leukemic, carriers, judged)
+    doubts = [*_doubts(leukemic, carriers, judged), *beside]
     if gone:
         count = sum(r["cells"] for r in gone)
         low, high = _negative_share(gone, judged, count, cells)
@@ -225,7 +240,11 @@ def clone_history_evidence(history: pd.DataFrame, losses: pd.DataFrame) -> list[
 
 
 def cell_population_evidence(populations: pd.DataFrame) -> list[dict[str, object]]:
-    """Return the leukemic share of the cells that passed quality, and its myeloid part."""
+    """Return the leukemic share of the cells that passed quality, and its myeloid part.
+
+    A specimen without any usable cell has both rows, FAILED or NOT_ASSESSED. No leukemic cell among
+    all is INDETERMINATE where only those of the B lineage would have been told from normal ones.
+    """
     rows = []
     records = populations.to_dict("records")
     for sample_id in sorted({r["sample_id"] for r in records}):
@@ -235,6 +254,8 @@ def cell_population_evidence(populations: pd.DataFrame) -> list[dict[str, object
             ("myeloid_leukemic_cell_fraction", "leukemic_myeloid"),
         ):
             found = [r for r in mine if r["identity"].startswith(prefix)]
+            if not found and all(r["status"] in ("FAILED", "NOT_ASSESSED") for r in mine):
+                found = mine
             if found:
                 rows.append(_cells_row(found, measure))
     return rows
@@ -243,9 +264,11 @@ def cell_population_evidence(populations: pd.DataFrame) -> list[dict[str, object
 def _cells_row(found: list[dict], measure: str) -> dict[str, object]:
     cells = [number_or_none(r["cells"]) for r in found]
     total = number_or_none(found[0]["total_cells"])
-    columns: dict[str, object] = {"status": found[0]["status"]}
+    status = found[0]["status"]
+    # of cells of one lineage: it excludes no leukemic cell of another
+    columns: dict[str, object] = {"status": "INDETERMINATE" if status == "NOT_DETECTED" else status}
     count = sum(int(str(c)) for c in cells if c is not None)
-    if None not in cells and total and (count or found[0]["status"] == "NOT_DETECTED"):
+    if None not in cells and total and (count or _excluded(found[0])):
         low, high = wilson_interval(count, int(str(total)))
         limit = number_or_none(found[0]["detectable_fraction"])
         columns = {
@@ -259,14 +282,20 @@ def _cells_row(found: list[dict], measure: str) -> dict[str, object]:
             "status": "NOT_DETECTED" if count == 0 else _common_status(found),
         }
     evidence = ", ".join(dict.fromkeys(r["identity_evidence"] for r in found))
+    said = f"identity by {evidence}"
     return evidence_row(
         **who_when(found[0]),
         **columns,
         stream="singlecell",
         measure=measure,
         source="cell populations",
-        flags="; ".join([f"identity by {evidence}", *_flags(found)]),
+        flags="; ".join([*([] if evidence == "none" else [said]), *_flags(found)]),
     )
+
+
+def _excluded(row: dict) -> bool:
+    """Return whether a row says that there is no leukemic cell of any lineage."""
+    return row["status"] == "NOT_DETECTED" and LINEAGE_SWITCH_HIDDEN not in row["flags"]
 
 
 def _common_status(found: list[dict]) -> str:

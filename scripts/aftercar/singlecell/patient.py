@@ -232,7 +232,12 @@ def measure_specimen(
     return SpecimenTables(
         loss=loss,
         populations=population_rows(
-            sample, found, disease=disease, labelled=known.label is not None, minimum_cells=minimum
+            sample,
+            found,
+            disease=disease,
+            labelled=known.label is not None,
+            minimum_cells=minimum,
+            b_markers=panels.lineages["lineages"]["b"],
         ),
         cells=cell_rows(sample, found),
         quality=[

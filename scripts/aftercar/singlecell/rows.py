@@ -7,6 +7,7 @@ import pandas as pd
 
 from aftercar.contracts.singlecell import CELLS, HIDDEN_NEGATIVE, LEUKEMIC
 from aftercar.contracts.specimen import quality_row, who_when
+from aftercar.singlecell.absence import detectable_share, no_leukemic_row
 from aftercar.singlecell.cells import CellKnowledge
 from aftercar.singlecell.comparison import Compared
 from aftercar.singlecell.doublets import Doublets
@@ -142,17 +143,25 @@ def _carriers(found: Assessed, population: str) -> list[str]:
 
 
 def population_rows(
-    sample: dict[str, str], found: Assessed, *, disease: str, labelled: bool, minimum_cells: int
+    sample: dict[str, str],
+    found: Assessed,
+    *,
+    disease: str,
+    labelled: bool,
+    minimum_cells: int,
+    b_markers: dict,
 ) -> list[Row]:
     """Return the rows of CELL_POPULATIONS; sub-populations are disjoint, so shares may be added.
 
     Without any leukemic cell a row says so: NOT_DETECTED where labels cover the cells, or where a
-    B-cell disease leaves no unresolved B cell; else INDETERMINATE, without a share.
+    B-cell disease leaves no unresolved B cell, no cell of unknown lineage, and the file holds the
+    genes of B cells (`b_markers`, of the panel of lineages); else INDETERMINATE, without a share.
+    In B-ALL this is said of B-lineage cells alone, which a flag says where myeloid cells are.
     """
     who = who_when(sample)
     total = len(found.cells.rows)
     complete = bool((found.cells.identities.evidence == "label").all())
-    detectable = _detectable_share(1 if complete else minimum_cells, total)
+    detectable = detectable_share(1 if complete else minimum_cells, total)
     rows = []
     for about in found.cells.populations.to_dict("records"):
         low, high = wilson_interval(int(about["cells"]), total)
@@ -207,61 +216,10 @@ def population_rows(
             }
         )
     if not found.cells.populations["identity"].isin(LEUKEMIC).any():
-        rows.append(who | _no_leukemic(found, detectable, disease, labelled, minimum_cells))
-    return rows
-
-
-def _detectable_share(cells_needed: int, total: int) -> float:
-    """Return the share of which `cells_needed` are among `total` cells with 95 % probability.
-
-    P(X >= k) of a binomial count is the incomplete beta function of its share.
-    """
-    from scipy.special import betaincinv
-
-    if total < cells_needed:
-        return 1.0
-    return float(betaincinv(cells_needed, total - cells_needed + 1, 0.95))
-
-
-def _no_leukemic(
-    found: Assessed, detectable: float, disease: str, labelled: bool, minimum_cells: int
-) -> Row:
-    total = len(found.cells.rows)
-    identity = {"T-ALL": "leukemic_t", "AML": "leukemic_myeloid"}.get(disease, "leukemic_b")
-    unresolved = int((found.cells.identities.identity == "b_unresolved").sum())
-    if labelled:
-        unlabelled = int((found.cells.identities.evidence != "label").sum())
-        sure = unlabelled == 0
-        flag = "" if sure else f"{unlabelled} cells have no label"
-    elif identity == "leukemic_b" and disease in ("B-ALL", "B-NHL"):
-        sure = unresolved == 0
-        flag = "" if sure else f"{unresolved} B cells may be normal or leukemic: give labels"
-    else:
-        sure, flag = False, "without labels leukemic cells of this lineage look like normal ones"
-    row: Row = {
-        "population": "leukemic cells",
-        "identity": identity,
-        "identity_evidence": "label" if labelled else "marker_score",
-        "cells": 0,
-        "total_cells": total,
-    }
-    if not sure:
-        said = f"{flag}; none of {total} cells was shown to be leukemic, which excludes no share"
-        return row | {"status": "INDETERMINATE", "flags": said}
-    said = f"no leukemic cell among {total}: a share below {detectable:.2g} can be missed"
-    if not labelled:
-        said += (
-            f" (a cluster of its own needs {minimum_cells} cells), and any share that forms no "
-            "cluster of its own"
+        rows.append(
+            who | no_leukemic_row(found, detectable, disease, labelled, minimum_cells, b_markers)
         )
-    return row | {
-        "fraction": 0.0,
-        "fraction_low": 0.0,
-        "fraction_high": max(wilson_interval(0, total)[1], detectable),
-        "detectable_fraction": detectable,
-        "status": "NOT_DETECTED",
-        "flags": said,
-    }
+    return rows
 
 
 def cell_rows(sample: dict[str, str], found: Assessed) -> pd.DataFrame:

@@ -9,6 +9,7 @@ from aftercar.contracts.singlecell import (
     ANTIGEN_LOSS,
     CELL_POPULATIONS,
     HIDDEN_NEGATIVE,
+    LINEAGE_SWITCH_HIDDEN,
     SHARED_LOSS_HIDDEN,
 )
 from aftercar.contracts.specimen import QUALITY
@@ -512,6 +513,17 @@ def test_a_loss_beside_leukemic_cells_of_another_lineage_names_them():
     assert "300 of 500 leukemic cells (leukemic_myeloid)" in row["flags"]
 
 
+def test_b_cells_that_may_be_leukemic_and_are_not_retained_exclude_no_loss():
+    kept = population_of_cells("b", "RETAINED", 300, 1.0)
+    for status in ("LOST", "REDUCED", "NOT_EVALUABLE"):
+        row = losses(kept, population_of_cells("u", status, 250, 0.0, "b_unresolved", None))
+        assert row["status"] == "INDETERMINATE"
+        assert pd.isna(row["value"])
+        assert f"u {status}: 250 B cells that may be leukemic" in row["flags"]
+    row = losses(kept, population_of_cells("u", "RETAINED", 250, 0.0, "b_unresolved", None))
+    assert row["status"] == "NOT_DETECTED"
+
+
 def test_leukemic_cells_compared_only_with_each_other_exclude_no_loss():
     alone = {"reference": "a", "flags": SHARED_LOSS_HIDDEN}
     kept = population_of_cells("b", "RETAINED", 200, 0.5, **alone)
@@ -587,6 +599,10 @@ def test_a_matrix_that_could_not_be_read_is_failed_and_not_merely_untested():
         "cell_populations": CELL_POPULATIONS.frame([cells]),
     }
     assert set(collected(tables)["status"]) == {"FAILED"}
+    only = collected({"cell_populations": tables["cell_populations"]}).set_index("measure")
+    assert set(only.index) == {"leukemic_cell_fraction", "myeloid_leukemic_cell_fraction"}
+    assert (only["flags"] == "not HDF5").all()
+    assert only["value"].isna().all()
 
 
 def test_the_gene_of_cd20_becomes_the_antigen():
@@ -628,6 +644,17 @@ def none_leukemic(status, **columns):
         "flags": "look like normal ones",
     }
     return collected({"cell_populations": CELL_POPULATIONS.frame([WHO | row | columns])})
+
+
+def test_no_leukemic_b_cell_excludes_no_lineage_switched_leukemia():
+    columns = {"identity": "leukemic_b", "fraction": 0.0, "detectable_fraction": 0.02}
+    row = none_leukemic("NOT_DETECTED", **columns).iloc[0]
+    assert (row["status"], row["limit"]) == ("NOT_DETECTED", 0.02)
+    row = none_leukemic("NOT_DETECTED", **columns, flags=LINEAGE_SWITCH_HIDDEN).iloc[0]
+    assert row["status"] == "INDETERMINATE"
+    assert pd.isna(row["value"])
+    assert pd.isna(row["limit"])
+    assert LINEAGE_SWITCH_HIDDEN in row["flags"]
 
 
 def test_cells_that_may_be_leukemic_unseen_stay_indeterminate_without_any_limit():

@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 from tests.unit.singlecell.drawn_cells import (
     ENSEMBL,
+    MITOCHONDRIAL,
     PANELS,
     SETTINGS,
     draw,
@@ -20,6 +21,7 @@ from aftercar.contracts.singlecell import (
     CELL_POPULATIONS,
     HIDDEN_NEGATIVE,
     IDENTITIES,
+    LINEAGE_SWITCH_HIDDEN,
 )
 from aftercar.contracts.specimen import QUALITY
 from aftercar.singlecell.patient import carriers_of_losses, in_order, measure_patient
@@ -95,6 +97,43 @@ def test_with_a_label_for_every_cell_one_leukemic_cell_is_enough_to_be_seen():
     row = populations(measure(matrix, labels)).loc["leukemic cells"]
     assert row["status"] == "NOT_DETECTED"
     assert row["detectable_fraction"] == pytest.approx(3 / 600, rel=0.02)  # rule of three
+
+
+def test_no_leukemic_b_cell_is_said_of_the_b_lineage_alone_where_myeloid_cells_are():
+    switched = {"myeloid_blast": ("myeloid_blast", 300), "t": ("t", 120)}
+    row = populations(measure(draw(switched, 4)[0])).loc["leukemic cells"]
+    assert row["identity"] == "leukemic_b"
+    assert LINEAGE_SWITCH_HIDDEN in row["flags"]
+    row = populations(measure(draw({"t": ("t", 300), "nk": ("nk", 100)}, 4)[0])).loc[
+        "leukemic cells"
+    ]
+    assert row["status"] == "NOT_DETECTED"
+    assert LINEAGE_SWITCH_HIDDEN not in row["flags"]
+
+
+def test_a_file_with_few_genes_of_b_cells_excludes_none():
+    matrix, _ = draw({"t": ("t", 200), "nk": ("nk", 100)}, 4)
+    b_genes = [g for g in PANELS.lineages["lineages"]["b"]["markers"] if g in matrix.symbol]
+    for held, status in ((0, "INDETERMINATE"), (3, "INDETERMINATE"), (4, "NOT_DETECTED")):
+        kept = np.flatnonzero(~np.isin(matrix.symbol, b_genes[held:]))
+        part = replace(matrix, counts=matrix.counts[:, kept].tocsr(),
+                       gene_id=matrix.gene_id[kept], symbol=matrix.symbol[kept])  # fmt: skip
+        row = populations(measure(part)).loc["leukemic cells"]
+        assert row["status"] == status
+        said = f"the file holds {held} of 8 marker genes of B cells" in row["flags"]
+        assert said == (status == "INDETERMINATE")
+
+
+def test_cells_of_no_lineage_may_be_leukemic():
+    matrix, label = draw({"t": ("t", 300), "blast": ("blast", 200)}, 4)
+    counts = matrix.counts.tolil()
+    named = np.flatnonzero(
+        np.isin(matrix.symbol, [*ENSEMBL]) & ~np.isin(matrix.symbol, [*MITOCHONDRIAL])
+    )
+    counts[np.ix_(np.flatnonzero(label == "blast"), named)] = 0
+    row = populations(measure(replace(matrix, counts=counts.tocsr()))).loc["leukemic cells"]
+    assert row["status"] == "INDETERMINATE"
+    assert "200 cells of no or two lineages may be leukemic" in row["flags"]
 
 
 def test_myeloid_cells_are_leukemic_only_by_label_or_genotype():
