@@ -19,6 +19,7 @@ from aftercar.singlecell.antigen_loss import (
     judge,
     widened,
 )
+from aftercar.singlecell.circular import DRAWN_BY_COUNTS, drawn_by_counts
 from aftercar.singlecell.limits import CloneSearch
 from aftercar.singlecell.molecules import (
     Measured,
@@ -121,13 +122,23 @@ def compare_antigen(
             (str(key), str(part["stage"].iloc[0]), list(part["population"]))
             for key, part in of_identity.groupby("compartment", sort=True)
         ]
+        drawn = {
+            key
+            for key, _, names in parts
+            if column is not None
+            and drawn_by_counts(
+                molecules.of(antigen, column), molecules.exposure, name_of_cell, names, identity,
+                molecules.overdispersion(antigen, column, np.isin(name_of_cell, names), key),
+                settings,
+            )
+        }  # fmt: skip
         siblings: dict[str, Reference] = {}
         if column is not None and by_normal and identity in LEUKEMIC and len(parts) > 1:
             for key, _, names in parts:
                 own = measure_rna(molecules, {antigen: column}, names, name_of_cell, without, key)
                 controls = _measured_controls(molecules, rule, names, name_of_cell, without, key)
                 level = _own_level(antigen, own.with_controls(controls), thresholds, settings)
-                if level is not None:
+                if level is not None and key not in drawn:
                     siblings[key] = replace(level, stage_matched=False)
         for key, stage, names in parts:
             controls = _measured_controls(molecules, rule, names, name_of_cell, without, key)
@@ -149,6 +160,8 @@ def compare_antigen(
                     thresholds=thresholds, settings=settings, minimum_cells=minimum_cells,
                     tests=tests,
                 )  # fmt: skip
+                if basis == "rna" and key in drawn:
+                    compared, level = [_not_judged(one, DRAWN_BY_COUNTS) for one in compared], None
                 done += [
                     replace(
                         one, basis=basis, flags=(*said, *one.flags),
@@ -427,6 +440,15 @@ def _status_against(
         false_discovery_rate=thresholds.false_discovery_rate, settings=settings,
     )  # fmt: skip
     return status
+
+
+def _not_judged(compared: Compared, reason: str) -> Compared:
+    umis = compared.finding.umis if compared.finding else 0
+    nothing = float("nan")
+    finding = Finding(umis, nothing, NOT_NUMBER, nothing, nothing, "", True, reason)
+    return Compared(
+        compared.population, compared.antigen, "", finding, np.nan, None, (), compared.basis
+    )
 
 
 def _without_reference(rate: Rate, ambient: Interval, is_positive: bool) -> Finding:

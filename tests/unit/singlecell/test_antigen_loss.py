@@ -238,6 +238,27 @@ def test_blasts_are_not_reduced_against_a_mature_clone_of_an_earlier_specimen():
     assert "LOST" not in set(found.loc[found["identity"] == "leukemic_b", "status"])
 
 
+@pytest.mark.parametrize(("threshold", "depth"), [(0, 600), (1, 1500)])
+def test_subpopulations_gated_by_the_counts_of_the_antigen_are_not_judged(threshold, depth):
+    matrix, label = draw(mixed(), 24, depth=depth)
+    low = matrix.counts[:, [list(matrix.symbol).index("CD19")]].toarray().ravel() <= threshold
+    kinds = np.where((label == "blast") & low, "lost", label)
+    assert 40 < (kinds == "lost").sum() < 310
+    found = losses(measure(matrix, labels_of(matrix, kinds, NAMES, True), min_genes=30))
+    blasts = found[found["identity"] == "leukemic_b"]
+    assert set(blasts["status"]) == {"NOT_EVALUABLE"}
+    assert blasts["flags"].str.contains("drawn by the antigen's own counts").all()
+
+
+@pytest.mark.parametrize("depth", [600, 4000])
+def test_a_true_loss_in_named_subpopulations_is_not_taken_for_gated(depth):
+    kinds = mixed(lost=("blast", 200))
+    matrix, label = draw(kinds, 1, depth=depth, antigen=WITHOUT_CD19, ambient=0.005)
+    labels = labels_of(matrix, label, NAMES, subpopulations=True)
+    found = losses(measure(matrix, labels, min_genes=30))
+    assert found.loc["leukemic_b: lost", "status"] == "LOST"
+
+
 def test_a_lineage_that_does_not_carry_an_antigen_is_not_asked_for_it():
     result = measure(draw(mixed(), 15)[0])
     for antigen, identity in (
