@@ -1,5 +1,6 @@
 """Pages of each stream: cytometry, sequencing, single cells, in the words of their readers."""
 
+from aftercar.contracts.singlecell import LINEAGE_SWITCH_HIDDEN
 from aftercar.report.antigen_plots import like_each_other
 from aftercar.report.numbers import (
     MINUS,
@@ -447,7 +448,9 @@ def cell_population_table(populations: list[dict]) -> dict:
                 r["identity_evidence"].replace("_", " "),
                 f"{count_text(r['cells'])} of {count_text(r['total_cells'])}",
                 fraction_text(r),
-                chip("measurement", r["status"]),
+                {"status": r["status"], "text": "No leukemic B cell seen", "kind": "cannot"}
+                if LINEAGE_SWITCH_HIDDEN in r["flags"]
+                else chip("measurement", r["status"]),
                 dash(percentages(r["flags"])),
             )
             for r in populations

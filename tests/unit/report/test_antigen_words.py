@@ -7,10 +7,13 @@ from tests.unit.report.made_up_cells import loss, losses, powers
 from aftercar.contracts.singlecell import (
     ANTIGEN_LOSS,
     ANTIGEN_POWER,
+    CELL_POPULATIONS,
     HIDDEN_NEGATIVE,
+    LINEAGE_SWITCH_HIDDEN,
     SHARED_LOSS_HIDDEN,
 )
 from aftercar.report.antigens import answer_table, antigens_of_interest, power_table
+from aftercar.report.domains import cell_population_table
 from aftercar.report.numbers import plain_rows
 
 RATIO = (0.9, 0.8, 1.0)
@@ -167,6 +170,15 @@ def test_b_cells_beside_leukemic_ones_that_may_be_leukemic_are_named(status, kin
     assert any("further B-cell sub-population that may be leukemic (300 cells)" in t for t in said)
     kept = [rows[0], rows[1] | {"status": "RETAINED", "relative_expression": 1.0}]
     assert answers(kept)["CD19"][0]["kind"] == "clear"
+
+
+def test_no_leukemic_b_cell_gets_no_clear_sign_where_the_leukemia_may_look_myeloid():
+    row = {"sample_id": "s", "patient_id": "p", "day": 1, "specimen": "BM", "cells": 0,
+           "population": "leukemic cells", "identity": "leukemic_b", "total_cells": 500,
+           "identity_evidence": "marker_score", "status": "NOT_DETECTED"}  # fmt: skip
+    for flags, kind in (("", "clear"), (LINEAGE_SWITCH_HIDDEN, "cannot")):
+        made = plain_rows(CELL_POPULATIONS.frame([row | {"flags": flags}]))
+        assert cell_population_table(made)["rows"][0][6]["kind"] == kind
 
 
 def test_what_could_not_be_judged_is_said_before_what_is_retained():
