@@ -22,6 +22,7 @@ from tests.accuracy.hard_cases import ACTIVATED, VERDICTS
 from tests.accuracy.hard_cases import DRAWS as HARD_DRAWS
 from tests.accuracy.hard_cases import EVENTS as HARD_EVENTS
 from tests.accuracy.hard_cases import experiment as hard_experiment
+from tests.accuracy.readme_power import with_power
 from tests.accuracy.simulated_files import EVENTS, experiment, summary
 from tests.accuracy.tubes import ROOT
 from tests.accuracy.usual_methods import LowestDensityGating, UsualGating
@@ -31,6 +32,7 @@ from aftercar.cytometry.gates import Gating
 from aftercar.io.workspace import gate_with_workspace
 
 PAGE = ROOT / "docs/validation.md"
+README = ROOT / "README.md"
 MARKS = {
     "cytometry": (
         "<!-- written by tests/accuracy/write_validation.py -->",
@@ -343,6 +345,7 @@ def main(parts: list[str]) -> None:
         before, _, rest = page.partition(begin)
         after = rest.partition(end)[2]
         PAGE.write_text(f"{before.rstrip()}\n\n{written}\n{after.lstrip()}".rstrip() + "\n")
+        README.write_text(with_power(README.read_text(), PAGE.read_text()))
 
 
 if __name__ == "__main__":

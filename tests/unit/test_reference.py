@@ -5,6 +5,7 @@ import pkgutil
 import runpy
 
 import pytest
+from tests.accuracy.readme_power import stated_limits, with_power
 
 from aftercar import contracts
 from aftercar.contracts.table import Table
@@ -83,3 +84,10 @@ def test_links_of_the_documents_lead_somewhere(root):
     for path in (root / "README.md", *(root / "docs").glob("*.md")):
         for target in re.findall(r"\]\(([^)#]+)\)", path.read_text()):
             assert (path.parent / target).exists(), f"{path.name}: {target}"
+
+
+def test_the_readme_shows_the_power_that_was_measured(root):
+    page = (root / "docs/validation.md").read_text()
+    assert stated_limits(page).count("\n") >= 4
+    readme = (root / "README.md").read_text()
+    assert readme == with_power(readme, page), "run `make validation VALIDATION=expression`"
