@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from aftercar.singlecell.embedding import Axes
-from aftercar.singlecell.neighbours import nearest_neighbours
+from aftercar.singlecell.neighbours import in_threads, nearest_neighbours
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
@@ -67,9 +67,10 @@ def find_doublets(
     """
     called = np.zeros(len(depth), dtype=bool)
     score = np.full(len(depth), np.nan)
-    found = []
-    points = None
-    for number, name in enumerate(sorted(set(library))):
+    points = axes.place(chosen, depth)
+
+    def look(numbered: tuple[int, str]) -> LibraryDoublets:
+        number, name = numbered
         rows = np.flatnonzero(library == name)
         if targeted or len(rows) < settings["minimum_cells"]:
             reason = (
@@ -78,10 +79,7 @@ def find_doublets(
                 else f"{len(rows)} cells, too few to tell pairs (at least "
                 f"{settings['minimum_cells']})"
             )
-            found.append(LibraryDoublets(name, len(rows), reason=reason))
-            continue
-        if points is None:
-            points = axes.place(chosen, depth)
+            return LibraryDoublets(name, len(rows), reason=reason)
         expected = min(settings["fraction_per_1000_cells"] * len(rows) / 1000, settings["maximum"])
         ratio = min(settings["simulated_per_cell"], settings["simulated_at_most"] / len(rows))
         own, simulated = pairs_nearby(
@@ -91,13 +89,13 @@ def find_doublets(
         threshold, valley = doublet_threshold(own, simulated, expected, settings)
         called[rows] = own > threshold
         score[rows] = doublet_probability(own, expected, ratio)
-        found.append(
-            LibraryDoublets(
-                name, len(rows), int((own > threshold).sum()), expected,
-                float(doublet_probability(np.array(threshold), expected, ratio)),
-                float((simulated > threshold).mean()), valley,
-            )
+        return LibraryDoublets(
+            name, len(rows), int((own > threshold).sum()), expected,
+            float(doublet_probability(np.array(threshold), expected, ratio)),
+            float((simulated > threshold).mean()), valley,
         )  # fmt: skip
+
+    found = in_threads(look, enumerate(sorted(set(library))))
     return Doublets(called, score, tuple(found))
 
 

@@ -1,5 +1,8 @@
 """Which cells lie nearest to each other, and the graph of neighbours."""
 
+import os
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -9,6 +12,15 @@ _EXACT_CELLS = 5000
 _GROUP_CELLS, _MOST_GROUPS, _GROUPS_SEARCHED = 100, 2000, 20
 _GROUPED_BY_CELLS = 20_000
 _BLOCK = 4096
+
+
+def in_threads(work: Callable[..., Any], parts: Iterable[Any]) -> list[Any]:
+    """Return the work on each part, in their order, done by as many threads as there are cores.
+
+    Parts must not depend on each other: then the number of threads changes no byte.
+    """
+    with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
+        return list(pool.map(work, parts))
 
 
 def nearest_neighbours(points: np.ndarray, number: int) -> tuple[np.ndarray, np.ndarray]:
@@ -57,17 +69,22 @@ def nearest_among(
     found = np.zeros((len(asked), searched, number), dtype=np.int32)
     by_group = np.argsort(probes.ravel(), kind="stable")
     starts = np.searchsorted(probes.ravel()[by_group], np.arange(len(centres) + 1))
-    for name in np.flatnonzero(sizes):
-        inside = members[bounds[name] : bounds[name + 1]]
-        query, slot = np.divmod(by_group[starts[name] : starts[name + 1]], searched)
-        squared = _squared_distances(asked[query], small[inside])
-        kept = min(number, len(inside))
-        if kept < len(inside):
-            best = np.argpartition(squared, kept - 1, axis=1)[:, :kept]
-            squared = np.take_along_axis(squared, best, axis=1)
-            inside = inside[best]
-        gap[query, slot, :kept] = squared
-        found[query, slot, :kept] = inside
+
+    def look(names: np.ndarray) -> None:
+        for name in names:
+            inside = members[bounds[name] : bounds[name + 1]]
+            query, slot = np.divmod(by_group[starts[name] : starts[name + 1]], searched)
+            squared = _squared_distances(asked[query], small[inside])
+            kept = min(number, len(inside))
+            if kept < len(inside):
+                best = np.argpartition(squared, kept - 1, axis=1)[:, :kept]
+                squared = np.take_along_axis(squared, best, axis=1)
+                inside = inside[best]
+            gap[query, slot, :kept] = squared
+            found[query, slot, :kept] = inside
+
+    groups = np.flatnonzero(sizes)
+    in_threads(look, [groups[start : start + 50] for start in range(0, len(groups), 50)])
     return _nearest_of_candidates(
         points, queries, gap.reshape(len(asked), -1), found.reshape(len(asked), -1), number
     )
@@ -81,7 +98,8 @@ def _nearest_of_candidates(
     distance = np.empty((len(queries), number))
     index = np.empty((len(queries), number), dtype=np.int64)
     block = max(1, _BLOCK * 20 // spare)
-    for start in range(0, len(queries), block):
+
+    def choose(start: int) -> None:
         part = slice(start, start + block)
         rows = found[part]
         if spare < gap.shape[1]:
@@ -95,6 +113,8 @@ def _nearest_of_candidates(
         order = np.lexsort((rows, exact), axis=1)[:, :number]
         distance[part] = np.sqrt(np.take_along_axis(exact, order, axis=1))
         index[part] = np.take_along_axis(rows, order, axis=1)
+
+    in_threads(choose, range(0, len(queries), block))
     return distance, index
 
 
@@ -119,7 +139,8 @@ def _centres(points: np.ndarray, number: int) -> np.ndarray:
 def _nearest_centres(points: np.ndarray, centres: np.ndarray, number: int) -> np.ndarray:
     """Return the nearest centres of each point, points x number."""
     found = np.empty((len(points), number), dtype=np.int64)
-    for start in range(0, len(points), _BLOCK):
+
+    def look(start: int) -> None:
         squared = _squared_distances(points[start : start + _BLOCK], centres)
         if number == 1:
             best = squared.argmin(axis=1)[:, None]
@@ -128,6 +149,8 @@ def _nearest_centres(points: np.ndarray, centres: np.ndarray, number: int) -> np
         else:
             best = np.broadcast_to(np.arange(number), squared.shape)
         found[start : start + _BLOCK] = best
+
+    in_threads(look, range(0, len(points), _BLOCK))
     return found
 
 
@@ -153,10 +176,13 @@ def neighbour_graph(index: np.ndarray) -> Any:
     low, high = np.divmod(np.unique(low * cells + high), cells)
     # linked cells share at least the nearer of the two
     shared = np.empty(len(low), dtype=np.int64)
-    for start in range(0, len(low), _BLOCK):
+
+    def share(start: int) -> None:
         part = slice(start, start + _BLOCK)
         same = near[low[part]][:, :, None] == near[high[part]][:, None, :]
         shared[part] = np.count_nonzero(same.reshape(len(same), -1), axis=1)
+
+    in_threads(share, range(0, len(low), _BLOCK))
     graph = Graph(n=cells, edges=np.column_stack([low, high]))
     graph.es["weight"] = (shared / (2 * (number + 1) - shared)).tolist()
     return graph
