@@ -1,6 +1,5 @@
 """Which cells lie nearest to each other, and the graph of neighbours."""
 
-import os
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -19,7 +18,9 @@ def in_threads(work: Callable[..., Any], parts: Iterable[Any]) -> list[Any]:
 
     Parts must not depend on each other: then the number of threads changes no byte.
     """
-    with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
+    from joblib import cpu_count
+
+    with ThreadPoolExecutor(cpu_count()) as pool:  # of those that this job may use
         return list(pool.map(work, parts))
 
 
