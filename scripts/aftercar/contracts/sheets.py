@@ -63,6 +63,19 @@ class Problem:
         return f"{text}. To mend it: {self.remedy}" if self.remedy else text
 
 
+# Columns that one assay reads, with what they belong to and where to write them else.
+OF_ONE_ASSAY = (
+    (
+        "contigs", "scrna", "receptor contigs belong to the matrix of a specimen scrna",
+        "write the path in the row of the matrix",
+    ),
+    (
+        "purity", "dna", "the share of leukemic cells is used with assay dna only",
+        "write it in the row of the specimen's DNA",
+    ),
+)  # fmt: skip
+
+
 def column_problems(sheet: str, frame: pd.DataFrame, schema: dict) -> Iterator[Problem]:
     """Yield a problem for each column that the schema of the sheet does not allow or lacks."""
     known, found = list(schema["properties"]), list(frame.columns)
@@ -343,19 +356,13 @@ def _sample_problems(
                 "empty the cell if leukemic cells were not counted",
             )  # fmt: skip
         yield from _compensation_problems(row, sample)
-        if sample["contigs"] and sample["assay"] != "scrna":
-            yield Problem(
-                "samples", row, "contigs", f"{sample['contigs']!r} with assay {sample['assay']}",
-                "empty: receptor contigs belong to the matrix of a specimen scrna",
-                "write the path in the row of the matrix, or empty the cell",
-            )  # fmt: skip
         yield from _bead_problems(row, sample)
-        if sample["purity"] and sample["assay"] != "dna":
-            yield Problem(
-                "samples", row, "purity", f"{sample['purity']} with assay {sample['assay']}",
-                "empty: the share of leukemic cells is used with assay dna only",
-                "write it in the row of the specimen's DNA, or empty the cell",
-            )  # fmt: skip
+        for column, assay, belongs, remedy in OF_ONE_ASSAY:
+            if sample[column] and sample["assay"] != assay:
+                yield Problem(
+                    "samples", row, column, f"{sample[column]} with assay {sample['assay']}",
+                    f"empty: {belongs}", f"{remedy}, or empty the cell",
+                )  # fmt: skip
         if sample["reference"] and sample["reference"] not in references:
             yield Problem(
                 "samples", row, "reference", repr(sample["reference"]),

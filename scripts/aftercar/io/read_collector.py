@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
+from aftercar.contracts.growing_columns import GrowingColumns
 from aftercar.contracts.reads import ASSUMED_QUALITY, AlignedReads, letters_and_qualities
 from aftercar.io.bam_records import (
     BrokenRecordsError,
@@ -25,7 +26,8 @@ _MOLECULE_TAGS = ("MI", "RX")
 _TAGGED_SHARE = 0.5
 _SWEEP_NT = 50_000  # reading on over a smaller gap is faster than looking the next place up
 _COLUMNS: dict[str, type] = {
-    "start": np.int32, "flag": np.uint16, "name": np.uint64, "length": np.int32, "op": np.uint8,
+    "letter": np.uint8, "start": np.int32, "flag": np.uint16, "name": np.uint64,
+    "length": np.int32, "op": np.uint8,
     "op_length": np.int32, "op_count": np.int32, "overlapped": np.bool_, "cell": np.int64,
     "molecule": np.int64,
 }  # fmt: skip
@@ -68,9 +70,7 @@ class ReadCollector:
         self.barcode_tag: str | None = None  # of bulk reads; None: not yet looked for
         self.taken_up_to = -1
         self.reads_without_quality = self.nameless = 0
-        # these grow in place: joining parts would take twice the memory
-        self.letters = bytearray()
-        self.columns = {name: bytearray() for name in _COLUMNS}
+        self.columns = GrowingColumns(**_COLUMNS)
         self.molecular_barcodes: list[np.ndarray] = []
         self.dropped: dict[str, int] = {}
 
@@ -132,17 +132,13 @@ class ReadCollector:
         overlapped = fixed["flag"] & (_PAIRED | _MATE_NOT_ALIGNED) == _PAIRED
         overlapped &= (fixed["mate_contig"] == self.contig) & (fixed["mate_start"] < end)
         overlapped &= fixed["mate_start"] >= fixed["start"]
-        self.letters += records.letters().data
-        count = np.bincount(owner, minlength=len(records.at))
-        for column, values in (
-            ("start", fixed["start"]), ("flag", fixed["flag"]), ("name", names),
-            ("length", fixed["length"]), ("op", op), ("op_length", op_length), ("op_count", count),
-            ("overlapped", overlapped),
-        ):  # fmt: skip
-            self.columns[column] += np.ascontiguousarray(values, dtype=_COLUMNS[column]).data
+        self.columns.add(
+            letter=records.letters(), start=fixed["start"], flag=fixed["flag"], name=names,
+            length=fixed["length"], op=op, op_length=op_length,
+            op_count=np.bincount(owner, minlength=len(records.at)), overlapped=overlapped,
+        )  # fmt: skip
         if self.of_cells:
-            self.columns["cell"] += np.ascontiguousarray(cell).data
-            self.columns["molecule"] += np.ascontiguousarray(molecule).data
+            self.columns.add(cell=cell, molecule=molecule)
         else:
             self.molecular_barcodes.append(barcode[kept])
 
@@ -183,10 +179,7 @@ class ReadCollector:
 
     def arrays(self, notes: tuple[tuple[str, str, str], ...] = ()) -> AlignedReads:
         """Return what was gathered, with `notes` and those on the reads themselves."""
-        columns: dict[str, np.ndarray] = {
-            name: np.frombuffer(column, dtype=_COLUMNS[name])
-            for name, column in self.columns.items()
-        }
+        columns = self.columns.arrays()
         start, name, lengths = (columns[column] for column in ("start", "name", "length"))
         if self.of_cells:
             cell = columns["cell"]
@@ -195,8 +188,7 @@ class ReadCollector:
             cell = molecule = np.broadcast_to(np.int64(-1), len(start))
         none = np.zeros(0, dtype="S1")
         barcode = np.concatenate([none, *self.molecular_barcodes])
-        packed = np.frombuffer(self.letters, dtype=np.uint8)
-        base, quality = letters_and_qualities(packed)
+        base, quality = letters_and_qualities(columns["letter"])
         fragment = numbered(name).astype(np.int32)
         return AlignedReads(
             start=start,

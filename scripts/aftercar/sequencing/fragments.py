@@ -6,6 +6,7 @@ from functools import cached_property
 
 import numpy as np
 
+from aftercar.contracts.growing_columns import GrowingColumns
 from aftercar.contracts.reads import (
     ALIGNED,
     CONSUMES_QUERY,
@@ -26,7 +27,7 @@ FORWARD_ONLY, REVERSE_ONLY, BOTH_STRANDS = range(3)
 RNA_OVERHANG_NT = 8
 RNA_READ_END_NT = 5
 _CHUNK_BASES = 400_000  # arrays of this size stay in the cache of a core
-_CHUNK_READS = 200_000  # cut at introns at once
+CHUNK_READS = 200_000  # looked at together
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,8 +73,8 @@ class Segments:
         size = self.read.dtype
         ops = np.flatnonzero(ALIGNED[self.reads.op]).astype(size)
         owner, first = self.op_segment[ops], np.empty(len(self.read) + 1, dtype=size)
-        for begin in range(0, len(first), _CHUNK_READS):
-            places = np.arange(begin, min(begin + _CHUNK_READS, len(first)), dtype=size)
+        for begin in range(0, len(first), CHUNK_READS):
+            places = np.arange(begin, min(begin + CHUNK_READS, len(first)), dtype=size)
             first[begin : begin + len(places)] = np.searchsorted(owner, places)
         return ops, first
 
@@ -91,8 +92,8 @@ def split_segments(reads: AlignedReads, gene: Gene | None = None) -> Segments:
     ops, most = len(reads.op), len(reads) + int((reads.op == SKIP).sum())
     filled = [np.empty(most if column < 5 else ops, dtype=size) for column in range(9)]
     done = 0
-    for first in range(0, len(reads), _CHUNK_READS):
-        end = min(first + _CHUNK_READS, len(reads))
+    for first in range(0, len(reads), CHUNK_READS):
+        end = min(first + CHUNK_READS, len(reads))
         block = _split_block(reads, first, end)
         block[-1] += done
         op_first = int(reads.op_offset[first])
@@ -231,8 +232,13 @@ def pile_up(
     counts = np.zeros(12 * size, dtype=np.int64)
     reference = CODE[np.frombuffer(window.sequence.encode(), dtype=np.uint8)]
     codes = segments.reads.codes(min_base_quality)
-    kept = _Columns(segments.fragment.dtype, np.int32, np.uint8, np.uint8)
-    raw = _Columns(segments.read.dtype, np.int32, segments.query_start.dtype)
+    kept = GrowingColumns(
+        mismatch_fragment=segments.fragment.dtype, mismatch_index=np.int32,
+        mismatch_base=np.uint8, mismatch_stratum=np.uint8,
+    )  # fmt: skip
+    raw = GrowingColumns(
+        raw_segment=segments.read.dtype, raw_index=np.int32, raw_query=segments.query_start.dtype
+    )
     mates = _find_mates(segments)
     for chosen in chunks(segments):
         segment, index, query = aligned_bases(segments, chosen, window, wanted)
@@ -241,7 +247,7 @@ def pile_up(
         if not good.all():
             segment, index, query, base = segment[good], index[good], query[good], base[good]
         differs = np.flatnonzero(base != reference[index])
-        raw.add(segment[differs], index[differs], query[differs])
+        raw.add(raw_segment=segment[differs], raw_index=index[differs], raw_query=query[differs])
         for fragment, where, letter, stratum in _observations(
             segments, mates, segment, index, base, window
         ):
@@ -249,24 +255,11 @@ def pile_up(
                 (stratum.astype(np.int64) * 4 + letter) * size + where, minlength=12 * size
             )
             differs = np.flatnonzero(letter != reference[where])
-            kept.add(fragment[differs], where[differs], letter[differs], stratum[differs])
-    return Pileup(window.start, counts.reshape(3, 4, size), *kept.arrays(), *raw.arrays())
-
-
-class _Columns:
-    """Columns that grow in place: joining parts would take twice the memory."""
-
-    def __init__(self, *types: np.dtype | type) -> None:
-        self._columns = [(np.dtype(kind), bytearray()) for kind in types]
-
-    def add(self, *values: np.ndarray) -> None:
-        """Append rows."""
-        for (kind, column), more in zip(self._columns, values, strict=True):
-            column += np.ascontiguousarray(more, dtype=kind).data
-
-    def arrays(self) -> list[np.ndarray]:
-        """Return the columns."""
-        return [np.frombuffer(column, dtype=kind) for kind, column in self._columns]
+            kept.add(
+                mismatch_fragment=fragment[differs], mismatch_index=where[differs],
+                mismatch_base=letter[differs], mismatch_stratum=stratum[differs],
+            )  # fmt: skip
+    return Pileup(window.start, counts.reshape(3, 4, size), **kept.arrays(), **raw.arrays())
 
 
 def chunks(segments: Segments) -> list[np.ndarray]:

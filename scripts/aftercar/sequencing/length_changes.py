@@ -4,11 +4,9 @@ import numpy as np
 
 from aftercar.sequencing.alleles import Allele
 from aftercar.sequencing.errors import ErrorModel
-from aftercar.sequencing.fragments import Segments
+from aftercar.sequencing.fragments import CHUNK_READS, Segments
 from aftercar.sequencing.genes import ReferenceWindow
 from aftercar.sequencing.realign import DECISIVE_END_NT
-
-_CHUNK_READS = 200_000  # looked at together
 
 
 def runs(window: ReferenceWindow) -> tuple[np.ndarray, np.ndarray]:
@@ -43,8 +41,8 @@ def spanning_depth(segments: Segments, window: ReferenceWindow, depth: np.ndarra
 def _stretches(first: np.ndarray, end: np.ndarray, size: int) -> np.ndarray:
     """Return how many half-open stretches hold each index."""
     change = np.zeros(size + 1, dtype=np.int64)
-    for block in range(0, len(first), _CHUNK_READS):
-        begins, ends = (np.clip(at[block : block + _CHUNK_READS], 0, size) for at in (first, end))
+    for block in range(0, len(first), CHUNK_READS):
+        begins, ends = (np.clip(at[block : block + CHUNK_READS], 0, size) for at in (first, end))
         real = ends > begins
         change += np.bincount(begins[real], minlength=size + 1)
         change -= np.bincount(ends[real], minlength=size + 1)

@@ -137,12 +137,8 @@ def specimen_cells(
     loss: list[Row],
     genotypes: pd.DataFrame,
     genotype_clones: pd.DataFrame,
-    screen_p_value: float,
 ) -> SpecimenCells | None:
-    """Return what the history of the patient's clones needs; None for a specimen without a day.
-
-    Below `screen_p_value` the screen for hidden negative cells saw a mixture.
-    """
+    """Return what the history of the patient's clones needs; None for a specimen without a day."""
     if not sample["day"]:
         return None
     cells = found.cells
@@ -167,7 +163,7 @@ def specimen_cells(
         variants_from=since,
         inherited=frozenset(mutant) - frozenset(somatic),
         loss=loss,
-        mixed=_mixed(found, screen_p_value),
+        mixed=_mixed(found),
         scattered_limit={
             antigen: screened.detectable
             for antigen, (screened, _) in found.screened.items()
@@ -176,14 +172,13 @@ def specimen_cells(
     )
 
 
-def _mixed(found: Assessed, p_value: float) -> dict[str, str]:
+def _mixed(found: Assessed) -> dict[str, str]:
     """Return by antigen what the screen says where it sees leukemic cells of unlike level."""
     return {
         antigen: f"leukemic cells of unlike level of {antigen}, may be hidden negative cells: "
-        f"share {screened.share:.2g} ({screened.low:.2g} to {screened.high:.2g}), "
-        f"p {screened.p_value:.2g}"
+        f"{screened.figures}"
         for antigen, (screened, _) in found.screened.items()
-        if screened is not None and screened.p_value < p_value
+        if screened is not None and screened.shown
     }
 
 

@@ -20,7 +20,13 @@ from aftercar.contracts.singlecell import (
 from aftercar.contracts.specimen import QUALITY, quality_row
 from aftercar.contracts.table import Table
 from aftercar.singlecell.annotated import HOW_TO_READ, observations, with_antigens
-from aftercar.singlecell.cells import CellKnowledge, Panels, TooFewCells, known_cells
+from aftercar.singlecell.cells import (
+    CellKnowledge,
+    Panels,
+    TooFewCells,
+    identify_cells,
+    known_cells,
+)
 from aftercar.singlecell.clone_history import SpecimenCells, clone_history
 from aftercar.singlecell.clone_rows import (
     clonotype_rows,
@@ -40,7 +46,7 @@ from aftercar.singlecell.rows import (
     quality_rows,
     unmeasured_rows,
 )
-from aftercar.singlecell.specimen import Assessed, assess_specimen
+from aftercar.singlecell.specimen import Assessed, compare_antigens
 
 
 @dataclass(frozen=True, eq=False)
@@ -215,16 +221,18 @@ def measure_specimen(
         return failed_specimen(sample, antigens, problem, panels.methods)
     day = int(sample["day"]) if sample["day"] else 10**6
     try:
-        found = assess_specimen(
-            matrix, known, specimen=sample["specimen"], sample_id=sample["sample_id"], day=day,
-            settings=settings, panels=panels,
-            earlier=[level for level in earlier if level.day < day and sample["day"]],
-        )  # fmt: skip
+        cells = identify_cells(
+            matrix, known, specimen=sample["specimen"], settings=settings, panels=panels
+        )
     except TooFewCells as error:
         return failed_specimen(
             sample, antigens, str(error), panels.methods,
             quality=cell_quality_rows(sample, error.quality),
         )  # fmt: skip
+    found = compare_antigens(
+        cells, sample_id=sample["sample_id"], day=day, settings=settings, panels=panels,
+        earlier=[level for level in earlier if level.day < day and sample["day"]],
+    )  # fmt: skip
     minimum = panels.methods["clustering"]["minimum_cells"]
     rule = panels.clonotypes["history"]
     loss = antigen_rows(sample, found)
@@ -261,7 +269,6 @@ def measure_specimen(
             loss,
             GENOTYPES.empty() if genotypes is None else genotypes,
             CLONES.empty() if genotype_clones is None else genotype_clones,
-            panels.methods["screen"]["p_value"],
         ),
     )
 

@@ -114,7 +114,7 @@ def _remarks(one: Compared, found: Assessed, identity: str, evidence: str) -> st
     remarks = [*one.flags, *_carriers(found, one.population)]
     screened, _ = found.screened[one.antigen]
     if identity in LEUKEMIC and one.status != "LOST" and screened is not None and screened.shown:
-        remarks.append(f"{HIDDEN_NEGATIVE}: {_screen_figures(screened)}")
+        remarks.append(f"{HIDDEN_NEGATIVE}: {screened.figures}")
     if said := found.cells.identities.flags.get((identity, evidence), ""):
         remarks.append(said)
     if not found.cells.molecules.matrix.has_ensembl:
@@ -331,15 +331,8 @@ def screen_row(sample: dict[str, str], antigen: str, screened: Screened | None, 
     said = HIDDEN_NEGATIVE if screened.shown else "no sign of a mixture"
     return quality_row(
         sample, check, screened.share, "fraction", "FLAG" if screened.shown else "PASS",
-        f"{said}: {_screen_figures(screened)}; {power}. A screen: no basis for LOST",
+        f"{said}: {screened.figures}; {power}. A screen: no basis for LOST",
     )  # fmt: skip
-
-
-def _screen_figures(screened: Screened) -> str:
-    return (
-        f"share {screened.share:.2f} ({screened.low:.2f} to {screened.high:.2f}) of "
-        f"{screened.cells} cells with {screened.molecules} molecules, p {screened.p_value:.2g}"
-    )
 
 
 def cell_quality_rows(sample: dict[str, str], quality: CellQuality) -> list[Row]:

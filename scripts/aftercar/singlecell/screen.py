@@ -38,6 +38,14 @@ class Screened:
     cells: int
     molecules: int
 
+    @property
+    def figures(self) -> str:
+        """What was found, for a remark."""
+        return (
+            f"share {self.share:.2f} ({self.low:.2f} to {self.high:.2f}) of {self.cells} cells "
+            f"with {self.molecules} molecules, p {self.p_value:.2g}"
+        )
+
 
 def screen_mixture(
     molecules: np.ndarray,

@@ -4,11 +4,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from aftercar.contracts.expression import ExpressionMatrix
 from aftercar.contracts.singlecell import LEUKEMIC
 from aftercar.singlecell.antigen_loss import background_rate
 from aftercar.singlecell.bases import combine_bases
-from aftercar.singlecell.cells import CellKnowledge, IdentifiedCells, Panels, identify_cells
+from aftercar.singlecell.cells import IdentifiedCells, Panels
 from aftercar.singlecell.comparison import (
     Compared,
     EarlierLevel,
@@ -32,28 +31,6 @@ class Assessed:
     searches: dict[tuple[str, str, str], CloneSearch]
 
 
-def assess_specimen(
-    matrix: ExpressionMatrix,
-    known: CellKnowledge,
-    *,
-    specimen: str,
-    sample_id: str,
-    day: int,
-    settings: dict,
-    panels: Panels,
-    earlier: list[EarlierLevel],
-) -> Assessed:
-    """Return identities, sub-populations and antigen comparisons of one specimen.
-
-    `settings` is the section singlecell of the configuration. `earlier` holds the levels of
-    specimens collected before this one. Raises TooFewCells.
-    """
-    cells = identify_cells(matrix, known, specimen=specimen, settings=settings, panels=panels)
-    return compare_antigens(
-        cells, sample_id=sample_id, day=day, settings=settings, panels=panels, earlier=earlier
-    )
-
-
 def compare_antigens(
     cells: IdentifiedCells,
     *,
@@ -63,7 +40,11 @@ def compare_antigens(
     panels: Panels,
     earlier: list[EarlierLevel],
 ) -> Assessed:
-    """Return the antigen comparisons of cells whose identities are known."""
+    """Return the antigen comparisons of cells whose identities are known.
+
+    `settings` is the section singlecell of the configuration. `earlier` holds the levels of
+    specimens collected before this one.
+    """
     methods, tested = panels.methods, panels.antigens["antigens"]
     rule = methods["clustering"]
     thresholds = Thresholds(
