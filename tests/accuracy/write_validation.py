@@ -344,7 +344,7 @@ def main(parts: list[str]) -> None:
         page = PAGE.read_text() if PAGE.exists() else "# Validation\n"
         before, _, rest = page.partition(begin)
         after = rest.partition(end)[2]
-        PAGE.write_text(f"{before.rstrip()}\n\n{written}\n{after.lstrip()}".rstrip() + "\n")
+        PAGE.write_text(f"{before.rstrip()}\n\n{written}\n\n{after.lstrip()}".rstrip() + "\n")
         README.write_text(with_power(README.read_text(), PAGE.read_text()))
 
 
