@@ -8,7 +8,7 @@ from pathlib import Path
 
 import yaml
 
-from aftercar.contracts import cytometry, evidence, sequencing, singlecell, specimen
+from aftercar.contracts import cohort, cytometry, evidence, sequencing, singlecell, specimen
 from aftercar.contracts.evidence_base import EVIDENCE_BASE
 from aftercar.contracts.table import Table
 
@@ -74,7 +74,8 @@ FILES = {
     "results/quality/inputs.tsv": specimen.INPUT_FILES,
     "results/quality/input_checks.tsv": specimen.INPUT_CHECKS,
     "results/cohort/survival.tsv": evidence.SURVIVAL,
-    "results/cohort/incidence.tsv": evidence.INCIDENCE,
+    "results/cohort/incidence.tsv": cohort.INCIDENCE,
+    "results/cohort/follow_up.tsv": cohort.FOLLOW_UP,
 }
 
 # Tables that only rules and pages read, and the evidence table, which is a resource.

@@ -2,8 +2,9 @@
 
 from typing import TYPE_CHECKING
 
-from aftercar.contracts.evidence import INCIDENCE, SURVIVAL
-from aftercar.evidence.outcomes import course_of, incidence_rows, survival_rows
+from aftercar.contracts.cohort import FOLLOW_UP, INCIDENCE
+from aftercar.contracts.evidence import SURVIVAL
+from aftercar.evidence.outcomes import course_of, follow_up_rows, incidence_rows, survival_rows
 from aftercar.evidence.timeline import event_of, infusion_of
 from aftercar.io.joblog import start_log
 from aftercar.io.provenance import write_provenance
@@ -28,6 +29,7 @@ if __name__ == "__main__":
     for contract, rows, path in (
         (SURVIVAL, survival_rows(courses), snakemake.output.survival),
         (INCIDENCE, incidence_rows(courses), snakemake.output.incidence),
+        (FOLLOW_UP, follow_up_rows(courses), snakemake.output.follow_up),
     ):
         write_table(contract, contract.frame(rows), path)
         write_provenance(

@@ -2,7 +2,8 @@
 
 from typing import TYPE_CHECKING
 
-from aftercar.contracts.evidence import EVIDENCE, INCIDENCE, PATIENTS, RISK, SURVIVAL
+from aftercar.contracts.cohort import FOLLOW_UP, INCIDENCE
+from aftercar.contracts.evidence import EVIDENCE, PATIENTS, RISK, SURVIVAL
 from aftercar.io.joblog import start_log
 from aftercar.io.pages import write_page
 from aftercar.io.provenance import read_provenance, versions
@@ -22,6 +23,7 @@ if __name__ == "__main__":
         read_table(EVIDENCE, found.evidence),
         read_table(SURVIVAL, found.survival),
         read_table(INCIDENCE, found.incidence),
+        read_table(FOLLOW_UP, found.follow_up),
         versions=versions(),
         code=given.code,
         cohort=given.cohort,

@@ -6,7 +6,8 @@ OUTPUTS:          <results>/evidence/patients/{patient}.evidence.tsv   contract:
                   .kinetics.tsv KINETICS, .recovery.tsv RECOVERY, .rules.tsv RULE_RESULTS,
                   .risk.tsv RISK, .summary.tsv PATIENTS, .history.tsv VARIANT_HISTORY
                   final tables of the cohort with <table>.provenance.json
-                  <results>/cohort/survival.tsv SURVIVAL, incidence.tsv INCIDENCE
+                  <results>/cohort/survival.tsv SURVIVAL, incidence.tsv INCIDENCE,
+                  follow_up.tsv FOLLOW_UP
 CONFIG:           evidence/*
 """
 
@@ -169,9 +170,11 @@ rule estimate_outcomes:
     output:
         survival="<results>/cohort/survival.tsv",
         incidence="<results>/cohort/incidence.tsv",
+        follow_up="<results>/cohort/follow_up.tsv",
         provenance=[
             "<results>/cohort/survival.tsv.provenance.json",
             "<results>/cohort/incidence.tsv.provenance.json",
+            "<results>/cohort/follow_up.tsv.provenance.json",
         ],
     log:
         "<logs>/estimate_outcomes/all.log",

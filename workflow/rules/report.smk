@@ -86,6 +86,7 @@ rule render_cohort:
         evidence="<results>/evidence/evidence.tsv",
         survival="<results>/cohort/survival.tsv",
         incidence="<results>/cohort/incidence.tsv",
+        follow_up="<results>/cohort/follow_up.tsv",
         left_out="<results>/cohort/survival.tsv.provenance.json",
     output:
         page=report(

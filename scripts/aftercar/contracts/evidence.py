@@ -261,17 +261,3 @@ SURVIVAL = Table(
         "survival_high": Column("float64", "log-log 95 %", minimum=0, maximum=1, nullable=True),
     },
 )
-
-INCIDENCE = Table(
-    name="cumulative incidence by cause (Aalen-Johansen)",
-    key=("cause", "day"),
-    columns={
-        "cause": Column("string", "competing event"),
-        "day": Column("int64", "days since the first infusion", minimum=0),
-        "at_risk": Column("int64", "patients at risk just before the day", minimum=0),
-        "events": Column("int64", "events of the cause on the day", minimum=0),
-        "incidence": Column("float64", "estimate", minimum=0, maximum=1, nullable=True),
-        "incidence_low": Column("float64", "95 %", minimum=0, maximum=1, nullable=True),
-        "incidence_high": Column("float64", "95 %", minimum=0, maximum=1, nullable=True),
-    },
-)

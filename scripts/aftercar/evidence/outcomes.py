@@ -4,17 +4,11 @@ from itertools import groupby
 from math import exp, log, sqrt
 from typing import NamedTuple
 
+from aftercar.contracts.cohort import INCIDENCE_ESTIMANDS, TRANSPLANTS, UNKNOWN_COUNTED_AS
 from aftercar.evidence.timeline import Event, Infusion
 
 CENSORED = "censored"
-CAUSES = (
-    "antigen_positive",
-    "antigen_negative",
-    "lineage_switch",
-    "unknown_phenotype",
-    "non_relapse_death",
-    "no_remission",
-)
+UNKNOWN = "unknown_phenotype"
 RELAPSES = ("relapse", "extramedullary_relapse", "lineage_switch")
 # A dim or mixed relapse is one without (all of) the antigen.
 CAUSE_OF_PHENOTYPE = {
@@ -95,13 +89,16 @@ def _cause(day: int, events: list[Event]) -> str:
     return known.pop() if known else "unknown_phenotype"
 
 
-def first_event(course: Course, endpoint: str, *, censor_at_hct: bool) -> tuple[int, str] | None:
+def first_event(
+    course: Course, endpoint: str, *, censor_at_hct: bool, hct_competes: bool = False
+) -> tuple[int, str] | None:
     """Return the day and cause of the first event of an endpoint, or (day, CENSORED).
 
     OS: death. EFS: no remission, relapse or death, from the first infusion. RFS: relapse or death,
     from the complete remission, which is day 0 (None without one). On one day a relapse comes
     before death. What happened before day 0 of the endpoint does not count. With `censor_at_hct`
-    follow-up ends at a transplant unless the event came first.
+    follow-up ends at a transplant unless the event came first; with `hct_competes` that transplant
+    is an event of its own (one of TRANSPLANTS).
     """
     origin = 0
     if endpoint == "RFS":
@@ -119,8 +116,9 @@ def first_event(course: Course, endpoint: str, *, censor_at_hct: bool) -> tuple[
         (c for c in causes if c[0] >= origin), default=(course.last_day, 3, CENSORED)
     )
     hct = next((hct for hct in course.hct_days if hct >= origin), None)
-    if censor_at_hct and hct is not None and hct < day:
-        day, cause = hct, CENSORED
+    if (censor_at_hct or hct_competes) and hct is not None and hct < day:
+        remitted = course.remission_day is not None and course.remission_day <= hct
+        day, cause = hct, TRANSPLANTS[0 if remitted else 1] if hct_competes else CENSORED
     return max(day - origin, 0), cause
 
 
@@ -166,60 +164,60 @@ def aalen_johansen(times: list[tuple[int, str]], causes: tuple[str, ...]) -> dic
     Marubini & Valsecchi 1995. Every cause has a step on every day, also one that never occurs.
     """
     at_risk, survival = len(times), 1.0
-    days: list[tuple[int, int, dict[str, int], float]] = []
     steps: dict[str, list[Step]] = {cause: [] for cause in causes}
     incidence = dict.fromkeys(causes, 0.0)
-    history: dict[str, list[float]] = {cause: [] for cause in causes}
+    variances = {cause: _AalenVariance() for cause in causes}
     ordered = _days(times)
     if not ordered or ordered[0][0] != 0:
         ordered.insert(0, (0, []))
     for day, happened in ordered:
         counts = {cause: happened.count(cause) for cause in causes}
-        days.append((day, at_risk, counts, survival))
-        if at_risk:
-            for cause in causes:
-                incidence[cause] += survival * counts[cause] / at_risk
-            survival *= 1 - sum(counts.values()) / at_risk
+        censored, events = happened.count(CENSORED), sum(counts.values())
         for cause in causes:
-            history[cause].append(incidence[cause])
-            variance = _aalen_variance(days, history[cause], cause)
-            low, high = _limits(incidence[cause], variance)
-            steps[cause].append(
-                Step(
-                    day,
-                    at_risk,
-                    counts[cause],
-                    happened.count(CENSORED),
-                    incidence[cause],
-                    low,
-                    high,
-                )
-            )
+            mine = counts[cause]
+            if at_risk:
+                incidence[cause] += survival * mine / at_risk
+            variance = variances[cause]
+            if events and at_risk > 1:
+                variance.add(at_risk, events, mine, survival, incidence[cause])
+            low, high = _limits(incidence[cause], variance.at(incidence[cause]))
+            steps[cause].append(Step(day, at_risk, mine, censored, incidence[cause], low, high))
+        if at_risk:
+            survival *= 1 - events / at_risk
         at_risk -= len(happened)
     return steps
 
 
-def _aalen_variance(
-    days: list[tuple[int, int, dict[str, int], float]], history: list[float], cause: str
-) -> float:
-    """Return Aalen's variance of the incidence of `cause` on the last day of `days`."""
-    now, total = history[-1], 0.0
-    for (_, at_risk, counts, survival), incidence in zip(days, history, strict=True):
-        events, mine = sum(counts.values()), counts[cause]
-        if not events:
-            continue
-        gap = now - incidence
-        if at_risk > 1:
-            total += (
-                gap * gap * events / ((at_risk - 1) * (at_risk - events)) if events < at_risk else 0
-            )
-            total += survival**2 * mine * (at_risk - mine) / (at_risk**2 * (at_risk - 1))
-            if events < at_risk:
-                total -= (
-                    2 * gap * survival * mine * (at_risk - mine)
-                    / (at_risk * (at_risk - events) * (at_risk - 1))
-                )  # fmt: skip
-    return max(total, 0.0)
+class _AalenVariance:
+    """Aalen's variance of an incidence, as sums that grow by one day at a time.
+
+    The formula holds (F(now) - F(day))^2 and F(now) - F(day), summed over the days; expanded in
+    powers of F(now) each sum needs one visit per day instead of one per pair of days.
+    """
+
+    def __init__(self) -> None:
+        self.square = [0.0, 0.0, 0.0]  # weights of (now - F)^2, times F^0, F^1, F^2
+        self.linear = [0.0, 0.0]  # weights of (now - F), times F^0, F^1
+        self.own = 0.0
+
+    def add(self, at_risk: int, events: int, mine: int, survival: float, incidence: float) -> None:
+        """Take in a day with `events`, `mine` of the cause; `survival` is that just before it."""
+        self.own += survival**2 * mine * (at_risk - mine) / (at_risk**2 * (at_risk - 1))
+        if events == at_risk:
+            return
+        weight = events / ((at_risk - 1) * (at_risk - events))
+        for power in range(3):
+            self.square[power] += weight * incidence**power
+        weight = survival * mine * (at_risk - mine)
+        weight /= at_risk * (at_risk - events) * (at_risk - 1)
+        for power in range(2):
+            self.linear[power] += weight * incidence**power
+
+    def at(self, now: float) -> float:
+        """Return the variance on the last day taken in, whose incidence is `now`."""
+        square = self.square[0] * now**2 - 2 * now * self.square[1] + self.square[2]
+        linear = now * self.linear[0] - self.linear[1]
+        return max(square + self.own - 2 * linear, 0.0)
 
 
 def _limits(incidence: float, variance: float) -> tuple[float | None, float | None]:
@@ -258,20 +256,90 @@ def survival_rows(courses: list[Course]) -> list[dict[str, object]]:
 
 
 def incidence_rows(courses: list[Course]) -> list[dict[str, object]]:
-    """Return rows of INCIDENCE by cause of the first event; transplants do not censor."""
-    times = [first_event(course, "EFS", censor_at_hct=False) for course in courses]
-    curves = aalen_johansen([time for time in times if time is not None], CAUSES)
-    return [
-        {
-            "cause": cause,
-            "day": step.day,
-            "at_risk": step.at_risk,
-            "events": step.events,
-            "incidence": step.estimate,
-            "incidence_low": step.low,
-            "incidence_high": step.high,
-        }
-        for cause, steps in curves.items()
-        for step in steps
-        if step.at_risk
-    ]
+    """Return rows of INCIDENCE by cause of the first event, with transplants ignored or competing.
+
+    Relapses of unknown phenotype are a cause of their own; beside it stand the incidences of the
+    two phenotypes if all of them had been antigen-positive, or all antigen-negative.
+    """
+    rows: list[dict[str, object]] = []
+    for estimand, causes in INCIDENCE_ESTIMANDS.items():
+        competes = estimand == "hct_competing"
+        firsts = [
+            first_event(c, "EFS", censor_at_hct=False, hct_competes=competes) for c in courses
+        ]
+        times = [first for first in firsts if first is not None]
+        for counted_as, known_causes in UNKNOWN_COUNTED_AS.items():
+            known = counted_as.removeprefix("as_")
+            counted = [(day, known if c == UNKNOWN and known in causes else c) for day, c in times]
+            curves = aalen_johansen(counted, causes)
+            rows += [
+                {
+                    "estimand": estimand,
+                    "unknown_phenotype": counted_as,
+                    "cause": cause,
+                    "day": step.day,
+                    "at_risk": step.at_risk,
+                    "events": step.events,
+                    "incidence": step.estimate,
+                    "incidence_low": step.low,
+                    "incidence_high": step.high,
+                }
+                for cause in known_causes or causes
+                for step in curves[cause]
+                if step.at_risk
+            ]
+    return rows
+
+
+def follow_up_rows(courses: list[Course]) -> list[dict[str, object]]:
+    """Return rows of FOLLOW_UP: per endpoint how long patients were watched and stayed free of it.
+
+    Median follow-up by reverse Kaplan-Meier (Schemper & Smith 1996, doi
+    10.1016/0197-2456(96)00075-X): the end of observation is the event, the endpoint censors. A
+    median is missing where the curve, or its limit, does not come down to one half.
+    """
+    rows: list[dict[str, object]] = []
+    for endpoint in ("OS", "EFS", "RFS"):
+        for estimand in ("treatment_policy", "censored_at_hct"):
+            firsts = [
+                first_event(c, endpoint, censor_at_hct=estimand == "censored_at_hct")
+                for c in courses
+            ]
+            times = [first for first in firsts if first is not None]
+            watched = [(day, CENSORED if c != CENSORED else "watched") for day, c in times]
+            row: dict[str, object] = {
+                "endpoint": endpoint,
+                "estimand": estimand,
+                "patients": len(times),
+                "events": sum(cause != CENSORED for _, cause in times),
+            }
+            for name, found in (("follow_up", watched), ("event_free", times)):
+                # An exit on the day of an event was still watched through it: events come first.
+                steps = kaplan_meier(found)
+                for part, value in zip(("", "_low", "_high"), median_days(steps), strict=True):
+                    row[f"median_{name}{part}_days"] = value
+            rows.append(row)
+    return rows
+
+
+def median_days(steps: list[Step]) -> tuple[int | None, int | None, int | None]:
+    """Return the median of a survival curve with its 95 % limits (Brookmeyer & Crowley 1982).
+
+    Each is the first day on which the curve, its lower or its upper limit is at most one half.
+    """
+    return (
+        _first_at_half(steps, "estimate"),
+        _first_at_half(steps, "low"),
+        _first_at_half(steps, "high"),
+    )
+
+
+def _first_at_half(steps: list[Step], part: str) -> int | None:
+    # At survival 0 the log-log limits are not defined; the lower one has come down to 0 as well.
+    for step in steps:
+        value = getattr(step, part)
+        if value is None and part == "low" and step.estimate == 0:
+            value = 0.0
+        if value is not None and value <= 0.5 + 1e-12:
+            return step.day
+    return None

@@ -4,6 +4,16 @@ import pandas as pd
 
 from aftercar.contracts.evidence import PATIENTS
 from aftercar.contracts.vocabulary import MECHANISMS, RISK_CATEGORY
+from aftercar.report.cohort_tables import (
+    AT_RISK_DAYS,
+    ENDPOINTS,
+    ESTIMANDS,
+    LEAST_AT_RISK,
+    bounds_table,
+    cause_words,
+    follow_up_table,
+    shown_count,
+)
 from aftercar.report.course import sparkline
 from aftercar.report.course_end import course_end, course_text
 from aftercar.report.numbers import day_text, percent, plain_rows
@@ -22,16 +32,12 @@ POINT = ("day", "value", "low", "high", "limit", "lloq", "status")
 # One letter per category keeps a page of 2,000 patients small.
 SERIOUS_FIRST = ("SIGNAL", "SIGNAL_CONFLICTING", "NOT_ASSESSABLE", "NO_SIGNAL", "NOT_APPLICABLE")
 LETTER = dict(zip(RISK_CATEGORY, "scoun", strict=True))
-AT_RISK_DAYS = (0, 90, 180, 365, 730)
-LEAST_AT_RISK = 10
-ENDPOINTS = {
-    "OS": "Overall survival",
-    "EFS": "Event-free survival",
-    "RFS": "Relapse-free survival",
-}
 REMITTED = {"RFS": " (only patients with a dated complete remission)"}
+INCIDENCE_TITLES = {
+    "treatment_policy": "Cumulative incidence, transplants ignored",
+    "hct_competing": "Cumulative incidence, transplants as competing events",
+}
 NAMED = 10  # patients left out that are named
-ESTIMANDS = {"treatment_policy": "HCT not censored", "censored_at_hct": "censored at HCT"}
 
 
 def cohort_content(
@@ -40,6 +46,7 @@ def cohort_content(
     evidence: pd.DataFrame,
     survival: pd.DataFrame,
     incidence: pd.DataFrame,
+    follow_up: pd.DataFrame,
     *,
     versions: dict[str, str],
     code: str,
@@ -47,12 +54,13 @@ def cohort_content(
     suppress_below: int,
     left_out: list[str],
 ) -> dict:
-    """Return what the cohort page shows, from PATIENTS, RISK, EVIDENCE, SURVIVAL and INCIDENCE.
+    """Return what the cohort page shows, from its tables, in this order.
 
     Counts of patients from 1 to `suppress_below` - 1 are written `< suppress_below`. `left_out`
     are the patients that the curves could not take in.
     """
     curves = _curves(evidence)
+    own_cause = incidence[incidence["unknown_phenotype"] == "own_cause"]
     patients = _before_the_end(patients, risk)
     tests = _tests_at_latest(patients, risk)
     days = dict(zip(risk["landmark"], risk["landmark_day"], strict=True))
@@ -71,9 +79,13 @@ def cohort_content(
         "counts": _category_counts(patients, suppress_below),
         "completeness": _completeness(patients, risk, suppress_below),
         "survival": _outcome(survival, "endpoint", "estimand", "survival"),
-        "incidence": _outcome(incidence.assign(all="all"), "all", "cause", "incidence"),
-        "in_curves": in_curves(survival, incidence, len(patients), left_out, suppress_below),
-        "at_risk": _at_risk_tables(survival, incidence, suppress_below),
+        "incidence": _outcome(own_cause, "estimand", "cause", "incidence"),
+        "in_curves": in_curves(survival, own_cause, len(patients), left_out, suppress_below),
+        "at_risk": [
+            *_at_risk_tables(survival, own_cause, suppress_below),
+            bounds_table(incidence),
+            follow_up_table(follow_up, suppress_below),
+        ],
         "suppress_below": suppress_below,
         "versions": versions,
         "code": code,
@@ -106,11 +118,6 @@ def _before_the_end(patients: pd.DataFrame, risk: pd.DataFrame) -> pd.DataFrame:
                 words = categories.get(mechanism, {"NOT_APPLICABLE"})
                 row[mechanism] = next(word for word in SERIOUS_FIRST if word in words)
     return PATIENTS.frame(rows)
-
-
-def shown_count(count: int, suppress_below: int) -> str:
-    """Return a count of patients; a small one only as smaller than the limit."""
-    return f"< {suppress_below}" if 0 < count < suppress_below else str(count)
 
 
 def _curves(evidence: pd.DataFrame) -> dict[str, dict[str, str]]:
@@ -244,9 +251,11 @@ def _outcome(curves: pd.DataFrame, panel: str, line: str, estimate: str) -> list
                 [_step(point, estimate) for point in points], least_at_risk=LEAST_AT_RISK
             )
             lines.append(
-                {"label": ESTIMANDS.get(str(label), str(label).replace("_", " ")), "points": kept}
+                {"label": ESTIMANDS.get(str(label), cause_words(str(label))), "points": kept}
             )
-        panels.append({"title": ENDPOINTS.get(str(name), "Cumulative incidence"), "lines": lines})
+        panels.append(
+            {"title": ENDPOINTS.get(str(name)) or INCIDENCE_TITLES[str(name)], "lines": lines}
+        )
     return panels
 
 
@@ -292,13 +301,13 @@ def _at_risk_tables(
     tables = []
     for caption, frame, names in (
         ("Survival: patients at risk / events so far", survival, ("endpoint", "estimand")),
-        ("Competing events: patients at risk / events so far", incidence, ("cause",)),
+        ("Competing events: patients at risk / events so far", incidence, ("estimand", "cause")),
     ):
         rows = []
         for _, steps in frame.groupby(list(names), sort=False):
             first = steps.iloc[0]
             label = " ".join(
-                ESTIMANDS.get(str(first[n]), str(first[n]).replace("_", " ")) for n in names
+                ESTIMANDS.get(str(first[n]), cause_words(str(first[n]))) for n in names
             )
             rows.append((label, *(_at_risk(steps, day, suppress_below) for day in AT_RISK_DAYS)))
         tables.append(

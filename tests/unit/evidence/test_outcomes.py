@@ -6,15 +6,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.unit.evidence.patients import event, infusion
 
-from aftercar.contracts.evidence import INCIDENCE, SURVIVAL
+from aftercar.contracts.cohort import CAUSES, FOLLOW_UP, INCIDENCE, TRANSPLANTS
+from aftercar.contracts.evidence import SURVIVAL
 from aftercar.evidence.outcomes import (
-    CAUSES,
     CENSORED,
     aalen_johansen,
     course_of,
     first_event,
+    follow_up_rows,
     incidence_rows,
     kaplan_meier,
+    median_days,
     survival_rows,
 )
 from aftercar.evidence.timeline import event_of, infusion_of
@@ -239,6 +241,10 @@ def test_tables_keep_their_contracts_and_a_cohort_may_be_empty():
     ]
     survival = SURVIVAL.frame(survival_rows(cohort))
     incidence = INCIDENCE.frame(incidence_rows(cohort))
+    assert set(incidence["cause"]) == set(CAUSES + TRANSPLANTS)
+    incidence = incidence.query(
+        "estimand == 'treatment_policy' and unknown_phenotype == 'own_cause'"
+    )
     assert set(incidence["cause"]) == set(CAUSES)
     efs = survival.query("endpoint == 'EFS' and estimand == 'treatment_policy'").iloc[-1]
     final = incidence.sort_values("day").groupby("cause")["incidence"].last().sum()
@@ -272,3 +278,151 @@ def test_ever_and_never_transplanted_are_not_compared_by_the_pipeline():
 
     assert alive_at_year(ever, True) - alive_at_year(ever, False) > 0.2
     assert abs(alive_at_year(coins, True) - alive_at_year(coins, False)) < 0.1
+
+
+def aalen_limits_by_pairs(times, cause, other):
+    """Limits on every day from the published double sum, one visit per pair of days."""
+    days = sorted({day for day, _ in times})
+    at_risk, survival, incidence, past, found = len(times), 1.0, 0.0, [], []
+    for day in days:
+        mine = sum(t == (day, cause) for t in times)
+        events = mine + sum(t == (day, other) for t in times)
+        incidence += survival * mine / at_risk
+        past.append((at_risk, events, mine, survival, incidence))
+        variance = 0.0
+        for n, d, m, s, f in past:
+            gap = incidence - f
+            if n > 1 and d:
+                variance += s**2 * m * (n - m) / (n**2 * (n - 1))
+                if d < n:
+                    variance += gap**2 * d / ((n - 1) * (n - d))
+                    variance -= 2 * gap * s * m * (n - m) / (n * (n - d) * (n - 1))
+        if 0 < incidence < 1:
+            half = 1.959963984540054 * max(variance, 0) ** 0.5
+            half /= incidence * abs(np.log(incidence))
+            found.append((incidence ** np.exp(half), incidence ** np.exp(-half)))
+        else:
+            found.append((None, None))
+        survival *= 1 - events / at_risk
+        at_risk -= sum(day == t for t, _ in times)
+    return found
+
+
+@pytest.mark.parametrize(("seed", "patients", "last_day"), [(1, 60, 12), (2, 300, 400)])
+def test_running_sums_give_the_variance_of_the_double_sum(seed, patients, last_day):
+    rng = np.random.default_rng(seed)
+    times = [
+        (int(day), NAMES[int(cause)])
+        for day, cause in zip(
+            rng.integers(1, last_day, patients), rng.integers(0, 3, patients), strict=True
+        )
+    ]
+    expected = aalen_limits_by_pairs(times, "a", "b")
+    steps = aalen_johansen(times, ("a", "b"))["a"][1:]
+    for step, (low, high) in zip(steps, expected, strict=True):
+        if low is None:
+            assert step.low is None
+        else:
+            assert step.low == pytest.approx(low, abs=1e-12)
+            assert step.high == pytest.approx(high, abs=1e-12)
+
+
+def test_two_thousand_patients_take_well_under_a_second():
+    from time import process_time
+
+    rng = np.random.default_rng(3)
+    cohort = [(int(d), NAMES[int(c)]) for d, c in zip(
+        rng.integers(1, 2500, 2000), rng.integers(0, 3, 2000), strict=True
+    )]  # fmt: skip
+    began = process_time()
+    aalen_johansen(cohort, ("a", "b", "c", "d", "e", "f"))
+    assert process_time() - began < 0.5
+
+
+def test_a_cause_code_that_is_skipped_has_a_curve_at_zero():
+    curves = aalen_johansen([(1, "a"), (2, "c"), (3, CENSORED)], ("a", "b", "c"))
+    assert [last(curves[cause]) for cause in "abc"] == pytest.approx([1 / 3, 0, 1 / 3])
+
+
+def test_ties_give_the_same_bytes_twice():
+    rng = np.random.default_rng(5)
+    cohort = [
+        course(event(int(d), "relapse", phenotype="antigen_positive"), event(int(d) + 9, "death"))
+        for d in rng.integers(1, 20, 60)
+    ]
+    texts = {
+        INCIDENCE.frame(incidence_rows(order)).to_csv(index=False)
+        for order in (cohort, cohort, cohort[::-1])
+    }
+    assert len(texts) == 1
+
+
+def final(rows, cause, **chosen):
+    chosen = {"estimand": "treatment_policy", "unknown_phenotype": "own_cause"} | chosen
+    mine = [r for r in rows if r["cause"] == cause and all(r[k] == v for k, v in chosen.items())]
+    return mine[-1]["incidence"]
+
+
+def test_bounds_count_all_unknown_phenotypes_as_one_or_the_other():
+    """Four patients, nobody censored: one relapse of each phenotype, one unknown, one alive."""
+    cohort = [
+        course(event(50, "relapse", phenotype="antigen_positive")),
+        course(event(60, "relapse", phenotype="antigen_negative")),
+        course(event(70, "relapse")),
+        course(days=(300,)),
+    ]
+    rows = incidence_rows(cohort)
+    assert final(rows, "unknown_phenotype") == pytest.approx(0.25)
+    for counted, positive, negative in (
+        ("own_cause", 0.25, 0.25),
+        ("as_antigen_positive", 0.5, 0.25),
+        ("as_antigen_negative", 0.25, 0.5),
+    ):
+        assert final(rows, "antigen_positive", unknown_phenotype=counted) == pytest.approx(positive)
+        assert final(rows, "antigen_negative", unknown_phenotype=counted) == pytest.approx(negative)
+
+
+def test_a_transplant_competes_under_its_own_name_in_the_second_estimand():
+    cohort = [
+        course(event(28, "complete_remission"), event(60, "hct"), event(200, "relapse")),
+        course(event(60, "hct"), days=(300,)),
+        course(event(28, "complete_remission"), event(90, "relapse"), event(120, "hct")),
+        course(days=(400,)),
+    ]
+    rows = incidence_rows(cohort)
+    competing = {"estimand": "hct_competing"}
+    assert final(rows, "transplant_in_remission", **competing) == pytest.approx(0.25)
+    assert final(rows, "transplant_remission_unknown", **competing) == pytest.approx(0.25)
+    assert final(rows, "unknown_phenotype", **competing) == pytest.approx(0.25)
+    assert final(rows, "unknown_phenotype") == pytest.approx(0.25 + 0.5 * 0.5)
+    assert not any(r["cause"] in TRANSPLANTS for r in rows if r["estimand"] == "treatment_policy")
+
+
+def test_follow_up_by_hand_counts_the_dead_as_still_watched():
+    """Deaths on days 10 and 20; seen last on days 100, 200 and 300: the median watched is 200."""
+    cohort = [
+        course(event(10, "death")),
+        course(event(20, "death")),
+        *(course(days=(day,)) for day in (100, 200, 300)),
+    ]
+    row = FOLLOW_UP.frame(follow_up_rows(cohort)).set_index(["endpoint", "estimand"])
+    overall = row.loc[("OS", "treatment_policy")]
+    assert (overall["patients"], overall["events"]) == (5, 2)
+    assert overall["median_follow_up_days"] == 200
+    assert row["median_event_free_days"].isna()[("OS", "treatment_policy")]
+    assert row.loc[("RFS", "treatment_policy"), "patients"] == 0
+
+
+def test_the_interval_of_the_median_covers_it():
+    """Brookmeyer-Crowley limits over 300 cohorts of 80 with exponential times of median 200."""
+    rng = np.random.default_rng(11)
+    hits = 0
+    for _ in range(300):
+        death, end = rng.exponential(200 / np.log(2), 80), rng.uniform(100, 700, 80)
+        times = [
+            (int(np.ceil(min(d, e))), "a" if d <= e else CENSORED)
+            for d, e in zip(death, end, strict=True)
+        ]
+        _, low, high = median_days(kaplan_meier(times))
+        hits += low is not None and low <= 200 and (high is None or high >= 200)
+    assert 0.92 <= hits / 300 <= 0.985

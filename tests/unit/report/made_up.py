@@ -17,6 +17,12 @@ from tests.unit.report.made_up_rows import (
 )
 from tests.unit.report.made_up_typical import typical
 
+from aftercar.contracts.cohort import (
+    FOLLOW_UP,
+    INCIDENCE,
+    INCIDENCE_ESTIMANDS,
+    UNKNOWN_COUNTED_AS,
+)
 from aftercar.contracts.cytometry import (
     BATCH_CUTS,
     CONCORDANCE,
@@ -27,7 +33,6 @@ from aftercar.contracts.cytometry import (
 )
 from aftercar.contracts.evidence import (
     EVIDENCE,
-    INCIDENCE,
     KINETICS,
     RECOVERY,
     RULE_RESULTS,
@@ -384,6 +389,8 @@ def outcome_steps(patients, endpoints=True):
     return INCIDENCE.frame(
         [
             {
+                "estimand": k,
+                "unknown_phenotype": counted_as,
                 "cause": c,
                 "day": r["day"],
                 "at_risk": r["at_risk"],
@@ -392,13 +399,29 @@ def outcome_steps(patients, endpoints=True):
                 "incidence_low": (1 - r["share"]) / 3,
                 "incidence_high": (1 - r["share"]) / 1.5,
             }
-            for c in (
-                "antigen_positive_relapse",
-                "antigen_negative_relapse",
-                "unknown_phenotype",
-                "non_relapse_death",
-            )
+            for k, causes in INCIDENCE_ESTIMANDS.items()
+            for counted_as, only in UNKNOWN_COUNTED_AS.items()
+            for c in only or causes
             for r in rows
+        ]
+    )
+
+
+def follow_up(patients):
+    """Follow-up of a cohort in which nobody ever reaches the median time to death."""
+    return FOLLOW_UP.frame(
+        [
+            {
+                "endpoint": e,
+                "estimand": k,
+                "patients": patients,
+                "events": patients // 10,
+                "median_follow_up_days": 300,
+                "median_follow_up_low_days": 250,
+                "median_follow_up_high_days": None,
+            }
+            for e in ("OS", "EFS", "RFS")
+            for k in ("treatment_policy", "censored_at_hct")
         ]
     )
 
@@ -422,6 +445,7 @@ def cohort_of(patients):
         joined["evidence"],
         outcome_steps(patients),
         outcome_steps(patients, False),
+        follow_up(patients),
     )
 
 

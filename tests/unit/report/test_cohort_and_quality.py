@@ -11,7 +11,8 @@ from tests.unit.report.made_up import (
 from tests.unit.report.made_up_rows import MADE_WITH
 from tests.unit.report.made_up_typical import typical
 
-from aftercar.report.cohort import cohort_content, shown_count
+from aftercar.report.cohort import cohort_content
+from aftercar.report.cohort_tables import shown_count
 from aftercar.report.multiqc import multiqc_tables
 from aftercar.report.quality import quality_content
 
@@ -53,7 +54,7 @@ def test_no_count_below_the_limit_reaches_the_cohort_page():
 
 def test_curves_of_few_patients_are_replaced_by_words():
     page = cohort_page(8)
-    assert page.count("Not drawn: fewer than 10 patients at risk.") == 4
+    assert page.count("Not drawn: fewer than 10 patients at risk.") == 5
     assert "Not drawn" not in cohort_page(30)
 
 
