@@ -9,9 +9,11 @@ BIN := $(VENV)/bin
 export UV_PYTHON_DOWNLOADS := never
 DEMO := tests/demo
 SNAKEMAKE := $(BIN)/snakemake --workflow-profile workflow/profiles/default
+DIRECTORY ?= .
+SIGNED ?= signed
 SIMULATOR := $(wildcard scripts/aftercar/simulate/*.py) $(DEMO)/make_data.py resources/genes/exons.tsv resources/genes/proteins.fa
 
-.PHONY: demo test check bench format docs validation lock clean
+.PHONY: demo test check bench sign format docs validation lock clean
 
 # The synthetic cohort through the whole pipeline; a second run finds nothing to do.
 demo: $(VENV)/.installed $(DEMO)/data/.complete
@@ -33,6 +35,12 @@ check: $(VENV)/.installed-dev
 # part variants needs freebayes, bcftools and samtools, for instance those of Debian 12.
 bench: $(VENV)/.installed benchmarks/.venv/.installed
 	PYTHONPATH=scripts $(BIN)/python -m benchmarks.run $(BENCH)
+
+# Sign a patient's report after review, and check all signatures:
+# (all of them are checked without PATIENT; SIGNED is the folder of config key report/signed)
+# make sign PATIENT=P03 REVIEWER="R. Viewer" DIRECTORY=/path/to/the/working/directory
+sign: $(VENV)/.installed
+	cd $(DIRECTORY) && $(abspath $(BIN)/python) $(CURDIR)/scripts/sign_report.py $(if $(PATIENT),$(PATIENT) --reviewer "$(REVIEWER)",--verify) --signed $(SIGNED)
 
 format: $(VENV)/.installed-dev
 	$(BIN)/ruff check --fix . ; $(BIN)/ruff format . ; $(BIN)/snakefmt Snakefile workflow

@@ -9,12 +9,14 @@ from aftercar.io.alignments import read_gene_models
 from aftercar.io.joblog import start_log
 from aftercar.io.pages import write_page
 from aftercar.io.provenance import versions
+from aftercar.io.signatures import read_content
 from aftercar.io.tables import concatenate_tables, read_table
 from aftercar.report.figures import patient_figures
 from aftercar.report.genes import picture_models
 from aftercar.report.numbers import plain_rows
 from aftercar.report.pages import render_patient
 from aftercar.report.patient import TABLES, content_json, joined, patient_content
+from aftercar.report.sign_off import with_sign_off
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
@@ -35,6 +37,10 @@ if __name__ == "__main__":
         code=given.code,
         cohort=given.cohort,
         profile=given.profile,
+        laboratory=given.laboratory,
+    )
+    content = with_sign_off(
+        content, given.signatures, [read_content(path) for path in found.signed]
     )
     figures = patient_figures(
         content,

@@ -8,7 +8,35 @@ OUTPUTS:          <reports>/patients/{patient}.html    self-contained, no script
                   <reports>/quality.html               self-contained, no script
                   <results>/multiqc/*_mqc.tsv          custom content of MultiQC
 CONFIG:           report/*, cohort; settings of all streams are printed, without paths
+
+A signature (scripts/sign_report.py) adds a snapshot and a line to <report/signed>: it renders the
+page of its patient again, no other one.
 """
+
+from aftercar.contracts.signatures import SignatureError
+from aftercar.io.signatures import read_audit
+
+
+def signatures():
+    """The signatures of each patient, oldest first; an audit that was changed is refused."""
+    found = {}
+    try:
+        for line in read_audit(config["report"]["signed"]):
+            found.setdefault(line["patient_id"], []).append(line)
+    except SignatureError as error:
+        raise WorkflowError(str(error)) from None
+    return found
+
+
+SIGNATURES = signatures()
+
+
+def signed_snapshots(wildcards):
+    """The contents that the two newest signatures of a patient are of."""
+    return [
+        f"{config['report']['signed']}/{line['snapshot']}"
+        for line in SIGNATURES.get(wildcards.patient, [])[-2:]
+    ]
 
 
 localrules:
@@ -45,6 +73,7 @@ rule render_patient:
         cells=stream_tables(".cells.parquet", SINGLECELL),
         quality=stream_tables(".quality.tsv", *EVERY_STREAM),
         inputs=stream_tables(".inputs.tsv", *EVERY_STREAM),
+        signed=signed_snapshots,
     output:
         page=report(
             "<reports>/patients/{patient}.html",
@@ -72,6 +101,8 @@ rule render_patient:
         settings=printed_settings(),
         cohort=config["cohort"],
         profile=lookup("report/profile", within=config),
+        laboratory=lookup("report/laboratory", within=config),
+        signatures=lambda wildcards: SIGNATURES.get(wildcards.patient, []),
         genes=resource("resources/genes"),
         symbols=lookup("sequencing/genes", within=config),
         evidence_base=resource("resources/evidence/evidence.tsv"),

@@ -8,12 +8,15 @@ from typing import Any
 from markupsafe import Markup
 
 from aftercar.report.populations import CUT_WORDS
+from aftercar.report.sign_off import with_sign_off
 from aftercar.report.svg import inert
 from aftercar.report.words import MEASUREMENT_WORDS, RISK_WORDS, chip
 
 
 def render_patient(content: dict, figures: Mapping[str, object]) -> str:
-    """Return the page of a patient; it holds no script at all."""
+    """Return the page of a patient; it holds no script at all. Without signatures: not signed."""
+    if "sign_off" not in content:
+        content = with_sign_off(content, [], [])
     kinds = {m["category"]["status"] for m in content["mechanisms"]}
     order = ("SIGNAL", "SIGNAL_CONFLICTING", "NO_SIGNAL")
     worst = next(

@@ -1,6 +1,5 @@
 """Everything that the page of one patient says, as one plain structure behind HTML and JSON."""
 
-import hashlib
 import json
 
 import pandas as pd
@@ -17,6 +16,7 @@ from aftercar.contracts.sequencing import (
     VARIANT_HISTORY,
     VARIANTS,
 )
+from aftercar.contracts.signatures import content_hash
 from aftercar.contracts.singlecell import (
     ANTIGEN_LOSS,
     ANTIGEN_POWER,
@@ -120,12 +120,14 @@ def patient_content(
     code: str,
     cohort: str,
     profile: str,
+    laboratory: str = "",
 ) -> dict:
     """Return what the page of one patient shows, made of text, numbers, lists and dicts only.
 
     `tables` are tables of TABLES (absent: the stream was not done), `sheets` the patient's rows of
-    the five sheets. `settings` are printed with their digest. In profile `research` free
-    text (note, detail) is left out. The content hash covers everything but itself.
+    the five sheets. `settings` are printed with their digest. `laboratory` is the one that answers
+    for the report. In profile `research` free text (note, detail) and the laboratory are left out.
+    The content hash covers everything but itself.
     """
     rows = {name: plain_rows(tables[name]) if name in tables else [] for name in TABLES}
     summary, facts = rows["summary"][0], sheets["patients"][0]
@@ -152,6 +154,7 @@ def patient_content(
         "report_status": _report_status(measured, failed),
         "header": {
             "disease": summary["disease"],
+            "laboratory": laboratory if profile == "clinical" else "",
             "products": [i["title"] for i in infusions],
             "facts": _facts(facts),
             "note": facts.get("note", "") if profile == "clinical" else "",
@@ -247,12 +250,6 @@ def joined(contract: Table, tables: list[pd.DataFrame]) -> pd.DataFrame:
     if not filled:
         return contract.empty()
     return contract.check(pd.concat(filled, ignore_index=True).drop_duplicates(ignore_index=True))
-
-
-def content_hash(content: dict) -> str:
-    """Return the SHA-256 of the content, which a sign-off refers to."""
-    written = json.dumps(content, sort_keys=True, ensure_ascii=True, allow_nan=False)
-    return hashlib.sha256(written.encode("ascii")).hexdigest()
 
 
 def content_json(content: dict) -> str:
