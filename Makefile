@@ -20,8 +20,10 @@ demo: $(VENV)/.installed $(DEMO)/data/.complete
 	$(SNAKEMAKE) --directory $(DEMO) --quiet rules progress
 	@$(BIN)/python $(DEMO)/show_results.py
 
-# All tests. With CI=true a missing Chromium, SLURM or ../shared/data is a failure.
+# All tests. With CI=true a missing Chromium, axe-core, SLURM or ../shared/data is a failure.
+# axe-core checks accessibility; npm only fetches it, tests/browser/axe-core.json pins its content.
 test: $(VENV)/.installed-dev $(DEMO)/data/.complete
+	@$(BIN)/python tests/browser/axe_core.py
 	$(BIN)/python -m pytest -n 2 --dist loadfile $(TESTS)
 
 # Style and types, without running the pipeline.

@@ -3,6 +3,7 @@
 import shutil
 
 import pytest
+from tests.browser.axe_core import axe_source
 from tests.conftest import skip_or_fail
 from tests.unit.report.made_up import (
     PATIENTS_MADE_UP,
@@ -10,6 +11,7 @@ from tests.unit.report.made_up import (
     hostile,
     page_of,
     quality_page,
+    signed_page,
 )
 from tests.unit.report.made_up_cells import WITH_BOUNDS, antigen_cells, cells, single_cells
 
@@ -32,6 +34,9 @@ def reports(tmp_path_factory):
     (folder / "patients").mkdir()
     for name, make in (PATIENTS_MADE_UP | {"hostile": hostile}).items():
         (folder / f"patients/{name}.html").write_text(page_of(make), encoding="utf-8")
+    for name, changed in (("final", False), ("amended", True)):
+        page = signed_page(changed=changed)
+        (folder / f"patients/{name}.html").write_text(page, encoding="utf-8")
     page = page_of(single_cells, antigen_cells(cells()), settings=WITH_BOUNDS)
     (folder / "patients/single_cells.html").write_text(page, encoding="utf-8")
     (folder / "cohort.html").write_text(cohort_page(4), encoding="utf-8")
@@ -64,3 +69,27 @@ def tab(browser):
     page.on("pageerror", lambda error: page.complaints.append(str(error)))
     yield page
     context.close()
+
+
+@pytest.fixture
+def axe_tab(browser):
+    """A page in which axe-core runs although the page itself forbids scripts."""
+    try:
+        source = axe_source()
+    except FileNotFoundError:
+        skip_or_fail("axe-core is absent (make test fetches it with npm): pages are not checked")
+    context = browser.new_context(bypass_csp=True, viewport={"width": 1280, "height": 1000})
+    context.add_init_script(source)
+    yield context.new_page()
+    context.close()
+
+
+def axe_findings(page) -> list[str]:
+    """Return what axe-core objects to, of any impact, with all that is folded opened."""
+    page.evaluate("document.querySelectorAll('details').forEach((part) => (part.open = true))")
+    found = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
+    return [
+        f"{rule['impact']} {rule['id']}: {node['html'][:160]} {node['failureSummary'][:300]}"
+        for rule in found["violations"]
+        for node in rule["nodes"][:3]
+    ]

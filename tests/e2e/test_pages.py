@@ -5,6 +5,7 @@ import re
 
 import pandas as pd
 import pytest
+from tests.browser.conftest import axe_findings, axe_tab, browser  # noqa: F401 (fixtures)
 from tests.e2e.workflow_run import ROOT
 
 from aftercar.simulate.tubes import HOSTILE_KEYWORDS
@@ -75,3 +76,9 @@ def test_the_readme_prints_what_the_demo_prints(finished):
     risk = pd.read_csv(finished / "results/risk/relapse_risk.tsv", sep="\t", keep_default_na=False)
     excerpt = runpy.run_path(str(ROOT / "tests/demo/show_results.py"))["excerpt"](risk, 12)
     assert excerpt in (ROOT / "README.md").read_text(), excerpt
+
+
+@pytest.mark.parametrize("name", ["cohort", "quality", "patients/P03"])
+def test_axe_finds_nothing(finished, axe_tab, name):  # noqa: F811
+    axe_tab.goto(f"file://{finished / f'reports/{name}.html'}")
+    assert axe_findings(axe_tab) == []

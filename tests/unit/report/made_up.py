@@ -38,6 +38,7 @@ from aftercar.contracts.evidence import (
     RULE_RESULTS,
     SURVIVAL,
 )
+from aftercar.contracts.signatures import next_line
 from aftercar.contracts.singlecell import CELLS
 from aftercar.contracts.specimen import INPUT_CHECKS, INPUT_FILES, QUALITY
 from aftercar.report.cohort import cohort_content, cohort_figures
@@ -45,6 +46,7 @@ from aftercar.report.figures import patient_figures
 from aftercar.report.pages import render_cohort, render_patient, render_quality
 from aftercar.report.patient import patient_content
 from aftercar.report.quality import quality_content, quality_figures
+from aftercar.report.sign_off import with_sign_off
 
 
 def nothing_but_a_row():
@@ -352,6 +354,17 @@ def page_of(make, antigen_cells=None, **more):
     content, views, cells = content_of(make, **more)
     figures = patient_figures(content, views, cells, {"CD19": CD19}, antigen_cells)
     return render_patient(content, figures)
+
+
+def signed_page(*, changed):
+    """The page of a made-up patient whose report was signed, and changed since or not."""
+    before, views, cells = content_of(typical)
+    content = content_of(typical, cohort="another cohort")[0] if changed else before
+    line = next_line(
+        [], before, reviewer="R. Viewer", signed_at="2026-03-01T10:00:00Z", snapshot="S01.json"
+    )
+    content = with_sign_off(content, [line], [before])
+    return render_patient(content, patient_figures(content, views, cells, {"CD19": CD19}, None))
 
 
 def outcome_steps(patients, endpoints=True):
