@@ -52,8 +52,8 @@ docs: $(VENV)/.installed
 	PYTHONPATH=scripts $(BIN)/python docs/write_reference.py
 
 # The accuracy experiments, and their tables in docs/validation.md: about an hour. One part alone:
-# make validation VALIDATION=cytometry (five minutes), VALIDATION=expression (a quarter of an hour)
-# or VALIDATION=variants, which needs freebayes and bcftools.
+# make validation VALIDATION=cytometry or VALIDATION=risk (five minutes), VALIDATION=expression (a
+# quarter of an hour) or VALIDATION=variants, which needs freebayes and bcftools.
 validation: $(VENV)/.installed-dev
 	PYTHONPATH=scripts:. OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m tests.accuracy.write_validation $(VALIDATION)
 

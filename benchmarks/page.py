@@ -68,6 +68,13 @@ Single-cell expression (`cell_expression`):
   for neighbours is wrapped to return the kind of matrix that it can read (`with_scanpy.py`).
 - Both tools work on 10,000 cells first, which is not counted: compiled code is ready then.
 
+Evidence and risk of a cohort (`risk`):
+
+- **Data** are drawn by our simulator of courses (`scripts/aftercar/simulate/cohort_visits.py`):
+  monthly blood, five marrows, a fifth of the measurements missing.
+- **Ours** is what the rules `assess_patient` and `merge_tables` do between their files. There is no
+  other tool to compare with.
+
 This page is written by `benchmarks/page.py`; do not edit it by hand.
 """
 

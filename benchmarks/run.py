@@ -9,7 +9,9 @@ from pathlib import Path
 from benchmarks.page import PAGE, page
 from benchmarks.results import clauses, merge, read_results, write_results
 
-PARTS = ["gating", "batch", "residual_disease", "variants", "cell_variants", "cell_expression"]
+PARTS = [
+    "gating", "batch", "residual_disease", "variants", "cell_variants", "cell_expression", "risk",
+]  # fmt: skip
 
 
 def measure(parts: list[str]) -> None:

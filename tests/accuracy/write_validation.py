@@ -1,6 +1,6 @@
 """Run the accuracy experiments and write their tables into docs/validation.md.
 
-python -m tests.accuracy.write_validation [cytometry] [variants]
+python -m tests.accuracy.write_validation [cytometry] [variants] [expression] [risk]
 """
 
 import sys
@@ -23,6 +23,7 @@ from tests.accuracy.hard_cases import DRAWS as HARD_DRAWS
 from tests.accuracy.hard_cases import EVENTS as HARD_EVENTS
 from tests.accuracy.hard_cases import experiment as hard_experiment
 from tests.accuracy.readme_power import with_power
+from tests.accuracy.risk_sections import risk_sections
 from tests.accuracy.simulated_files import EVENTS, experiment, summary
 from tests.accuracy.tubes import ROOT
 from tests.accuracy.usual_methods import LowestDensityGating, UsualGating
@@ -40,6 +41,7 @@ MARKS = {
     ),
     "variants": ("<!-- variants, written likewise -->", "<!-- end of the variants -->"),
     "expression": ("<!-- expression, written likewise -->", "<!-- end of the expression -->"),
+    "risk": ("<!-- risk, written likewise -->", "<!-- end of the risk -->"),
 }
 FILES = 200
 METHODS = {
@@ -333,6 +335,7 @@ SECTIONS = {
     "cytometry": cytometry_sections,
     "variants": variant_sections,
     "expression": expression_sections,
+    "risk": risk_sections,
 }
 
 

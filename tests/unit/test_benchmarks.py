@@ -24,7 +24,7 @@ def test_every_entry_says_what_was_measured_how_and_beside_whom(entries):
     for entry in entries:
         assert tuple(entry) == KEYS
         assert entry["what"]
-        assert any(word in entry["how"] for word in ("events", "reads", "cells"))
+        assert any(word in entry["how"] for word in ("events", "reads", "cells", "patients"))
         assert entry["unit"] in {"s", "MB", "%", "calls", "times"}
         values = [entry["ours"], *entry["peers"].values()]
         assert all(isinstance(value, float) and value >= 0 for value in values)
