@@ -76,6 +76,9 @@ FILES = {
     "results/cohort/survival.tsv": evidence.SURVIVAL,
     "results/cohort/incidence.tsv": cohort.INCIDENCE,
     "results/cohort/follow_up.tsv": cohort.FOLLOW_UP,
+    "results/cohort/strata.tsv": cohort.STRATA,
+    "results/cohort/recovery_curves.tsv": cohort.RECOVERY_CURVES,
+    "results/cohort/visit_rates.tsv": cohort.VISIT_RATES,
 }
 
 # Tables that only rules and pages read, and the evidence table, which is a resource.

@@ -1,40 +1,55 @@
-"""Estimate survival and the incidence of each kind of relapse in the cohort."""
+"""Estimate survival, relapse by kind and by what the rules said, and recovery in the cohort."""
 
 from typing import TYPE_CHECKING
 
-from aftercar.contracts.cohort import FOLLOW_UP, INCIDENCE
-from aftercar.contracts.evidence import SURVIVAL
+from aftercar.contracts.cohort import FOLLOW_UP, INCIDENCE, RECOVERY_CURVES, STRATA, VISIT_RATES
+from aftercar.contracts.evidence import KINETICS, RECOVERY, RISK, SURVIVAL
 from aftercar.evidence.outcomes import course_of, follow_up_rows, incidence_rows, survival_rows
+from aftercar.evidence.recovery_curves import recovery_curve_rows
+from aftercar.evidence.strata import strata_rows, visit_rate_rows
 from aftercar.evidence.timeline import event_of, infusion_of
 from aftercar.io.joblog import start_log
-from aftercar.io.provenance import write_provenance
-from aftercar.io.tables import write_table
+from aftercar.io.provenance import input_row, write_provenance
+from aftercar.io.tables import read_rows, write_table
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
 
+FROM_SHEETS = (SURVIVAL, INCIDENCE, FOLLOW_UP)
+
 if __name__ == "__main__":
     log = start_log(snakemake.log[0])
+    given, written = snakemake.params.courses, snakemake.output
     found = {
         patient: course_of(
             [infusion_of(row) for row in rows["infusions"]],
             [event_of(row) for row in rows["events"]],
             rows["days"],
         )
-        for patient, rows in snakemake.params.courses.items()
+        for patient, rows in given.items()
     }
-    courses = [course for course in found.values() if course is not None]
+    courses = {patient: course for patient, course in found.items() if course is not None}
     left_out = [patient for patient, course in found.items() if course is None]
     log.info("%d patients; %d without infusion day or follow-up", len(courses), len(left_out))
+    everybody = list(courses.values())
+    risk = read_rows(RISK, snakemake.input.risk)
+    recovered = recovery_curve_rows(
+        read_rows(RECOVERY, snakemake.input.recovery), read_rows(KINETICS, snakemake.input.kinetics)
+    )
+    used = [input_row("", "", name, table) for name, table in snakemake.input.items()]
+    visits = {patient: rows["days"] for patient, rows in given.items()}
     for contract, rows, path in (
-        (SURVIVAL, survival_rows(courses), snakemake.output.survival),
-        (INCIDENCE, incidence_rows(courses), snakemake.output.incidence),
-        (FOLLOW_UP, follow_up_rows(courses), snakemake.output.follow_up),
+        (SURVIVAL, survival_rows(everybody), written.survival),
+        (INCIDENCE, incidence_rows(everybody), written.incidence),
+        (FOLLOW_UP, follow_up_rows(everybody), written.follow_up),
+        (STRATA, strata_rows(courses, risk), written.strata),
+        (RECOVERY_CURVES, recovered, written.recovery_curves),
+        (VISIT_RATES, visit_rate_rows(visits, courses, risk), written.visit_rates),
     ):
         write_table(contract, contract.frame(rows), path)
         write_provenance(
             path,
             settings={"patients": len(courses), "left_out": left_out},
             code=snakemake.params.code,
-            inputs=[],
+            inputs=[] if contract in FROM_SHEETS else used,
         )

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from aftercar.contracts.cohort import FOLLOW_UP, INCIDENCE
+from aftercar.contracts.cohort import FOLLOW_UP, INCIDENCE, RECOVERY_CURVES, STRATA, VISIT_RATES
 from aftercar.contracts.evidence import EVIDENCE, PATIENTS, RISK, SURVIVAL
 from aftercar.io.joblog import start_log
 from aftercar.io.pages import write_page
@@ -24,6 +24,9 @@ if __name__ == "__main__":
         read_table(SURVIVAL, found.survival),
         read_table(INCIDENCE, found.incidence),
         read_table(FOLLOW_UP, found.follow_up),
+        read_table(STRATA, found.strata),
+        read_table(RECOVERY_CURVES, found.recovery_curves),
+        read_table(VISIT_RATES, found.visit_rates),
         versions=versions(),
         code=given.code,
         cohort=given.cohort,

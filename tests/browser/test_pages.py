@@ -194,6 +194,6 @@ def test_text_has_the_contrast_of_wcag_aa(tab, reports, name):
 
 def test_the_cohort_table_is_not_clipped_on_a_common_screen(tab, reports):
     page = opened(tab, reports, "cohort.html")
-    page.set_viewport_size({"width": 1400, "height": 900})
+    page.set_viewport_size({"width": 1300, "height": 900})
     hidden = "e => e.scrollWidth - e.clientWidth"
     assert page.locator("#patients").locator("xpath=..").evaluate(hidden) <= 1

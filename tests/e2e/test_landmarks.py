@@ -50,4 +50,8 @@ def test_the_final_tables_are_there(finished):
         "singlecell/antigen_loss.tsv",
         "cohort/survival.tsv",
         "cohort/incidence.tsv",
+        "cohort/follow_up.tsv",
+        "cohort/strata.tsv",
+        "cohort/recovery_curves.tsv",
+        "cohort/visit_rates.tsv",
     } <= set(final_tables(finished))

@@ -7,7 +7,8 @@ OUTPUTS:          <results>/evidence/patients/{patient}.evidence.tsv   contract:
                   .risk.tsv RISK, .summary.tsv PATIENTS, .history.tsv VARIANT_HISTORY
                   final tables of the cohort with <table>.provenance.json
                   <results>/cohort/survival.tsv SURVIVAL, incidence.tsv INCIDENCE,
-                  follow_up.tsv FOLLOW_UP
+                  follow_up.tsv FOLLOW_UP, strata.tsv STRATA, visit_rates.tsv VISIT_RATES,
+                  recovery_curves.tsv RECOVERY_CURVES
 CONFIG:           evidence/*
 """
 
@@ -167,14 +168,24 @@ rule merge_tables:
 
 
 rule estimate_outcomes:
+    input:
+        risk="<results>/risk/relapse_risk.tsv",
+        recovery="<results>/evidence/recovery.tsv",
+        kinetics="<results>/evidence/kinetics.tsv",
     output:
         survival="<results>/cohort/survival.tsv",
         incidence="<results>/cohort/incidence.tsv",
         follow_up="<results>/cohort/follow_up.tsv",
+        strata="<results>/cohort/strata.tsv",
+        recovery_curves="<results>/cohort/recovery_curves.tsv",
+        visit_rates="<results>/cohort/visit_rates.tsv",
         provenance=[
             "<results>/cohort/survival.tsv.provenance.json",
             "<results>/cohort/incidence.tsv.provenance.json",
             "<results>/cohort/follow_up.tsv.provenance.json",
+            "<results>/cohort/strata.tsv.provenance.json",
+            "<results>/cohort/recovery_curves.tsv.provenance.json",
+            "<results>/cohort/visit_rates.tsv.provenance.json",
         ],
     log:
         "<logs>/estimate_outcomes/all.log",

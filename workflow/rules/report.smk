@@ -118,6 +118,9 @@ rule render_cohort:
         survival="<results>/cohort/survival.tsv",
         incidence="<results>/cohort/incidence.tsv",
         follow_up="<results>/cohort/follow_up.tsv",
+        strata="<results>/cohort/strata.tsv",
+        recovery_curves="<results>/cohort/recovery_curves.tsv",
+        visit_rates="<results>/cohort/visit_rates.tsv",
         left_out="<results>/cohort/survival.tsv.provenance.json",
     output:
         page=report(

@@ -1,7 +1,8 @@
 """Tables about the whole cohort: follow-up, strata, recovery, visits, and the causes they name."""
 
-from aftercar.contracts.evidence import SURVIVAL
+from aftercar.contracts.evidence import RISK, SURVIVAL
 from aftercar.contracts.table import Column, Table
+from aftercar.contracts.vocabulary import MECHANISMS, RISK_CATEGORY
 
 CAUSES = (
     "antigen_positive",
@@ -23,6 +24,22 @@ UNKNOWN_COUNTED_AS: dict[str, tuple[str, ...]] = {
     "as_antigen_positive": ("antigen_positive", "antigen_negative"),
     "as_antigen_negative": ("antigen_positive", "antigen_negative"),
 }
+# Events of any cause, and death with or without relapse, beside the causes that compete.
+TOTALS = ("any_event", "death_any_cause")
+# The cause that each mechanism speaks of. Extramedullary relapse is no cause of its own, nor is
+# death without relapse the whole of M6: what a mechanism is held against is named on the page.
+CAUSE_OF_MECHANISM = {
+    "M1": "antigen_positive",
+    "M2": "antigen_negative",
+    "M3": "lineage_switch",
+    "M4": "antigen_negative",
+    "M5": "antigen_positive",
+    "M6": "non_relapse_death",
+    "M7": "any_event",
+}
+ALL = "ALL"  # every patient of a landmark, whatever the table says
+BEFORE_LANDMARKS = "BEFORE_FIRST_LANDMARK"
+STRATUM_CATEGORIES = tuple(word for word in RISK_CATEGORY if word != "NOT_APPLICABLE")
 
 _PATIENTS = Column("int64", "patients", minimum=0)
 _EVENTS = Column("int64", "events", minimum=0)
@@ -74,5 +91,83 @@ FOLLOW_UP = Table(
         "median_event_free_days": _days("median time to the event; missing: not reached"),
         "median_event_free_low_days": _days("lower 95 % limit"),
         "median_event_free_high_days": _days("upper 95 % limit; missing: not reached"),
+    },
+)
+
+STRATA = Table(
+    name="incidence from each landmark on, by what the rules said at it",
+    key=("landmark_day", "mechanism", "target", "category", "cause", "day"),
+    columns={
+        "landmark": RISK.columns["landmark"],
+        "landmark_day": RISK.columns["landmark_day"],
+        "mechanism": Column("string", "mechanism asked, or ALL", allowed=(*MECHANISMS, ALL)),
+        "target": RISK.columns["target"],
+        "category": Column(
+            "string",
+            "what the table said at the landmark, from data up to it; ALL: every patient",
+            allowed=(*STRATUM_CATEGORIES, ALL),
+        ),
+        "cause": Column(
+            "string",
+            "competing event (Aalen-Johansen), any_event or death_any_cause (1 - Kaplan-Meier)",
+            allowed=CAUSES + TOTALS,
+        ),
+        "day": Column("int64", "days since the landmark", minimum=0),
+        "patients": Column(
+            "int64", "patients free of an event and watched at the landmark", minimum=0
+        ),
+        "at_risk": Column("int64", "patients at risk just before the day", minimum=0),
+        "events": Column("int64", "events of the cause on the day", minimum=0),
+        "incidence": _share("estimate"),
+        "incidence_low": _share("log-log 95 %"),
+        "incidence_high": _share("log-log 95 %"),
+    },
+)
+
+RECOVERY_CURVES = Table(
+    name="interval-censored recovery and loss of CAR-T (Turnbull)",
+    key=("outcome", "rule_id", "target", "after_day"),
+    columns={
+        "outcome": Column("string", "lineage that recovers, or car_loss"),
+        "rule_id": Column("string", "recovery rule, or measure of the CAR"),
+        "target": Column("string", "antigen that the CAR binds, or empty"),
+        "after_day": Column(
+            "int64", "the probability lies after this day since the infusion", minimum=0
+        ),
+        "until_day": Column(
+            "int64", "and up to this one; missing: beyond the last specimens", nullable=True
+        ),
+        "probability": _share("probability of the interval; where in it cannot be known"),
+        "share": _share("probability up to until_day; missing: beyond the last specimens"),
+        "at_risk": Column(
+            "int64", "patients not known to have got there by after_day, still watched", minimum=0
+        ),
+        "patients": _PATIENTS,
+        "seen": Column("int64", "of them seen to get there, in an interval", minimum=0),
+        "not_attributable": Column(
+            "int64",
+            "of them recovered or watched after a transplant or drug that removes or restores the "
+            "lineage: watched to their last specimen not recovered, never counted as recovered",
+            minimum=0,
+        ),
+        "unknown": Column("int64", "further patients in whom it could not be told", minimum=0),
+    },
+)
+
+VISIT_RATES = Table(
+    name="visits per patient-month by the latest category",
+    key=("mechanism", "target", "category"),
+    columns={
+        "mechanism": RISK.columns["mechanism"],
+        "target": RISK.columns["target"],
+        "category": Column(
+            "string",
+            "category at the latest landmark passed; before the first one its own state",
+            allowed=(BEFORE_LANDMARKS, *RISK_CATEGORY),
+        ),
+        "patients": _PATIENTS,
+        "patient_months": Column("float64", "time in this category, months of 30.4375 days"),
+        "visits": Column("int64", "days with a specimen or laboratory value", minimum=0),
+        "visits_per_month": Column("float64", "visits / patient_months", nullable=True),
     },
 )

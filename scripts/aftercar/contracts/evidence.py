@@ -159,6 +159,12 @@ RECOVERY = Table(
         "recovered_until_day": Column(
             "int64", "first confirmed (inclusive), days since the first infusion", nullable=True
         ),
+        "since_day": Column(
+            "int64", "day of the infusion since which it is looked for", nullable=True
+        ),
+        "not_recovered_day": Column(
+            "int64", "last day seen not recovered before it, or so far", nullable=True
+        ),
         "attribution": Column(
             "string", "attributable, or the gates that failed, separated by '; '"
         ),

@@ -19,6 +19,7 @@ CAUSE_OF_PHENOTYPE = {
     "lineage_switch": "lineage_switch",
 }
 Z95 = 1.959963984540054
+ROUNDING = 1e-12  # sums of shares that are 1 come out this close to it
 
 
 class Course(NamedTuple):
@@ -176,7 +177,7 @@ def aalen_johansen(times: list[tuple[int, str]], causes: tuple[str, ...]) -> dic
         for cause in causes:
             mine = counts[cause]
             if at_risk:
-                incidence[cause] += survival * mine / at_risk
+                incidence[cause] = min(incidence[cause] + survival * mine / at_risk, 1.0)
             variance = variances[cause]
             if events and at_risk > 1:
                 variance.add(at_risk, events, mine, survival, incidence[cause])
@@ -221,7 +222,7 @@ class _AalenVariance:
 
 
 def _limits(incidence: float, variance: float) -> tuple[float | None, float | None]:
-    if not 0 < incidence < 1:
+    if not 0 < incidence < 1 - ROUNDING:
         return None, None
     half = Z95 * sqrt(variance) / (incidence * abs(log(incidence)))
     return incidence ** exp(half), incidence ** exp(-half)

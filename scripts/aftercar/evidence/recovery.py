@@ -63,7 +63,7 @@ def recovery_by_rule(
             f"{min_days_apart} days later"
         )
         verdict = Verdict("INDETERMINATE", values, tuple(used), reason)
-        return Recovery("INDETERMINATE", None, None, False, verdict)
+        return Recovery("INDETERMINATE", earlier, None, False, verdict)
     before = _run(states[: -len(run)])
     if not confirmed and len(before) > 1 and before[-1] - before[0] >= min_days_apart:
         reason = "recovered and confirmed before, not recovered in the latest specimen"
@@ -266,6 +266,8 @@ def _row_of_rule(rule: dict, view: View, settings: dict) -> dict[str, object]:
         attribution = f"{NOT_ATTRIBUTABLE}{'; '.join(gates)}" if gates else "attributable"
     return {
         "status": found.status,
+        "since_day": segment.day,
+        "not_recovered_day": found.after_day,
         "recovered_after_day": found.after_day if found.status == "PRESENT" else None,
         "recovered_until_day": found.until_day,
         "attribution": attribution,

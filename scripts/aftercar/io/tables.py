@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -29,6 +30,13 @@ def read_table(contract: Table, path: str | Path) -> pd.DataFrame:
         for name in set(text) & set(frame.columns):
             frame[name] = frame[name].map(_without_apostrophe)
     return _checked(contract, frame, path)
+
+
+def read_rows(contract: Table, path: str | Path) -> list[dict[str, Any]]:
+    """Return the rows of a table as dictionaries; what is missing is None."""
+    frame = read_table(contract, path)
+    plain = frame.astype("object").where(frame.notna(), None)
+    return [{str(name): value for name, value in row.items()} for row in plain.to_dict("records")]
 
 
 def read_text_columns(path: str | Path, separator: str) -> pd.DataFrame:

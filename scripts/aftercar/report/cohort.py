@@ -20,6 +20,7 @@ from aftercar.report.numbers import day_text, percent, plain_rows
 from aftercar.report.outcomes import Step, shown_part, step_chart
 from aftercar.report.patient import RESEARCH_USE
 from aftercar.report.statements import short_value
+from aftercar.report.strata import recovery_part, strata_parts, visits_table
 from aftercar.report.tabulate import NOTHING, table
 from aftercar.report.words import RISK_SHORT
 
@@ -47,6 +48,9 @@ def cohort_content(
     survival: pd.DataFrame,
     incidence: pd.DataFrame,
     follow_up: pd.DataFrame,
+    strata: pd.DataFrame,
+    recovery_curves: pd.DataFrame,
+    visit_rates: pd.DataFrame,
     *,
     versions: dict[str, str],
     code: str,
@@ -86,6 +90,9 @@ def cohort_content(
             bounds_table(incidence),
             follow_up_table(follow_up, suppress_below),
         ],
+        "strata": strata_parts(strata, suppress_below),
+        "recovery": recovery_part(recovery_curves, suppress_below),
+        "visits": visits_table(visit_rates, suppress_below),
         "suppress_below": suppress_below,
         "versions": versions,
         "code": code,
@@ -306,7 +313,7 @@ def _at_risk_tables(
         rows = []
         for _, steps in frame.groupby(list(names), sort=False):
             first = steps.iloc[0]
-            label = " ".join(
+            label = ", ".join(
                 ESTIMANDS.get(str(first[n]), cause_words(str(first[n]))) for n in names
             )
             rows.append((label, *(_at_risk(steps, day, suppress_below) for day in AT_RISK_DAYS)))
@@ -328,25 +335,40 @@ def _at_risk(steps: pd.DataFrame, day: int, suppress_below: int) -> str:
     return f"{shown_count(at_risk, suppress_below)} / {shown_count(events, suppress_below)}"
 
 
-def cohort_figures(content: dict) -> dict[str, list[dict]]:
-    """Return the outcome plots; where too few are at risk there are words instead of a curve."""
-    plots = []
-    for panel in [*content["survival"], *content["incidence"]]:
-        drawn = [line for line in panel["lines"] if len(line["points"]) > 1]
-        plots.append(
-            {
-                "title": panel["title"],
-                "svg": step_chart(
-                    drawn,
-                    title=panel["title"],
-                    description="Estimate with 95 % limits over days; the "
-                    "numbers at risk and events stand in the table below.",
-                )
-                if drawn
-                else "",
-                "missing": f"Not drawn: fewer than {LEAST_AT_RISK} patients at risk."
-                if not drawn
-                else "",
-            }
-        )
-    return {"outcomes": plots}
+def cohort_figures(content: dict) -> dict[str, list]:
+    """Return the plots of outcomes, of each part of the strata and of recovery.
+
+    Where too few are at risk there are words instead of a curve.
+    """
+    told = "Estimate with 95 % limits over days; numbers stand in the table below."
+    return {
+        "outcomes": [
+            _plot(panel, panel["title"], told)
+            for panel in [*content["survival"], *content["incidence"]]
+        ],
+        "strata": [
+            [
+                _plot(panel, panel["title"], f"{part['cause']} after the landmark. {told}")
+                for panel in part["panels"]
+            ]
+            for part in content["strata"]
+        ],
+        "recovery": [
+            _plot(
+                panel,
+                panel["title"],
+                "Line: share seen by the day. Band: how much more may have happened between "
+                "specimens. Numbers stand in the table below.",
+            )
+            for panel in content["recovery"]["panels"]
+        ],
+    }
+
+
+def _plot(panel: dict, title: str, description: str) -> dict[str, object]:
+    drawn = [line for line in panel["lines"] if len(line["points"]) > 1]
+    return {
+        "title": title,
+        "svg": step_chart(drawn, title=title, description=description) if drawn else "",
+        "missing": "" if drawn else f"Not drawn: fewer than {LEAST_AT_RISK} patients at risk.",
+    }

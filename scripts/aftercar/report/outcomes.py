@@ -27,7 +27,8 @@ def shown_part(steps: list[Step], *, least_at_risk: int) -> list[list[float | No
 def step_chart(lines: list[dict], *, title: str, description: str) -> Markup:
     """Return step curves on one axis of days and 0 to 100 %; lines differ in dashes and colour.
 
-    A line has a label and points [day, estimate, low, high]; limits may be missing.
+    A line has a label and points [day, estimate, low, high]; limits may be missing. `style` (a
+    number) keeps the colour and dashes of a line that other charts show too.
     """
     last = max(point[0] for curve in lines for point in curve["points"]) or 1
     ticks = [day for day in (0, 90, 180, 365, 730, 1095, 1825) if day <= last] or [0]
@@ -56,10 +57,12 @@ def step_chart(lines: list[dict], *, title: str, description: str) -> Markup:
             text(x(day), BOTTOM + 14, f"D{day}", text_anchor="middle", font_size=10.0, fill=GREY)
         )
     for index, curve in enumerate(lines):
-        colour = SERIES[index % len(SERIES)]
-        dashes = DASHES[index % len(DASHES)]
-        body.append(_band(curve["points"], x, y, colour))
-        path = _steps([(p[0], p[1]) for p in curve["points"]], x, y)
+        style = curve.get("style", index)
+        colour = SERIES[style % len(SERIES)]
+        dashes = DASHES[style % len(DASHES)]
+        points = _by_pixel(curve["points"], x)
+        body.append(_band(points, x, y, colour))
+        path = _steps([(p[0], p[1]) for p in points], x, y)
         body.append(
             element(
                 "path",
@@ -86,6 +89,17 @@ def step_chart(lines: list[dict], *, title: str, description: str) -> Markup:
         body.append(text(key_x + 27, key_y, curve["label"], font_size=10.0, fill=INK))
     height = max(HEIGHT, BOTTOM + 40 + 13.0 * ((len(lines) + 1) // 2))
     return drawing(WIDTH, height, "".join(body), title=title, description=description)
+
+
+def _by_pixel(points: list[list], x: Place) -> list[list]:
+    """Return the first point and the last of each pixel: steps closer than that are not seen."""
+    kept = points[:1]
+    for point in points[1:]:
+        if len(kept) > 1 and int(x(point[0])) == int(x(kept[-1][0])):
+            kept[-1] = point
+        else:
+            kept.append(point)
+    return kept
 
 
 def _steps(points: list[tuple[float, float]], x: Place, y: Place) -> str:

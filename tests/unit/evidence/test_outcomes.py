@@ -426,3 +426,12 @@ def test_the_interval_of_the_median_covers_it():
         _, low, high = median_days(kaplan_meier(times))
         hits += low is not None and low <= 200 and (high is None or high >= 200)
     assert 0.92 <= hits / 300 <= 0.985
+
+
+@pytest.mark.parametrize("patients", [7, 40, 333])
+def test_where_every_patient_has_the_event_the_incidence_is_one_and_has_no_limits(patients):
+    """Sums of shares come out a rounding error beside 1: limits there must not overflow."""
+    steps = aalen_johansen([(day, "a") for day in range(1, patients + 1)], ("a", "b"))["a"]
+    assert steps[-1].estimate == pytest.approx(1)
+    assert max(step.estimate for step in steps) <= 1
+    assert (steps[-1].low, steps[-1].high) == (None, None)

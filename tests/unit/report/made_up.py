@@ -18,10 +18,16 @@ from tests.unit.report.made_up_rows import (
 from tests.unit.report.made_up_typical import typical
 
 from aftercar.contracts.cohort import (
+    CAUSES,
     FOLLOW_UP,
     INCIDENCE,
     INCIDENCE_ESTIMANDS,
+    RECOVERY_CURVES,
+    STRATA,
+    STRATUM_CATEGORIES,
+    TOTALS,
     UNKNOWN_COUNTED_AS,
+    VISIT_RATES,
 )
 from aftercar.contracts.cytometry import (
     BATCH_CUTS,
@@ -439,6 +445,93 @@ def follow_up(patients):
     )
 
 
+def strata(patients):
+    """Outcomes by category: half signal, a third without, the rest not assessable."""
+    shares = (patients // 2, 0, patients // 3, patients // 6)
+    sizes = dict(zip(STRATUM_CATEGORIES, shares, strict=True))
+    asked = (("M1", "CD19"), ("M2", "CD19"), ("M3", ""), ("M6", ""), ("M7", ""))
+    rows = []
+    for day in (28, 63, 90, 180, 270, 365):
+        for mechanism, target in asked:
+            for category, size in sizes.items():
+                stratum = {
+                    "landmark": f"D{day}",
+                    "landmark_day": day,
+                    "mechanism": mechanism,
+                    "target": target,
+                    "category": category,
+                    "patients": size,
+                }
+                for cause in CAUSES + TOTALS:
+                    for step in range(min(size, 200)):
+                        share = 0.4 * step / size
+                        rows.append(
+                            stratum
+                            | {
+                                "cause": cause,
+                                "day": 4 * step,
+                                "at_risk": size - step,
+                                "events": int(step > 0),
+                                "incidence": share,
+                                "incidence_low": share / 1.5 if step else None,
+                                "incidence_high": share * 1.5 if step else None,
+                            }
+                        )
+    return STRATA.frame(rows)
+
+
+def recovery_curves(patients):
+    """Two rules of B-cell recovery and the loss of the CAR: a step every three weeks."""
+    rows = []
+    for outcome, rule, target in (
+        ("b_cells", "BCA-FELIX20", ""),
+        ("b_cells", "BCA-CCHMC", ""),
+        ("car_loss", "car_copies", "CD19"),
+    ):
+        for step in range(20):
+            last = step == 19
+            rows.append(
+                {
+                    "outcome": outcome,
+                    "rule_id": rule,
+                    "target": target,
+                    "after_day": 28 + 21 * step,
+                    "until_day": None if last else 49 + 21 * step,
+                    "probability": 0.62 if last else 0.02,
+                    "share": None if last else 0.02 * (step + 1),
+                    "at_risk": patients - patients * step // 20,
+                    "patients": patients,
+                    "seen": patients // 3,
+                    "not_attributable": 1,
+                    "unknown": 7,
+                }
+            )
+    return RECOVERY_CURVES.frame(rows)
+
+
+def visit_rates(patients):
+    """Patients with a signal are seen twice as often."""
+    return VISIT_RATES.frame(
+        [
+            {
+                "mechanism": mechanism,
+                "target": "",
+                "category": category,
+                "patients": patients // 2,
+                "patient_months": 3.5 * patients,
+                "visits": visits,
+                "visits_per_month": visits / (3.5 * patients),
+            }
+            for mechanism in ("M1", "M2")
+            for category, visits in (
+                ("BEFORE_FIRST_LANDMARK", 9),
+                ("SIGNAL", 40),
+                ("NO_SIGNAL", 20),
+            )
+        ]
+    )
+
+
 def cohort_of(patients):
     """The tables of a cohort page: copies of the made-up patients under other names."""
     made = [make()[0] for make in PATIENTS_MADE_UP.values()]
@@ -459,6 +552,9 @@ def cohort_of(patients):
         outcome_steps(patients),
         outcome_steps(patients, False),
         follow_up(patients),
+        strata(patients),
+        recovery_curves(patients),
+        visit_rates(patients),
     )
 
 
