@@ -16,6 +16,7 @@ from aftercar.io.contigs import contig_problems
 from aftercar.io.fcs import UnreadableFile, read_fcs_header
 from aftercar.io.isoforms import read_isoforms
 from aftercar.io.matrices import matrix_problems
+from aftercar.io.repeated_files import repeated_files
 from aftercar.io.tables import read_table
 from aftercar.io.tapestri import panel_problems as tapestri_problems
 from aftercar.io.templates import read_template
@@ -49,6 +50,7 @@ def header_problems(
     no gate.
     """
     templates = {name: read_template(path) for name, path in panels.items()}
+    repeated = repeated_files(samples)
     rows: list[dict[str, object]] = []
     for number, sample in enumerate(samples, start=1):
         file = sample["path"] or (sample["bam"] if sample["assay"] == "scdna" else "")
@@ -66,6 +68,7 @@ def header_problems(
         else:
             found = _cell_problems(sample, sample["bam"] or file, references, genes)
         found += name_problems.get(sample["sample_id"], [])
+        found += repeated.get(sample["sample_id"], [])
         rows += [
             {
                 "sample_id": sample["sample_id"],
