@@ -8,7 +8,15 @@ from pathlib import Path
 
 import yaml
 
-from aftercar.contracts import cohort, cytometry, evidence, sequencing, singlecell, specimen
+from aftercar.contracts import (
+    clinical,
+    cohort,
+    cytometry,
+    evidence,
+    sequencing,
+    singlecell,
+    specimen,
+)
 from aftercar.contracts.evidence_base import EVIDENCE_BASE
 from aftercar.contracts.table import Table
 
@@ -51,6 +59,8 @@ FILES = {
     "results/evidence/kinetics.tsv": evidence.KINETICS,
     "results/evidence/recovery.tsv": evidence.RECOVERY,
     "results/evidence/rules.tsv": evidence.RULE_RESULTS,
+    "results/evidence/toxicity.tsv": clinical.TOXICITY,
+    "results/evidence/options.tsv": clinical.OPTIONS,
     "results/cytometry/populations.tsv": cytometry.POPULATIONS,
     "results/cytometry/ratios.tsv": cytometry.RATIOS,
     "results/cytometry/cuts.tsv": cytometry.CUTS,

@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from aftercar.contracts.clinical import OPTIONS, TOXICITY
 from aftercar.contracts.evidence import EVIDENCE, KINETICS, PATIENTS, RECOVERY, RISK, RULE_RESULTS
 from aftercar.contracts.evidence_base import EVIDENCE_BASE
 from aftercar.contracts.sequencing import VARIANT_HISTORY
@@ -9,6 +10,7 @@ from aftercar.evidence.assess import assess
 from aftercar.evidence.collect import STREAM_TABLES, StreamTables, collect_evidence
 from aftercar.evidence.first_seen import variant_history
 from aftercar.evidence.merge import joined_table
+from aftercar.evidence.options import options_of
 from aftercar.evidence.rulebook import rulebook_of
 from aftercar.io.documents import read_document
 from aftercar.io.joblog import start_log
@@ -20,11 +22,9 @@ if TYPE_CHECKING:
 if __name__ == "__main__":
     log = start_log(snakemake.log[0])
     given, settings = snakemake.params, snakemake.params.settings
-    rulebook = rulebook_of(
-        read_document(given.rules, given.rules_schema),
-        read_document(given.recovery_rules, given.recovery_schema),
-        set(read_table(EVIDENCE_BASE, given.evidence_base)["id"]),
-    )
+    known = set(read_table(EVIDENCE_BASE, given.evidence_base)["id"])
+    read = {name: read_document(*paths) for name, paths in given.documents.items()}
+    rulebook = rulebook_of(read["relapse"], read["recovery"], known)
     tables = StreamTables(
         **{
             name: joined_table(contract, [read_table(contract, p) for p in snakemake.input[name]])
@@ -37,6 +37,7 @@ if __name__ == "__main__":
         given.sheets,
         evidence,
         rulebook,
+        options=options_of(read["options"], read["conflicts"], read["relapse"], known),
         landmarks=settings["landmarks"],
         max_age_blood_days=settings["max_age_blood_days"],
         max_age_marrow_days=settings["max_age_marrow_days"],
@@ -49,6 +50,8 @@ if __name__ == "__main__":
         (RULE_RESULTS, assessed.rules, snakemake.output.rules),
         (RISK, assessed.risk, snakemake.output.risk),
         (PATIENTS, [assessed.summary], snakemake.output.summary),
+        (TOXICITY, assessed.toxicity, snakemake.output.toxicity),
+        (OPTIONS, assessed.options, snakemake.output.options),
         (VARIANT_HISTORY, history, snakemake.output.history),
     ):
         write_table(contract, contract.frame(rows), path)

@@ -4,7 +4,8 @@ Judge the evidence of each patient at every landmark, join all tables, estimate 
 REQUIRED INPUTS:  the tables of the streams that the patient's assays need, the five sheets
 OUTPUTS:          <results>/evidence/patients/{patient}.evidence.tsv   contract: EVIDENCE
                   .kinetics.tsv KINETICS, .recovery.tsv RECOVERY, .rules.tsv RULE_RESULTS,
-                  .risk.tsv RISK, .summary.tsv PATIENTS, .history.tsv VARIANT_HISTORY
+                  .risk.tsv RISK, .summary.tsv PATIENTS, .history.tsv VARIANT_HISTORY,
+                  .toxicity.tsv TOXICITY, .options.tsv OPTIONS
                   final tables of the cohort with <table>.provenance.json
                   <results>/cohort/survival.tsv SURVIVAL, incidence.tsv INCIDENCE,
                   follow_up.tsv FOLLOW_UP, strata.tsv STRATA, visit_rates.tsv VISIT_RATES,
@@ -39,6 +40,8 @@ rule assess_patient:
         rules=ensure("<results>/evidence/patients/{patient}.rules.tsv", non_empty=True),
         risk=ensure("<results>/evidence/patients/{patient}.risk.tsv", non_empty=True),
         summary="<results>/evidence/patients/{patient}.summary.tsv",
+        toxicity="<results>/evidence/patients/{patient}.toxicity.tsv",
+        options="<results>/evidence/patients/{patient}.options.tsv",
         history="<results>/evidence/patients/{patient}.history.tsv",
     log:
         "<logs>/assess_patient/{patient}.log",
@@ -53,10 +56,7 @@ rule assess_patient:
             wildcards.patient, "patients", "infusions", "samples", "labs", "events"
         ),
         settings=lookup("evidence", within=config),
-        rules=resource(config["evidence"]["rules"]),
-        recovery_rules=resource(config["evidence"]["recovery_rules"]),
-        rules_schema=resource("workflow/schemas/rules.schema.yaml"),
-        recovery_schema=resource("workflow/schemas/recovery_rules.schema.yaml"),
+        documents=RULE_DOCUMENTS,
         evidence_base=resource("resources/evidence/evidence.tsv"),
     script:
         "../../scripts/assess_patient.py"
@@ -89,6 +89,8 @@ rule merge_tables:
         rules=cohort_tables(".rules.tsv", ASSESSED),
         risk=cohort_tables(".risk.tsv", ASSESSED),
         patients=cohort_tables(".summary.tsv", ASSESSED),
+        toxicity=cohort_tables(".toxicity.tsv", ASSESSED),
+        options=cohort_tables(".options.tsv", ASSESSED),
         quality=cohort_tables(".quality.tsv", *EVERY_STREAM)
         + batch_tables(".quality.tsv")
         + run_tables(".quality.tsv"),
@@ -120,6 +122,8 @@ rule merge_tables:
         rules="<results>/evidence/rules.tsv",
         risk=ensure("<results>/risk/relapse_risk.tsv", non_empty=True),
         patients=ensure("<results>/risk/patients.tsv", non_empty=True),
+        toxicity="<results>/evidence/toxicity.tsv",
+        options="<results>/evidence/options.tsv",
         quality="<results>/quality/quality.tsv",
         inputs="<results>/quality/inputs.tsv",
         provenance=[
@@ -149,6 +153,8 @@ rule merge_tables:
                 "<results>/evidence/rules.tsv",
                 "<results>/risk/relapse_risk.tsv",
                 "<results>/risk/patients.tsv",
+                "<results>/evidence/toxicity.tsv",
+                "<results>/evidence/options.tsv",
                 "<results>/quality/quality.tsv",
                 "<results>/quality/inputs.tsv",
             )

@@ -53,6 +53,8 @@ rule render_patient:
         rules=["<results>/evidence/patients/{patient}.rules.tsv"],
         risk=["<results>/evidence/patients/{patient}.risk.tsv"],
         summary=["<results>/evidence/patients/{patient}.summary.tsv"],
+        toxicity=["<results>/evidence/patients/{patient}.toxicity.tsv"],
+        options=["<results>/evidence/patients/{patient}.options.tsv"],
         populations=stream_tables(".populations.tsv", CYTOMETRY),
         ratios=stream_tables(".ratios.tsv", CYTOMETRY),
         cuts=stream_tables(".cuts.tsv", CYTOMETRY),

@@ -217,12 +217,18 @@ def course_rows(patient):
 
 
 EVERY_STREAM = (CYTOMETRY, SEQUENCING, GENOTYPES, SINGLECELL)
+RULE_DOCUMENTS = {
+    name: [resource(path), resource(f"workflow/schemas/{schema}.schema.yaml")]
+    for name, path, schema in (
+        ("relapse", config["evidence"]["rules"], "rules"),
+        ("recovery", config["evidence"]["recovery_rules"], "recovery_rules"),
+        ("options", "resources/evidence/options.yaml", "options"),
+        ("conflicts", "resources/evidence/conflicts.yaml", "conflicts"),
+    )
+}
 RULE_RESOURCES = (
-    config["evidence"]["rules"],
-    config["evidence"]["recovery_rules"],
+    *(path for paths in RULE_DOCUMENTS.values() for path in paths),
     "resources/evidence/evidence.tsv",
-    "workflow/schemas/rules.schema.yaml",
-    "workflow/schemas/recovery_rules.schema.yaml",
 )
 
 

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from aftercar.contracts.toxicity_components import faults
+
 SHEETS = ("patients", "infusions", "samples", "labs", "events")
 KEYS = {
     "patients": ("patient_id",),
@@ -150,6 +152,8 @@ def cross_problems(
                 "events", row, "end_day", repr(event["end_day"]),
                 f"a day not before {event['day']}, the day of the event", "correct one of the days",
             )  # fmt: skip
+        for found, expected, remedy in faults(event["event"], event["components"]):
+            yield Problem("events", row, "components", found, expected, remedy)
     yield from _laboratory_problems(sheets["labs"])
 
 

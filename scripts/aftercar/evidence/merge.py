@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 import pandas as pd
 
+from aftercar.contracts.clinical import OPTIONS, TOXICITY
 from aftercar.contracts.cytometry import (
     CONCORDANCE,
     CUT_DENSITIES,
@@ -64,6 +65,8 @@ COHORT_TABLES = {
     "rules": RULE_RESULTS,
     "risk": RISK,
     "patients": PATIENTS,
+    "toxicity": TOXICITY,
+    "options": OPTIONS,
     "quality": QUALITY,
     "inputs": INPUT_FILES,
 }

@@ -14,16 +14,16 @@ from aftercar.evidence.verdicts import (
 )
 
 JOINS = {"all": all_of, "any": any_of, "agree": agreement, "first": first_assessed}
-KINDS = (*JOINS, "not", "finding", "measure", "fact", "event", "state")
+KINDS = (*JOINS, "not", "finding", "measure", "fact", "event", "state", "product")
 
 
 def evaluate(node: dict, view: View, target: str, gene: str, settings: dict) -> Verdict:
     """Return what a predicate says on the day of the view.
 
     Kinds: all, any, agree (tests of one thing), first (assessed), not; finding (with proof or
-    contradicted_by); measure, fact (of patients.tsv), event, state. `target` is the antigen asked
-    about, `gene` its gene, `settings` the document of recovery rules. Raises ValueError for another
-    kind.
+    contradicted_by); measure, fact (of patients.tsv), event, state, product (of infusions.tsv).
+    `target` is the antigen asked about, `gene` its gene, `settings` the document of recovery rules.
+    Raises ValueError for another kind.
     """
     for kind, join in JOINS.items():
         if kind in node:
@@ -36,6 +36,8 @@ def evaluate(node: dict, view: View, target: str, gene: str, settings: dict) -> 
         return state_verdict(node["state"], view, target, settings)
     if "event" in node:
         return _event(node, view)
+    if "product" in node:
+        return _product(node, view, target)
     if "not" in node:
         return negation(evaluate(node["not"], view, target, gene, settings))
     if "finding" in node:
@@ -66,6 +68,19 @@ def _fact(node: dict, view: View) -> Verdict:
     number = float(found)
     holds = number >= node["at_least"] if "at_least" in node else number < node["below"]
     return Verdict("PRESENT" if holds else "ABSENT", text, reason=f"{name} is {found}")
+
+
+def _product(node: dict, view: View, target: str) -> Verdict:
+    """Answer from the latest dated product against the target, as infusions.tsv describes it."""
+    mine = [i for i in view.infusions if not target or target in i.targets]
+    if not mine:
+        return Verdict("NOT_ASSESSED", reason=f"no dated infusion against {target or 'a target'}")
+    found = getattr(mine[-1], node["product"])
+    text = f"{node['product']}={found}, infusion {mine[-1].number} of infusions.tsv"
+    for status, words in (("PRESENT", node["present"]), ("ABSENT", node["absent"])):
+        if found in words:
+            return Verdict(status, (text,), (mine[-1].day or 0,), f"{node['product']} is {found}")
+    return Verdict("NOT_ASSESSED", reason=f"{node['product']} is not known")
 
 
 def _event(node: dict, view: View) -> Verdict:

@@ -106,7 +106,7 @@ def rulebook_of(relapse: dict, recovery: dict, evidence_ids: set[str]) -> Rulebo
 
 
 def _rule(raw: dict, shared: dict, problems: list[str]) -> Rule:
-    predicate = _resolved(raw["predicate"], shared, raw["id"], problems)
+    predicate = resolved_predicate(raw["predicate"], shared, raw["id"], problems)
     first, last = raw.get("landmark_window", [0, 99999])
     return Rule(
         id=raw["id"],
@@ -132,7 +132,7 @@ def _mechanism(name: str, raw: dict | None, shared: dict, problems: list[str]) -
         MinimumTest(
             test["name"],
             tuple(
-                _resolved(node, shared, f"{name}: {test['name']}", problems)
+                resolved_predicate(node, shared, f"{name}: {test['name']}", problems)
                 for node in test["any_of"]
             ),
             test.get("state", False),
@@ -148,11 +148,15 @@ def _mechanism(name: str, raw: dict | None, shared: dict, problems: list[str]) -
         raw.get("applies_if_found", False),
         raw.get("after_relapse", False),
         tests,
-        _resolved(raw["disease_found"], shared, name, problems) if "disease_found" in raw else None,
+        resolved_predicate(raw["disease_found"], shared, name, problems)
+        if "disease_found" in raw
+        else None,
     )
 
 
-def _resolved(node: dict, shared: dict, where: str, problems: list[str], depth: int = 0) -> dict:
+def resolved_predicate(
+    node: dict, shared: dict, where: str, problems: list[str], depth: int = 0
+) -> dict:
     """Return the predicate with every `use` replaced by what it names."""
     if depth > 20:
         problems.append(f"{where}: predicates refer to each other in a circle")
@@ -161,7 +165,7 @@ def _resolved(node: dict, shared: dict, where: str, problems: list[str], depth: 
         if node["use"] not in shared:
             problems.append(f"{where}: no shared predicate {node['use']}")
             return {"state": STATES[0]}
-        return _resolved(shared[node["use"]], shared, where, problems, depth + 1)
+        return resolved_predicate(shared[node["use"]], shared, where, problems, depth + 1)
     kinds = [kind for kind in KINDS if kind in node]
     if len(kinds) != 1:
         problems.append(f"{where}: a predicate needs exactly one of {', '.join(KINDS)}")
@@ -171,11 +175,11 @@ def _resolved(node: dict, shared: dict, where: str, problems: list[str], depth: 
     for key in ("all", "any", "agree", "first"):
         if key in node:
             resolved[key] = [
-                _resolved(part, shared, where, problems, depth + 1) for part in node[key]
+                resolved_predicate(part, shared, where, problems, depth + 1) for part in node[key]
             ]
     for key in ("not", "finding", "proof", "contradicted_by"):
         if key in node:
-            resolved[key] = _resolved(node[key], shared, where, problems, depth + 1)
+            resolved[key] = resolved_predicate(node[key], shared, where, problems, depth + 1)
     return resolved
 
 

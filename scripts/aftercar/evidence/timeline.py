@@ -1,7 +1,7 @@
 """What was known of a patient on a given day: values, infusions and events, nothing later."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 CLOCK_ENDS = ("relapse", "lineage_switch", "extramedullary_relapse", "death")
@@ -56,6 +56,7 @@ class Infusion:
     day: int | None
     targets: tuple[str, ...]
     transgene: str = ""
+    scfv_origin: str = ""
 
 
 @dataclass(frozen=True)
@@ -70,6 +71,7 @@ class Event:
     phenotype: str = ""
     antigen: str = ""
     site: str = ""
+    components: str = ""
 
     @property
     def text(self) -> str:
@@ -112,10 +114,7 @@ class Timeline:
 
 def _without_end(event: Event) -> Event:
     """Return the event as it looked before its end was known."""
-    return Event(
-        event.day, None, event.event, event.grade, event.grading_system, event.phenotype,
-        event.antigen, event.site,
-    )  # fmt: skip
+    return replace(event, end_day=None)
 
 
 @dataclass(frozen=True, eq=False)
@@ -213,6 +212,7 @@ def infusion_of(row: dict[str, str]) -> Infusion:
         day=int(row["day"]) if row["day"] else None,
         targets=tuple(row["targets"].split(";")),
         transgene=row["transgene"],
+        scfv_origin=row.get("scfv_origin", ""),
     )
 
 
@@ -227,4 +227,5 @@ def event_of(row: dict[str, str]) -> Event:
         phenotype=row["phenotype"],
         antigen=row["antigen"],
         site=row["site"],
+        components=row.get("components", ""),
     )

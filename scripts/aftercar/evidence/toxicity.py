@@ -5,6 +5,8 @@ Grades of another system are never converted.
 
 from typing import NamedTuple
 
+from aftercar.contracts.toxicity_components import SCORES, WORDS
+
 
 class Grade(NamedTuple):
     """A grade, or its lower bound while a component is missing."""
@@ -25,13 +27,26 @@ class Grade(NamedTuple):
         )
 
 
-# Grade that each finding alone gives; one missing component leaves the grade a lower bound.
-HYPOTENSION = {"none": 0, "no_pressor": 2, "one_pressor": 3, "several_pressors": 4}
-OXYGEN = {"none": 0, "low_flow": 2, "high_flow": 3, "positive_pressure": 4}
-CONSCIOUSNESS = {"awake": 0, "spontaneous": 1, "voice": 2, "touch": 3, "unarousable": 4}
-SEIZURE = {"none": 0, "resolved": 3, "prolonged": 4}
-MOTOR = {"none": 0, "deep_focal": 4}
-EDEMA = {"none": 0, "focal": 3, "diffuse": 4}
+# Grade that each finding alone gives, in the order of WORDS; one missing component leaves the
+# grade a lower bound.
+GRADES = {
+    "hypotension": (0, 2, 3, 4),
+    "oxygen": (0, 2, 3, 4),
+    "consciousness": (0, 1, 2, 3, 4),
+    "seizure": (0, 3, 4),
+    "motor": (0, 4),
+    "edema": (0, 3, 4),
+}
+SCALES = {
+    name: dict(zip(WORDS[name], grades, strict=True)) for name, grades in GRADES.items()
+}  # component -> word -> grade
+
+
+class CapdBounds(NamedTuple):
+    """Lowest CAPD scores of grade 1 and of grade 3; a convention, see recovery_rules.yaml."""
+
+    grade_1_from: int
+    grade_3_from: int
 
 
 def crs_grade(
@@ -44,13 +59,13 @@ def crs_grade(
 ) -> Grade:
     """Return the CRS grade: fever of 38 degrees or more plus the worse of pressure and oxygen.
 
-    `hypotension` and `oxygen` are keys of HYPOTENSION (vasopressin does not count) and OXYGEN, None
-    if not known. After tocilizumab or steroids (`treated`) fever is no longer needed.
+    `hypotension` (vasopressin does not count) and `oxygen` are words of WORDS, None if not known.
+    After tocilizumab or steroids (`treated`) fever is no longer needed.
     """
     if died:
         return Grade("CRS", 5, "QUANTIFIED", ())
-    known = [HYPOTENSION[hypotension]] if hypotension is not None else []
-    known += [OXYGEN[oxygen]] if oxygen is not None else []
+    known = [SCALES["hypotension"][hypotension]] if hypotension is not None else []
+    known += [SCALES["oxygen"][oxygen]] if oxygen is not None else []
     worst = max(known, default=0)
     missing = [n for n, v in (("blood pressure", hypotension), ("oxygen", oxygen)) if v is None]
     if fever is False and not treated:
@@ -67,44 +82,59 @@ def crs_grade(
 def icans_grade(
     *,
     ice: int | None = None,
+    capd: int | None = None,
+    capd_bounds: CapdBounds | None = None,
     consciousness: str | None = None,
     seizure: str | None = None,
     motor: str | None = None,
     edema: str | None = None,
     died: bool = False,
 ) -> Grade:
-    """Return the ICANS grade (age 12 and older): the worst of all components, None if not known.
+    """Return the ICANS grade: the worst of all components, None if not known.
 
-    ICE 0 while awake is grade 3, unarousable grade 4. A missing component makes the grade a lower
-    bound.
+    ICE 0 while awake is grade 3, unarousable grade 4. With `capd_bounds` (below the age of 12) the
+    CAPD score stands in for ICE. A missing component makes the grade a lower bound. Raises
+    ValueError for an impossible score.
     """
     if died:
         return Grade("ICANS", 5, "QUANTIFIED", ())
     grades, missing = [], []
-    if ice is None:
-        missing.append("ICE")
+    tool, score = ("ICE", ice) if capd_bounds is None else ("CAPD", capd)
+    if score is None:
+        missing.append(tool)
+    elif capd_bounds is None:
+        grades.append(_grade_of_ice(score))
     else:
-        grades.append(_grade_of_ice(ice))
-    for name, found, scale in (
-        ("consciousness", consciousness, CONSCIOUSNESS),
-        ("seizure", seizure, SEIZURE),
-        ("motor findings", motor, MOTOR),
-        ("cerebral edema", edema, EDEMA),
+        grades.append(_grade_of_capd(score, capd_bounds))
+    for name, title, found in (
+        ("consciousness", "consciousness", consciousness),
+        ("seizure", "seizure", seizure),
+        ("motor", "motor findings", motor),
+        ("edema", "cerebral edema", edema),
     ):
         if found is None:
-            missing.append(name)
+            missing.append(title)
         else:
-            grades.append(scale[found])
+            grades.append(SCALES[name][found])
     worst = max(grades, default=0)
     status = "INDETERMINATE" if missing and worst < 4 else "QUANTIFIED"
     return Grade("ICANS", worst, status, tuple(missing))
 
 
 def _grade_of_ice(ice: int) -> int:
-    if not 0 <= ice <= 10:
-        raise ValueError(f"an ICE score lies between 0 and 10: got {ice}")
+    if not 0 <= ice <= SCORES["ice"]:
+        raise ValueError(f"an ICE score lies between 0 and {SCORES['ice']}: got {ice}")
     if ice == 10:
         return 0
     if ice >= 7:
         return 1
     return 2 if ice >= 3 else 3
+
+
+def _grade_of_capd(capd: int, bounds: CapdBounds) -> int:
+    """Return 0, 1 (grades 1 and 2 share their scores: consciousness tells them apart) or 3."""
+    if not 0 <= capd <= SCORES["capd"]:
+        raise ValueError(f"a CAPD score lies between 0 and {SCORES['capd']}: got {capd}")
+    if capd >= bounds.grade_3_from:
+        return 3
+    return 1 if capd >= bounds.grade_1_from else 0

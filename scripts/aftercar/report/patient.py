@@ -4,6 +4,7 @@ import json
 
 import pandas as pd
 
+from aftercar.contracts.clinical import OPTIONS, TOXICITY
 from aftercar.contracts.cytometry import CONCORDANCE, CUTS, POPULATIONS, RATIOS
 from aftercar.contracts.evidence import EVIDENCE, KINETICS, RECOVERY, RISK, RULE_RESULTS
 from aftercar.contracts.evidence import PATIENTS as SUMMARY
@@ -61,15 +62,17 @@ from aftercar.report.evidence_cards import cited, evidence_cards, rule_matrix, r
 from aftercar.report.gene_reads import answer_table, callability_table
 from aftercar.report.limits import METHODS, limits_of
 from aftercar.report.numbers import day_text, percent, plain_rows
+from aftercar.report.options import option_table
 from aftercar.report.populations import cut_table, further_table, population_table
 from aftercar.report.specimens import quality_table, specimen_rows, specimen_table
 from aftercar.report.statements import readable
 from aftercar.report.tabulate import NOTHING, dash, table
+from aftercar.report.toxicity import toxicity_tables
 from aftercar.report.words import event_title
 
 SCHEMA = "aftercar-patient-report/1"
 RESEARCH_USE = "Research use only. Not for diagnosis or choice of therapy."
-# Tables that a patient may have; the first six always exist, a stream that was not done has none.
+# Tables that a patient may have; the first eight always exist, a stream that was not done has none.
 TABLES: dict[str, Table] = {
     "evidence": EVIDENCE,
     "kinetics": KINETICS,
@@ -77,6 +80,8 @@ TABLES: dict[str, Table] = {
     "rules": RULE_RESULTS,
     "risk": RISK,
     "summary": SUMMARY,
+    "toxicity": TOXICITY,
+    "options": OPTIONS,
     "populations": POPULATIONS,
     "ratios": RATIOS,
     "cuts": CUTS,
@@ -188,6 +193,8 @@ def patient_content(
         "courses": course_groups(rows["evidence"]),
         "kinetics": kinetics_table(rows["kinetics"]),
         "recovery": recovery_table(rows["recovery"]),
+        "toxicity": toxicity_tables(rows["toxicity"]),
+        "options": option_table(rows["options"]),
         "cytometry": {
             "populations": population_table(rows["populations"], rows["cuts"]),
             "further": further_table(rows["populations"], rows["cuts"]),
@@ -389,7 +396,12 @@ def _cited(rows: dict[str, list[dict]]) -> list[str]:
     spoken = [r for r in rows["rules"] if r["status"] in ("PRESENT", "ABSENT", "CONFLICTING")]
     recovered = [r for r in rows["recovery"] if r["status"] in ("PRESENT", "ABSENT", "CONFLICTING")]
     return cited(
-        [*spoken, *recovered, *(r for r in rows["risk"] if r["category"] != "NOT_APPLICABLE")]
+        [
+            *spoken,
+            *recovered,
+            *(r for r in rows["risk"] if r["category"] != "NOT_APPLICABLE"),
+            *(r for r in rows["options"] if r["status"] != "NOT_APPLICABLE"),
+        ]
     )
 
 

@@ -9,6 +9,7 @@ from aftercar.contracts.evidence import MEASURES
 from aftercar.contracts.evidence_base import EVIDENCE_BASE
 from aftercar.evidence.assess import Assessment, assess
 from aftercar.evidence.evidence_rows import evidence_row
+from aftercar.evidence.options import Option, options_of
 from aftercar.evidence.rulebook import Rulebook, rulebook_of
 from aftercar.io.tables import read_table
 
@@ -31,7 +32,8 @@ INFUSION = dict.fromkeys(
     ["transgene", "scfv_origin", "costimulation", "source", "antigen_blockade"], ""
 )
 EVENT = dict.fromkeys(
-    ["end_day", "grade", "grading_system", "phenotype", "antigen", "site", "detail"], ""
+    ["end_day", "grade", "grading_system", "phenotype", "antigen", "site", "detail", "components"],
+    "",
 )
 LAB = dict.fromkeys(["transgene", "value", "lloq", "lod", "status"], "")
 
@@ -50,6 +52,19 @@ def evidence_base():
 def rulebook() -> Rulebook:
     known = set(evidence_base()["id"])
     return rulebook_of(document("relapse_rules"), document("recovery_rules"), known)
+
+
+@cache
+def clinical(name):
+    """A document of resources/evidence."""
+    return yaml.safe_load((ROOT / f"resources/evidence/{name}.yaml").read_text())
+
+
+@cache
+def options() -> tuple[Option, ...]:
+    known = set(evidence_base()["id"])
+    given = clinical("options"), clinical("conflicts")
+    return options_of(*given, document("relapse_rules"), known)
 
 
 def patient(disease="B-ALL", **facts):
@@ -128,6 +143,7 @@ def judged(evidence, *, landmarks=LANDMARKS, rules=None, **history) -> Assessmen
         sheets(**history),
         sorted(evidence, key=lambda row: (row["day"], row["measure"])),
         rules or rulebook(),
+        options=options(),
         landmarks=list(landmarks),
         max_age_blood_days=35,
         max_age_marrow_days=45,

@@ -94,6 +94,14 @@ def test_an_optional_sheet_may_be_absent(root, tmp_path, monkeypatch):
             "row 1, column patient_id: found 'Z', expected a patient_id of patients.tsv",
         ),
         (
+            {"events": "patient_id\tday\tevent\tcomponents\nA\t3\tcrs\tfever=39\n"},
+            "row 1, column components: found 'fever=39', expected fever= with one of yes, no",
+        ),
+        (
+            {"events": "patient_id\tday\tevent\tcomponents\nA\t3\trelapse\tfever=yes\n"},
+            "column components: found components with event relapse, expected empty",
+        ),
+        (
             changed("samples", "b_cell_recovery", "b_cell_recovry"),
             "column panel: found 'b_cell_recovry', expected one of b_cell_recovery",
         ),

@@ -1,0 +1,232 @@
+"""Toxicity, infections, drugs and disease burden around the infusions: rows of TOXICITY."""
+
+from aftercar.contracts.toxicity_components import components_of
+from aftercar.evidence.timeline import Event, Value, View
+from aftercar.evidence.toxicity import CapdBounds, Grade, crs_grade, icans_grade
+
+END_UNKNOWN = "end not entered: one day, or still going on"
+APHERESIS = "whether before or after apheresis is not entered"
+CAPD = "by CAPD, whose bounds are a convention"
+OTHER_AGE = "CAPD is used below the age of 12 only: not graded by it"
+OTHER_TOOL = "ICE was entered; below the age of 12 CAPD takes its place"
+AGE_UNKNOWN = "age group not known: graded by ICE, as from the age of 12"
+FOUND = ("QUANTIFIED", "DETECTED_BELOW_LLOQ")
+Row = dict[str, object]
+
+
+def toxicity_rows(patient_id: str, view: View, settings: dict) -> list[Row]:
+    """Return rows of TOXICITY over the whole course of `view`.
+
+    `settings` is the section `toxicity` of the recovery rules. CRS and ICANS are graded from the
+    components that events.tsv holds; a grade of another system stands as it was entered and is
+    never converted.
+    """
+    rows = _burden(view, settings["burden"])
+    for event in view.events:
+        if event.event in ("crs", "icans"):
+            rows.append(_graded(event, view, settings))
+        elif event.event == "infection":
+            rows.append(_episode("infection", event, view) | _entered(event))
+        elif event.event in settings["before_infusion"] and _is_before(event, view):
+            rows.append(_before(event, view))
+        elif event.event in settings["exposures"]:
+            rows.append(_episode("exposure", event, view))
+    rows += _viruses(view)
+    numbers: dict[tuple, int] = {}
+    for row in rows:
+        same = row["kind"], row["name"], row["day"]
+        numbers[same] = numbers.get(same, 0) + 1
+        row |= {"patient_id": patient_id, "item": numbers[same]}
+    return rows
+
+
+def _episode(kind: str, event: Event, view: View) -> Row:
+    """Return the row of something that lasts, with its days since the infusion before it."""
+    infusion = next((i for i in reversed(view.infusions) if (i.day or 0) <= event.day), None)
+    known = event.end_day is not None
+    return {
+        "kind": kind,
+        "name": event.event,
+        "day": event.day,
+        "end_day": event.end_day,
+        "infusion_no": infusion.number if infusion else None,
+        "onset_days": event.day - (infusion.day or 0) if infusion else None,
+        "duration_days": event.end_day - event.day + 1 if event.end_day is not None else None,
+        "status": "NOT_APPLICABLE",
+        "flags": "" if known else END_UNKNOWN,
+    }
+
+
+def _entered(event: Event) -> Row:
+    return {
+        "grade_entered": int(event.grade) if event.grade else None,
+        "grading_system": event.grading_system,
+    }
+
+
+def _graded(event: Event, view: View, settings: dict) -> Row:
+    found = components_of(event.components)
+    row = _episode("toxicity", event, view) | _entered(event)
+    flags = [str(row["flags"])]
+    if not found:
+        flags.append("components not entered: no ASTCT grade can be computed")
+        row |= {"status": "NOT_ASSESSED", "value": "components not entered"}
+        if event.grade and event.grading_system != "ASTCT":
+            row["agreement"] = "not comparable"
+    else:
+        died = event.grade == "5" and event.grading_system == "ASTCT"
+        if event.event == "crs":
+            grade = _crs(event, found, view, settings["treated_by"], died=died)
+        else:
+            grade, told = _icans(found, view, settings["capd"], died=died)
+            flags += told
+        agreement, why = _agreement(event, grade)
+        flags += [grade.text if grade.missing else "", why]
+        row |= {
+            "grade_astct": grade.grade,
+            "status": grade.status,
+            "agreement": agreement,
+            "value": event.components,
+        }
+    return row | {"flags": "; ".join(flag for flag in flags if flag)}
+
+
+def _crs(
+    event: Event, found: dict[str, str], view: View, treated_by: list[str], *, died: bool
+) -> Grade:
+    last = event.day if event.end_day is None else event.end_day
+    # a drug of an earlier infusion does not hide the fever of this one
+    given = [i.day for i in view.infusions if i.day is not None and i.day <= event.day]
+    since = max(given, default=event.day)
+    treated = any(e.event in treated_by and since <= e.day <= last for e in view.events)
+    fever = {"yes": True, "no": False}.get(found.get("fever", ""))
+    return crs_grade(
+        fever=fever,
+        hypotension=found.get("hypotension"),
+        oxygen=found.get("oxygen"),
+        treated=treated,
+        died=died,
+    )
+
+
+def _icans(found: dict[str, str], view: View, capd: dict, *, died: bool) -> tuple[Grade, list[str]]:
+    scores = {name: int(found[name]) for name in ("ice", "capd") if name in found}
+    group = view.facts.get("age_group", "")
+    young = group in capd["age_groups"]
+    told = [CAPD] if young and "capd" in scores else []
+    if young and "ice" in scores:
+        told.append(OTHER_TOOL)
+    if not young and "capd" in scores:
+        told.append(OTHER_AGE)
+    if not group:
+        told.append(AGE_UNKNOWN)
+    grade = icans_grade(
+        ice=scores.get("ice"),
+        capd=scores.get("capd"),
+        capd_bounds=CapdBounds(capd["grade_1_from"], capd["grade_3_from"]) if young else None,
+        consciousness=found.get("consciousness"),
+        seizure=found.get("seizure"),
+        motor=found.get("motor"),
+        edema=found.get("edema"),
+        died=died,
+    )
+    return grade, told
+
+
+def _agreement(event: Event, grade: Grade) -> tuple[str, str]:
+    """Return how the entered grade stands to the components, and why where it does not agree."""
+    if not event.grade:
+        return "", "no grade was entered"
+    if event.grading_system != "ASTCT":
+        system = event.grading_system or "no system stated"
+        return "not comparable", f"grade {event.grade} ({system}) as entered, not converted"
+    entered = int(event.grade)
+    if entered < grade.grade or (grade.status == "QUANTIFIED" and entered != grade.grade):
+        more = "" if grade.status == "QUANTIFIED" else " at least"
+        return "disagrees", f"entered ASTCT grade {entered}, components give{more} {grade.grade}"
+    return ("agrees" if grade.status == "QUANTIFIED" else "not comparable"), ""
+
+
+def _is_before(event: Event, view: View) -> bool:
+    return bool(view.infusions) and event.day < (view.infusions[0].day or 0)
+
+
+def _before(event: Event, view: View) -> Row:
+    """Return a therapy before the first infusion; `value` says how long before."""
+    first = view.infusions[0].day or 0
+    row = _episode("before_infusion", event, view)
+    if event.end_day is None:
+        value = f"began {first - event.day} days before the first infusion"
+    elif event.end_day < first:
+        value = f"ended {first - event.end_day} days before the first infusion"
+    else:
+        value = f"from {first - event.day} days before the first infusion to after it"
+    told = [str(row["flags"]), "" if event.event == "lymphodepletion" else APHERESIS]
+    return row | {"value": value, "flags": "; ".join(flag for flag in told if flag)}
+
+
+def _burden(view: View, definitions: list[dict]) -> list[Row]:
+    rows = []
+    for known in definitions:
+        bound = f"{100 * known['high_from']:g} %"
+        cited = ", ".join(known["evidence_ids"])
+        definition = f"high: {bound} or more before lymphodepletion ({cited})"
+        row: Row = {"kind": "burden", "name": known["name"], "day": None, "flags": definition}
+        entered = view.facts.get(known["fact"], "")
+        measured = _before_first(view, known["measure"])
+        if entered not in ("", "unknown"):
+            number, text = float(entered), f"{100 * float(entered):.3g} % as entered"
+        elif measured is not None and measured.value is not None:
+            number, text = measured.value, measured.text
+            row["day"] = measured.day
+        else:
+            rows.append(row | {"status": "NOT_ASSESSED", "value": "not assessed"})
+            continue
+        size = "high" if number >= known["high_from"] else "not high"
+        rows.append(row | {"status": "QUANTIFIED", "value": f"{size}: {text}"})
+    return rows
+
+
+def _before_first(view: View, measure: str) -> Value | None:
+    """Return the latest quantified marrow value of the time before the first infusion."""
+    first = view.infusions[0].day if view.infusions else None
+    usable = [
+        value
+        for value in view.values.get(measure, ())
+        if first is not None
+        and value.day <= first
+        and value.specimen == "BM"
+        and value.status == "QUANTIFIED"
+    ]
+    return usable[-1] if usable else None
+
+
+def _viruses(view: View) -> list[Row]:
+    """Return each run of specimens in a row in which a virus was found in blood."""
+    by_virus: dict[str, list[Value]] = {}
+    for value in view.values.get("virus_copies", ()):
+        if value.specimen == "PB" and value.status in (*FOUND, "NOT_DETECTED"):
+            by_virus.setdefault(value.target, []).append(value)
+    rows = []
+    for virus, values in sorted(by_virus.items()):
+        run: list[Value] = []
+        for value in values:
+            if value.status in FOUND:
+                run.append(value)
+            elif run:
+                rows.append(_virus(virus, run, value, view))
+                run = []
+        if run:
+            rows.append(_virus(virus, run, None, view))
+    return rows
+
+
+def _virus(virus: str, run: list[Value], negative: Value | None, view: View) -> Row:
+    event = Event(run[0].day, run[-1].day if negative else None, virus)
+    most = max(run, key=lambda value: value.value or 0.0)
+    end = (
+        f"not detected on day {negative.day}" if negative else "no later specimen without the virus"
+    )
+    status = "QUANTIFIED" if most.status == "QUANTIFIED" else "DETECTED_BELOW_LLOQ"
+    shown = f"{len(run)} specimen{'s' if len(run) > 1 else ''}, at most {most.text}"
+    return _episode("virus", event, view) | {"status": status, "value": shown, "flags": end}
