@@ -6,6 +6,7 @@ from aftercar.contracts.cytometry import GATE_VIEWS
 from aftercar.contracts.evidence_base import EVIDENCE_BASE
 from aftercar.contracts.singlecell import ANTIGEN_CELLS, CELLS
 from aftercar.io.alignments import read_gene_models
+from aftercar.io.documents import read_document
 from aftercar.io.joblog import start_log
 from aftercar.io.pages import write_page
 from aftercar.io.provenance import versions
@@ -38,6 +39,8 @@ if __name__ == "__main__":
         cohort=given.cohort,
         profile=given.profile,
         laboratory=given.laboratory,
+        evidence_notes={name: read_document(*paths) for name, paths in given.notes.items()}
+        | {"issued_on": given.issued_on},
     )
     content = with_sign_off(
         content, given.signatures, [read_content(path) for path in found.signed]

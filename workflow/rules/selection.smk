@@ -233,6 +233,13 @@ RULE_RESOURCES = (
 
 
 # report.smk
+EVIDENCE_NOTES = {
+    name: [
+        resource(f"resources/evidence/{name}.yaml"),
+        resource(f"workflow/schemas/{name}.schema.yaml"),
+    ]
+    for name in ("conflicts", "review")
+}
 TEMPLATES = "scripts/aftercar/report/templates"
 
 

@@ -14,6 +14,8 @@ RATIO_TYPES = (
     "median_ratio",
 )
 
+AGES = ("", "young", "adult")
+
 _TEXT = Column("string", "text")
 _NUMBER = Column("float64", "as printed or computed, see certainty", nullable=True)
 _COUNT = Column("int64", "patients", minimum=0, nullable=True)
@@ -42,6 +44,22 @@ EVIDENCE_BASE = Table(
         "printed_percent": Column("string", "as printed, for comparison with the counts"),
         "population": _TEXT,
         "product": _TEXT,
+        "diseases": Column("string", "diseases studied, separated by ;, or empty: any"),
+        "targets": Column(
+            "string",
+            "antigens that the CAR bound, separated by ;; none: no CAR-T; empty: any",
+            pattern=r"|none|CD\d+(;CD\d+)*",
+        ),
+        "costimulation": Column(
+            "string",
+            "of the product, or empty: several or not stated",
+            allowed=("", "4-1BB", "CD28"),
+        ),
+        "ages": Column(
+            "string",
+            "children and young adults, adults, or empty: both or not stated",
+            allowed=AGES,
+        ),
         "design": _TEXT,
         "source": Column("string", "first author, year, journal"),
         "doi": Column("string", "DOI or PMCID, or empty"),

@@ -3,6 +3,7 @@
 from aftercar.report.answer import mechanism_title
 from aftercar.report.numbers import number, parts, unique
 from aftercar.report.statements import readable
+from aftercar.report.study_context import contradictions, indirectness, with_other_sides
 from aftercar.report.tabulate import dash, table
 from aftercar.report.words import chip
 
@@ -67,25 +68,38 @@ def cited(rows: list[dict]) -> list[str]:
     return sorted(unique(i for row in rows for i in parts(row["evidence_ids"], ";")))
 
 
-def evidence_cards(ids: list[str], evidence_base: list[dict]) -> list[dict[str, object]]:
+def evidence_cards(
+    ids: list[str],
+    evidence_base: list[dict],
+    sheets: dict[str, list[dict[str, str]]],
+    conflicts: list[dict],
+) -> list[dict[str, object]]:
     """Return a card per cited row: what it found, in whom, how sure; unknown ids say so.
 
-    `evidence_base` are rows of EVIDENCE_BASE. Rows from memory show no number.
+    `evidence_base` are rows of EVIDENCE_BASE; those from memory show no number. The patient's
+    `sheets` tell whether a row is from another disease, construct or age group. A row that
+    `conflicts` (of conflicts.yaml) contradict says so, and the other side has its card too.
     """
     by_id = {row["id"]: row for row in evidence_base}
     return [
-        _card(name, by_id.get(name)) for name in ids if by_id.get(name, {}).get("display") != "no"
+        _card(name, by_id.get(name), sheets, conflicts)
+        for name in with_other_sides(ids, conflicts)
+        if by_id.get(name, {}).get("display") != "no"
     ]
 
 
-def _card(name: str, row: dict | None) -> dict[str, object]:
+def _card(
+    name: str, row: dict | None, sheets: dict[str, list[dict[str, str]]], conflicts: list[dict]
+) -> dict[str, object]:
     if row is None:
         return {
             "id": name,
             "title": "not in the evidence base of this installation",
             "estimate": "",
             "facts": [],
+            "conflicts": contradictions(name, conflicts),
         }
+    apart = indirectness(row, sheets["patients"][0], sheets["infusions"])
     compared = f" against {row['relative_to']}" if row["relative_to"] else ""
     memory = row["certainty"] == "from_memory_must_check"
     facts = [
@@ -98,6 +112,7 @@ def _card(name: str, row: dict | None) -> dict[str, object]:
         ),
         ("Population", row["population"]),
         ("Product", row["product"]),
+        ("Compared with this patient", "; ".join(apart)),
         ("Design", row["design"] + ("" if row["n"] is None else f", n = {row['n']}")),
         (
             "Certainty",
@@ -112,6 +127,7 @@ def _card(name: str, row: dict | None) -> dict[str, object]:
         "direction": row["direction"] or "descriptive",
         "estimate": "no number: known from memory only" if memory else _estimate(row),
         "facts": [{"label": label, "text": text} for label, text in facts if text],
+        "conflicts": contradictions(name, conflicts),
     }
 
 

@@ -66,6 +66,7 @@ from aftercar.report.options import option_table
 from aftercar.report.populations import cut_table, further_table, population_table
 from aftercar.report.specimens import quality_table, specimen_rows, specimen_table
 from aftercar.report.statements import readable
+from aftercar.report.study_context import review_notice
 from aftercar.report.tabulate import NOTHING, dash, table
 from aftercar.report.toxicity import toxicity_tables
 from aftercar.report.words import event_title
@@ -126,16 +127,18 @@ def patient_content(
     cohort: str,
     profile: str,
     laboratory: str = "",
+    evidence_notes: dict | None = None,
 ) -> dict:
     """Return what the page of one patient shows, made of text, numbers, lists and dicts only.
 
     `tables` are tables of TABLES (absent: the stream was not done), `sheets` the patient's rows of
     the five sheets. `settings` are printed with their digest. `laboratory` is the one that answers
-    for the report. In profile `research` free text (note, detail) and the laboratory are left out.
-    The content hash covers everything but itself.
+    for the report. `evidence_notes` holds the documents `conflicts` and `review` of
+    resources/evidence and the day `issued_on`. In profile `research` free text (note, detail) and
+    the laboratory are left out. The content hash covers everything but itself.
     """
     rows = {name: plain_rows(tables[name]) if name in tables else [] for name in TABLES}
-    summary, facts = rows["summary"][0], sheets["patients"][0]
+    summary, facts, notes = rows["summary"][0], sheets["patients"][0], evidence_notes or {}
     latest = latest_landmark(rows["risk"], summary)
     landmark, landmark_day, before = latest["landmark"], latest["day"], latest["before"]
     shown_landmark = (
@@ -236,7 +239,10 @@ def patient_content(
         "quality": quality_table(rows["quality"]),
         "rules": rule_table(rows["rules"], shown_landmark, landmark_day),
         "rule_matrix": rule_matrix(rows["rules"]),
-        "evidence_cards": evidence_cards(_cited(rows), evidence_base),
+        "evidence_cards": evidence_cards(
+            _cited(rows), evidence_base, sheets, notes.get("conflicts", {}).get("conflicts", [])
+        ),
+        "evidence_review": review_notice(notes.get("review", {}), notes.get("issued_on", "")),
         "methods": list(METHODS),
         "limits": limits_of(assays),
         "provenance": {

@@ -1,8 +1,9 @@
 import pandas as pd
 import pytest
-from tests.unit.evidence.patients import document, evidence_base
+from tests.unit.evidence.patients import ROOT, document, evidence_base
 
 from aftercar.evidence.evidence_base import evidence_base_findings
+from aftercar.io.documents import DocumentError, read_document
 
 
 def with_row(**changes):
@@ -90,3 +91,16 @@ def test_protective_and_descriptive_rows_never_make_a_rule_harmful():
             assert "protective" not in {direction[name] for name in rule["evidence_ids"]}, rule[
                 "id"
             ]
+
+
+@pytest.mark.parametrize("name", ["review", "conflicts", "options"])
+def test_documents_beside_the_evidence_are_what_their_schema_asks_for(name):
+    schema = ROOT / f"workflow/schemas/{name}.schema.yaml"
+    assert read_document(ROOT / f"resources/evidence/{name}.yaml", schema)["version"]
+
+
+def test_a_day_of_review_that_is_no_day_is_refused(tmp_path):
+    text = (ROOT / "resources/evidence/review.yaml").read_text()
+    (tmp_path / "review.yaml").write_text(text.replace("2027-11-23", "2027-13-23"))
+    with pytest.raises(DocumentError, match="review_by"):
+        read_document(tmp_path / "review.yaml", ROOT / "workflow/schemas/review.schema.yaml")

@@ -5,7 +5,6 @@ import re
 
 import pytest
 from tests.unit.evidence.patients import (
-    ROOT,
     absent,
     car,
     clinical,
@@ -23,7 +22,6 @@ from tests.unit.evidence.patients import (
 from aftercar.contracts.clinical import OPTIONS
 from aftercar.evidence.options import options_of
 from aftercar.evidence.rulebook import RuleError
-from aftercar.io.documents import read_document
 
 # Words of a physician who decides: none of them may stand in a statement or a precondition.
 TREATMENT_VERBS = re.compile(
@@ -227,12 +225,6 @@ def test_no_statement_holds_a_treatment_verb():
 def test_the_list_of_verbs_would_catch_advice():
     for advice in ("give CD22 CAR", "transplant should follow", "is recommended", "consider HCT"):
         assert TREATMENT_VERBS.search(advice)
-
-
-@pytest.mark.parametrize("name", ["options", "conflicts"])
-def test_delivered_documents_are_what_their_schema_asks_for(name):
-    schema = ROOT / f"workflow/schemas/{name}.schema.yaml"
-    assert read_document(ROOT / f"resources/evidence/{name}.yaml", schema)["version"]
 
 
 def test_options_that_cite_what_does_not_exist_are_refused_with_all_problems():
