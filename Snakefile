@@ -28,3 +28,4 @@ rule all:
         "<reports>/cohort.html",
         "<reports>/quality.html",
         collect("<reports>/patients/{patient}.html", patient=PATIENTS),
+        fitted_curves(),

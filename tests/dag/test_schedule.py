@@ -127,3 +127,11 @@ def rule_edges(workdir):
 def test_the_readme_shows_the_rule_graph_as_it_is(root, workdir):
     shown = re.search(r"```mermaid\n(.*?)```", (root / "README.md").read_text(), re.DOTALL).group(1)
     assert set(re.findall(r"(\w+) --> (\w+)", shown)) == rule_edges(workdir)
+
+
+def test_the_curves_are_fitted_where_the_configuration_asks_for_them(workdir):
+    config = workdir / "config/config.yaml"
+    config.write_text(
+        config.read_text().replace("evidence:\n", "evidence:\n  kinetic_model: true\n")
+    )
+    assert "fit_kinetic_model" in scheduled(workdir)

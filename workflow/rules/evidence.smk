@@ -10,6 +10,7 @@ OUTPUTS:          <results>/evidence/patients/{patient}.evidence.tsv   contract:
                   <results>/cohort/survival.tsv SURVIVAL, incidence.tsv INCIDENCE,
                   follow_up.tsv FOLLOW_UP, strata.tsv STRATA, visit_rates.tsv VISIT_RATES,
                   recovery_curves.tsv RECOVERY_CURVES
+                  where asked for: <results>/evidence/kinetic_model.tsv KINETIC_MODEL
 CONFIG:           evidence/*
 """
 
@@ -202,3 +203,27 @@ rule estimate_outcomes:
         courses={patient: course_rows(patient) for patient in PATIENTS},
     script:
         "../../scripts/estimate_outcomes.py"
+
+
+rule fit_kinetic_model:
+    input:
+        evidence="<results>/evidence/evidence.tsv",
+    output:
+        curves="<results>/evidence/kinetic_model.tsv",
+        provenance="<results>/evidence/kinetic_model.tsv.provenance.json",
+    log:
+        "<logs>/fit_kinetic_model/all.log",
+    conda:
+        "../../envs/base.yaml"
+    resources:
+        runtime="60m",
+    params:
+        code=digest("fit_kinetic_model", *RULE_DOCUMENTS["recovery"]),
+        sheets={
+            patient: sheet_rows(patient, "patients", "infusions", "events")
+            for patient in PATIENTS
+        },
+        settings=lookup("evidence", within=config),
+        recovery_rules=RULE_DOCUMENTS["recovery"],
+    script:
+        "../../scripts/fit_kinetic_model.py"

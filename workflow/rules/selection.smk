@@ -226,6 +226,15 @@ RULE_DOCUMENTS = {
         ("conflicts", "resources/evidence/conflicts.yaml", "conflicts"),
     )
 }
+
+
+def fitted_curves():
+    """The curves fitted to CAR copies, if the configuration asks for them."""
+    if config["evidence"].get("kinetic_model", False):
+        return ["<results>/evidence/kinetic_model.tsv"]
+    return []
+
+
 RULE_RESOURCES = (
     *(path for paths in RULE_DOCUMENTS.values() for path in paths),
     "resources/evidence/evidence.tsv",
