@@ -12,6 +12,7 @@ from aftercar.io.pages import write_page
 from aftercar.io.provenance import versions
 from aftercar.io.signatures import read_content
 from aftercar.io.tables import concatenate_tables, read_table
+from aftercar.report.due_tests import rule_titles
 from aftercar.report.figures import patient_figures
 from aftercar.report.genes import picture_models
 from aftercar.report.numbers import plain_rows
@@ -41,6 +42,7 @@ if __name__ == "__main__":
         laboratory=given.laboratory,
         evidence_notes={name: read_document(*paths) for name, paths in given.notes.items()}
         | {"issued_on": given.issued_on},
+        rule_titles=rule_titles(read_document(given.rules, given.rules_schema)),
     )
     content = with_sign_off(
         content, given.signatures, [read_content(path) for path in found.signed]

@@ -14,6 +14,7 @@ from tests.unit.report.made_up import (
     signed_page,
 )
 from tests.unit.report.made_up_cells import WITH_BOUNDS, antigen_cells, cells, single_cells
+from tests.unit.report.made_up_crowded import crowded_page
 
 QUIET = [
     "--no-sandbox",
@@ -37,6 +38,7 @@ def reports(tmp_path_factory):
     for name, changed in (("final", False), ("amended", True)):
         page = signed_page(changed=changed)
         (folder / f"patients/{name}.html").write_text(page, encoding="utf-8")
+    (folder / "patients/crowded.html").write_text(crowded_page(), encoding="utf-8")
     page = page_of(single_cells, antigen_cells(cells()), settings=WITH_BOUNDS)
     (folder / "patients/single_cells.html").write_text(page, encoding="utf-8")
     (folder / "cohort.html").write_text(cohort_page(4), encoding="utf-8")

@@ -8,7 +8,7 @@ from tests.browser.conftest import axe_findings
 
 pytestmark = pytest.mark.browser
 # S01 is under test as hostile, final and amended; on paper, one page of each kind.
-PATIENTS = ("S02", "S03", "S04", "single_cells", "hostile", "final", "amended")
+PATIENTS = ("S02", "S03", "S04", "single_cells", "hostile", "final", "amended", "crowded")
 SCREEN = ("cohort.html", "quality.html", *(f"patients/{name}.html" for name in PATIENTS))
 PAPER = ("cohort.html", "patients/S03.html", "patients/amended.html")
 

@@ -1,5 +1,6 @@
 """The pages as a reader meets them: opened, clicked, printed, without a network."""
 
+import re
 import subprocess
 
 import pytest
@@ -122,16 +123,20 @@ def test_the_cohort_is_a_plain_table_without_script(browser, reports):
     context.close()
 
 
-def test_the_first_printed_page_stands_alone(tab, reports, tmp_path):
-    page = opened(tab, reports, "patients/S01.html")
-    path = tmp_path / "page.pdf"
+def printed(page, folder):
+    """Text of the first two sheets of paper."""
+    path = folder / "page.pdf"
     page.pdf(path=path, prefer_css_page_size=True, print_background=True)
-    first, second = (
+    return [
         subprocess.check_output(
             ["pdftotext", "-f", str(n), "-l", str(n), "-layout", path, "-"], text=True
         )
         for n in (1, 2)
-    )
+    ]
+
+
+def test_the_first_printed_page_stands_alone(tab, reports, tmp_path):
+    first, _ = printed(opened(tab, reports, "patients/S01.html"), tmp_path)
     for words in (
         "S01",
         "PRELIMINARY",
@@ -139,11 +144,18 @@ def test_the_first_printed_page_stands_alone(tab, reports, tmp_path):
         "FAILED",
         "CAR-T 1 (CD19)",
         "LLOQ",
-        "missing or too old",
+        "missing, failed, unclear or too old",
         "page 1 of",
     ):
         assert words in " ".join(first.split()), words
-    assert "Risk by mechanism over all landmarks" in second
+
+
+@pytest.mark.parametrize("name", [*PATIENTS, "amended", "crowded"])
+def test_the_first_page_is_one_sheet_of_paper(tab, reports, tmp_path, name):
+    first, second = printed(opened(tab, reports, f"patients/{name}.html"), tmp_path)
+    assert second.strip().startswith("Risk by mechanism over all landmarks")
+    assert "missing, failed, unclear or too old" in " ".join(first.split())
+    assert re.search(r"page 1 of \d+", first)
 
 
 def test_two_thousand_patients_open_in_two_seconds(tab, tmp_path):

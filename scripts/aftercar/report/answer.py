@@ -4,8 +4,9 @@ from typing import Any
 
 from aftercar.contracts.vocabulary import MECHANISMS
 from aftercar.report.course_end import course_end
-from aftercar.report.numbers import parts, unique
-from aftercar.report.statements import brief_test, driver, readable
+from aftercar.report.due_tests import by_state, lacking_tests, titled
+from aftercar.report.numbers import parts
+from aftercar.report.statements import driver, readable
 from aftercar.report.words import BOUND_WORDS, RISK_SHORT, chip, lower_first
 
 ORDER = ("SIGNAL", "SIGNAL_CONFLICTING", "NO_SIGNAL", "NOT_ASSESSABLE", "NOT_APPLICABLE")
@@ -55,11 +56,25 @@ def latest_landmark(risk: list[dict], summary: dict) -> dict[str, Any]:
 
 
 def mechanism_rows(
-    risk: list[dict], landmark: str, landmark_day: int | None, before: str
+    risk: list[dict],
+    landmark: str,
+    landmark_day: int | None,
+    before: str,
+    titles: dict[str, str],
 ) -> list[dict]:
-    """Return what page 1 says of each mechanism at a landmark, applicable ones only."""
+    """Return what page 1 says of each mechanism at a landmark, applicable ones only.
+
+    `titles` are the titles of rules by id: what a reader sees in place of the id.
+    """
     earlier = {
         (r["mechanism"], r["target"]): r["category"] for r in risk if r["landmark"] == before
+    }
+
+    def said(text: str) -> str:
+        return readable(titled(text, titles), landmark_day)
+
+    lacking = {
+        id(row): lacking_tests(row["missing_tests"], row["stale_tests"], titles) for row in risk
     }
     return [
         {
@@ -68,21 +83,28 @@ def mechanism_rows(
             "target": row["target"],
             "category": chip("risk", row["category"]),
             "before": _before(earlier.get((row["mechanism"], row["target"]))),
-            "drivers": [driver(text, landmark_day) for text in parts(row["drivers"], " | ")],
-            "conflicts": [readable(text, landmark_day) for text in parts(row["conflicts"], " | ")],
+            "drivers": [
+                _driver(text, landmark_day, titles) for text in parts(row["drivers"], " | ")
+            ],
+            "conflicts": [said(text) for text in parts(row["conflicts"], " | ")],
             "grade": row["evidence_grade"],
-            "missing": [readable(text) for text in parts(row["missing_tests"], ";")],
-            "stale": [readable(text) for text in parts(row["stale_tests"], ";")],
-            "missing_brief": unique(brief_test(text) for text in parts(row["missing_tests"], ";")),
-            "stale_brief": unique(brief_test(text) for text in parts(row["stale_tests"], ";")),
+            "missing": [readable(titled(t, titles)) for t in parts(row["missing_tests"], ";")],
+            "stale": [readable(titled(t, titles)) for t in parts(row["stale_tests"], ";")],
+            "lacking": lacking[id(row)],
+            "lack": by_state(lacking[id(row)]),
             "tests": f"{row['tests_done']} of {row['tests_due']}",
-            "reason": readable(row["reason"], landmark_day),
+            "reason": said(row["reason"]),
             "bounds": bounds(row),
             "evidence_ids": parts(row["evidence_ids"], ";"),
         }
         for row in sorted(risk, key=lambda r: (r["mechanism"], r["target"]))
         if row["landmark"] == landmark and row["category"] != "NOT_APPLICABLE"
     ]
+
+
+def _driver(text: str, landmark_day: int | None, titles: dict[str, str]) -> dict[str, str]:
+    found = driver(text, landmark_day)
+    return found | {"title": titled(found["rule"], titles)}
 
 
 def _before(category: str | None) -> dict[str, str] | None:
@@ -166,19 +188,6 @@ def changes(mechanisms: list[dict], before: str, landmark: str) -> list[str]:
         return [f"No category changed between {before} and {landmark}."]
     more = [f"and {len(changed) - 2} more, see all landmarks"] if len(changed) > 3 else []
     return changed[: 2 if more else 3] + more
-
-
-def due_tests(mechanisms: list[dict]) -> list[dict[str, object]]:
-    """Return each missing or stale test once, with the mechanisms that need it."""
-    tests: dict[tuple[str, str], list[str]] = {}
-    for mechanism in mechanisms:
-        for state in ("missing", "stale"):
-            for test in mechanism[f"{state}_brief"]:
-                tests.setdefault((state, test), []).append(mechanism["mechanism"])
-    return [
-        {"test": test, "state": "too old" if state == "stale" else "not done", "for": unique(names)}
-        for (state, test), names in tests.items()
-    ]
 
 
 def landmark_matrix(

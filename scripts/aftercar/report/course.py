@@ -23,6 +23,7 @@ from aftercar.report.words import event_title
 
 WIDTH, GUTTER, EDGE = 760.0, 168.0, 34.0
 SMALL, LABEL = 10.0, 11.0
+LABEL_WIDTH = 116.0  # of the gutter; the rest is for the numbers of an axis
 BOLD = 1.25  # a bold word is wider; fonts that a reader's machine lacks are replaced by wide ones
 WANTED_DAYS = (0, 28, 90, 180, 365, 63, 270, 14, 7, -28, 730, 545, 1095, 1825)
 # Events of one moment that end or change the course: drawn across all panels.
@@ -175,12 +176,12 @@ def _panel(panel: dict, axis: DayAxis, top: float, height: float) -> tuple[str, 
 def _panel_labels(panel: dict, top: float) -> tuple[list[str], float]:
     """Return title, unit and series of a panel, and how far down they reach."""
     body, y = [], top + 1
-    for words in _wrapped(panel["title"], 112.0):
+    for words in _wrapped(panel["title"], BOLD * LABEL):
         y += 12
         body.append(text(0, y, words, font_size=LABEL, font_weight=600, fill=INK))
-    if panel["unit_words"]:
+    for words in _wrapped(panel["unit_words"], SMALL):
         y += 12
-        body.append(text(0, y, panel["unit_words"], font_size=SMALL, fill=GREY))
+        body.append(text(0, y, words, font_size=SMALL, fill=GREY))
     if len(panel["series"]) > 1:
         for index, series in enumerate(panel["series"]):
             colour = SERIES[index % len(SERIES)]
@@ -190,12 +191,12 @@ def _panel_labels(panel: dict, top: float) -> tuple[list[str], float]:
     return body, y
 
 
-def _wrapped(words: str, width: float) -> list[str]:
-    """Return the bold words in lines that fit a width."""
-    lines = [""]
+def _wrapped(words: str, size: float) -> list[str]:
+    """Return words of a size in lines that end before the numbers of an axis; none of no words."""
+    lines = [""] if words else []
     for word in words.split():
         longer = f"{lines[-1]} {word}".strip()
-        if lines[-1] and BOLD * text_width(longer, LABEL) > width:
+        if lines[-1] and text_width(longer, size) > LABEL_WIDTH:
             lines.append(word)
         else:
             lines[-1] = longer

@@ -8,15 +8,17 @@ from aftercar.report.tabulate import dash, table
 from aftercar.report.words import chip
 
 
-def rule_table(rules: list[dict], landmark: str, landmark_day: int | None) -> dict:
-    """Return every rule at the landmark with the exact values it used."""
+def rule_table(
+    rules: list[dict], landmark: str, landmark_day: int | None, titles: dict[str, str]
+) -> dict:
+    """Return every rule at the landmark with the exact values it used; `titles` by rule id."""
     mine = [r for r in rules if r["landmark"] == landmark and r["status"] != "NOT_APPLICABLE"]
     return table(
         f"Rules at {landmark or 'no landmark'}: status, the values used, and why",
         ("Rule", "Mechanism", "Status", "Values used", "Why", "Grade", "Evidence"),
         [
             (
-                f"{r['rule_id']} v{r['rule_version']}" if r["rule_version"] else r["rule_id"],
+                [*_title(r["rule_id"], titles), _versioned(r)],
                 f"{r['mechanism']} {mechanism_title(r)}",
                 rule_chip(r),
                 [readable(text, landmark_day) for text in parts(r["values"], ";")] or "no value",
@@ -40,8 +42,17 @@ def rule_chip(row: dict) -> dict[str, str]:
     return found
 
 
-def rule_matrix(rules: list[dict]) -> dict:
-    """Return the status of each rule over all landmarks."""
+def _title(rule_id: str, titles: dict[str, str]) -> list[str]:
+    return [titles[rule_id]] if rule_id in titles else []
+
+
+def _versioned(row: dict) -> str:
+    version = f" v{row['rule_version']}" if row["rule_version"] else ""
+    return f"{row['rule_id']}{version}"
+
+
+def rule_matrix(rules: list[dict], titles: dict[str, str]) -> dict:
+    """Return the status of each rule over all landmarks; `titles` by rule id."""
     landmarks = sorted({(r["landmark_day"], r["landmark"]) for r in rules})
     cells = {(r["mechanism"], r["rule_id"], r["target"], r["landmark"]): r for r in rules}
     names = sorted({(r["mechanism"], r["rule_id"], r["target"]) for r in rules})
@@ -54,7 +65,8 @@ def rule_matrix(rules: list[dict]) -> dict:
             {"status": "", "text": "no row", "kind": "na"} if r is None else rule_chip(r)
             for r in mine
         ]
-        rows.append((f"{rule_id}{f' ({target})' if target else ''}", mechanism, *statuses))
+        name = f"{rule_id}{f' ({target})' if target else ''}"
+        rows.append(([*_title(rule_id, titles), name], mechanism, *statuses))
     return table(
         "Rules over all landmarks",
         ("Rule", "Mechanism", *(name for _, name in landmarks)),

@@ -7,10 +7,13 @@ from typing import Any
 
 from markupsafe import Markup
 
+from aftercar.report.first_page import first_page_fit
 from aftercar.report.populations import CUT_WORDS
 from aftercar.report.sign_off import with_sign_off
 from aftercar.report.svg import inert
 from aftercar.report.words import MEASUREMENT_WORDS, RISK_WORDS, chip
+
+LONGEST_NAME = 24  # letters of a patient's id at the foot of a sheet, beside its number
 
 
 def render_patient(content: dict, figures: Mapping[str, object]) -> str:
@@ -31,12 +34,14 @@ def render_patient(content: dict, figures: Mapping[str, object]) -> str:
     ]
     version = content["provenance"]["versions"]["aftercar"]
     status = content["report_status"]["status"]
+    name = content["patient_id"][:LONGEST_NAME]
     return _render(
         "patient.html.j2",
-        margin=f"{content['patient_id']} · AfterCAR {version} · {status} · research use only",
+        margin=f"{name} · AfterCAR {version} · {status} · research use only",
         c=content,
         charts=figures,
         answer_kind=kind,
+        fit=first_page_fit(content),
         cut_sources=", ".join(f"{word} {said}" for word, said in CUT_WORDS.items()),
         legend=legend,
     )
@@ -65,6 +70,7 @@ def _render(template: str, *, script: str = "", margin: str = "", **variables: o
         lstrip_blocks=True,
     )
     environment.filters["inert"] = lambda words: inert(_refuse_missing(words))
+    environment.filters["sentence"] = lambda words: f"{words[:1].upper()}{words[1:]}"
     style = _source(environment, "page.css")
     if margin:
         style += f'@page{{@bottom-left{{content:"{margin}";font:8pt Arial,sans-serif}}}}\n'

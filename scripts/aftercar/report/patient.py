@@ -28,7 +28,6 @@ from aftercar.contracts.specimen import INPUT_FILES, QUALITY
 from aftercar.contracts.table import Table
 from aftercar.report.answer import (
     changes,
-    due_tests,
     headline,
     landmark_matrix,
     latest_landmark,
@@ -58,6 +57,7 @@ from aftercar.report.domains import (
     splicing_table,
     variant_table,
 )
+from aftercar.report.due_tests import due_tests
 from aftercar.report.evidence_cards import cited, evidence_cards, rule_matrix, rule_table
 from aftercar.report.gene_reads import answer_table, callability_table
 from aftercar.report.limits import METHODS, limits_of
@@ -128,14 +128,16 @@ def patient_content(
     profile: str,
     laboratory: str = "",
     evidence_notes: dict | None = None,
+    rule_titles: dict[str, str] | None = None,
 ) -> dict:
     """Return what the page of one patient shows, made of text, numbers, lists and dicts only.
 
     `tables` are tables of TABLES (absent: the stream was not done), `sheets` the patient's rows of
     the five sheets. `settings` are printed with their digest. `laboratory` is the one that answers
-    for the report. `evidence_notes` holds the documents `conflicts` and `review` of
-    resources/evidence and the day `issued_on`. In profile `research` free text (note, detail) and
-    the laboratory are left out. The content hash covers everything but itself.
+    for the report, `rule_titles` what readers see in place of the ids of rules. `evidence_notes`
+    holds the documents `conflicts` and `review` of resources/evidence and the day `issued_on`. In
+    profile `research` free text (note, detail) and the laboratory are left out. The content hash
+    covers everything but itself.
     """
     rows = {name: plain_rows(tables[name]) if name in tables else [] for name in TABLES}
     summary, facts, notes = rows["summary"][0], sheets["patients"][0], evidence_notes or {}
@@ -145,7 +147,8 @@ def patient_content(
         landmark
         or min(((r["landmark_day"], r["landmark"]) for r in rows["risk"]), default=(0, ""))[1]
     )
-    mechanisms = mechanism_rows(rows["risk"], shown_landmark, landmark_day, before)
+    titles = rule_titles or {}
+    mechanisms = mechanism_rows(rows["risk"], shown_landmark, landmark_day, before, titles)
     specimens = specimen_rows(sheets["samples"], rows["quality"])
     infusions = _infusions(sheets["infusions"])
     events = _events(sheets["events"], profile)
@@ -192,7 +195,7 @@ def patient_content(
         "events": events,
         "event_table": _event_table(events),
         "landmarks": landmark_matrix(rows["risk"], landmark_day, summary["last_day"]),
-        "landmark_details": _landmark_details(rows["risk"], landmark_day),
+        "landmark_details": _landmark_details(rows["risk"], landmark_day, titles),
         "courses": course_groups(rows["evidence"]),
         "kinetics": kinetics_table(rows["kinetics"]),
         "recovery": recovery_table(rows["recovery"]),
@@ -237,8 +240,8 @@ def patient_content(
         "assays_done": sorted(assays),
         "specimens": specimen_table(specimens),
         "quality": quality_table(rows["quality"]),
-        "rules": rule_table(rows["rules"], shown_landmark, landmark_day),
-        "rule_matrix": rule_matrix(rows["rules"]),
+        "rules": rule_table(rows["rules"], shown_landmark, landmark_day, titles),
+        "rule_matrix": rule_matrix(rows["rules"], titles),
         "evidence_cards": evidence_cards(
             _cited(rows), evidence_base, sheets, notes.get("conflicts", {}).get("conflicts", [])
         ),
@@ -382,7 +385,9 @@ def _later_data(evidence: list[dict], landmark_day: int | None) -> str:
     return f"Measured after this landmark and not used in it: {listed} (see the timeline)."
 
 
-def _landmark_details(risk: list[dict], latest_day: int | None) -> list[dict]:
+def _landmark_details(
+    risk: list[dict], latest_day: int | None, titles: dict[str, str]
+) -> list[dict]:
     """Return the rows of page 1 for every landmark that was reached, latest first."""
     landmarks = sorted(
         {
@@ -392,7 +397,7 @@ def _landmark_details(risk: list[dict], latest_day: int | None) -> list[dict]:
         }
     )
     return [
-        {"landmark": name, "rows": mechanism_rows(risk, name, day, "")}
+        {"landmark": name, "rows": mechanism_rows(risk, name, day, "", titles)}
         for day, name in reversed(landmarks)
     ]
 

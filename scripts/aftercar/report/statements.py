@@ -4,7 +4,7 @@ import re
 
 from aftercar.contracts.evidence import MEASURES
 from aftercar.contracts.vocabulary import MEASUREMENT_STATUS, RISK_CATEGORY, RULE_STATUS, SPECIMENS
-from aftercar.report.numbers import day_text, number, parts, quantity, with_interval
+from aftercar.report.numbers import day_text, number, parts, percent, quantity, with_interval
 from aftercar.report.words import (
     MEASUREMENT_WORDS,
     RISK_WORDS,
@@ -72,6 +72,8 @@ _TABLE_WORDS = {
     for text, _ in [words[word]]
 }
 TABLE_WORD = re.compile(rf"\b({'|'.join(sorted(_TABLE_WORDS, key=len, reverse=True))})\b")
+# A share of patients.tsv, which rules print without its unit.
+SHARE_AS_ENTERED = re.compile(rf"\b(baseline_burden|baseline_mrd)=({_NUMBER})")
 MEASURE_WORD = re.compile(
     rf"\b({'|'.join(sorted((m for m in MEASURES if '_' in m), key=len, reverse=True))})\b"
 )
@@ -85,6 +87,7 @@ def readable(statement: str, landmark_day: int | None = None) -> str:
     is added. What does not have this form is left as it is.
     """
     written = VALUE.sub(lambda found: _value(found, landmark_day), statement)
+    written = SHARE_AS_ENTERED.sub(lambda found: f"{found[1]} {percent(float(found[2]))}", written)
     written = MEASURE_WORD.sub(lambda found: measure_title(found[1]), written)
     written = SHEET_WORD.sub(lambda found: _SHEET_WORDS[found[1]], written)
     return TABLE_WORD.sub(lambda found: lower_first(_TABLE_WORDS[found[1]]), written)
@@ -129,8 +132,8 @@ def _result(found: re.Match[str]) -> str:
 def driver(statement: str, landmark_day: int | None) -> dict[str, str]:
     """Split `RULE_ID: values` into the rule and what it rests on, written for readers.
 
-    `text` has all values with their remarks; `brief` the first two and `briefest` the first, for
-    page 1.
+    `text` has all values with their remarks. `brief` is for page 1: the first in full, the second
+    without its specimen, how many more; `briefest` has the first one only.
     """
     found = re.fullmatch(r"([A-Z][A-Z0-9_-]{2,}[^:]*): (.*)", statement.strip(), re.DOTALL)
     rule, rest = (found[1], found[2]) if found else ("", statement)
@@ -138,18 +141,23 @@ def driver(statement: str, landmark_day: int | None) -> dict[str, str]:
     return {
         "rule": re.sub(r" \(same information, one driver\)", "", rule),
         "text": readable(rest.strip(), landmark_day),
-        "brief": _first(values, 2, landmark_day),
-        "briefest": _first(values, 1, landmark_day),
+        "brief": _brief(values, landmark_day),
+        "briefest": readable(values[0], landmark_day) if values else "",
     }
 
 
-def _first(values: list[str], count: int, landmark_day: int | None) -> str:
-    more = f"; {len(values) - count} more in the details" if len(values) > count else ""
-    return readable("; ".join(values[:count]), landmark_day) + more
+def _brief(values: list[str], landmark_day: int | None) -> str:
+    told = [readable(text, landmark_day) for text in values[:1]]
+    told += [_without_specimen(text) for text in values[1:2]]
+    more = len(values) - 2
+    if more > 0:
+        told.append(f"{more} more value{'s' if more > 1 else ''} on page 2")
+    return "; ".join(told)
 
 
-def brief_test(statement: str) -> str:
-    """Return the name of a due test and, where it is too old, the age of its specimen."""
-    name = statement.partition(" (")[0].strip()
-    age = re.search(r"(\d+) days old", statement)
-    return f"{name}, {age[1]} d old" if age else name
+def _without_specimen(statement: str) -> str:
+    found = VALUE.search(statement)
+    if found is None:
+        return readable(statement)
+    title = measure_title(found["measure"], found["target"] or "")
+    return f"{title}{_result(found)}, {day_text(int(found['day']))}"

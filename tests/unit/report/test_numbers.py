@@ -12,7 +12,7 @@ from aftercar.report.numbers import (
     plain_rows,
     with_interval,
 )
-from aftercar.report.statements import brief_test, driver, readable, short_value
+from aftercar.report.statements import driver, readable, short_value
 
 
 @pytest.mark.parametrize(
@@ -132,12 +132,9 @@ def test_drivers_name_rule_and_values():
     assert found["rule"] == "BCR_CONFIRMED (CD19)"
     assert found["text"].count("4.1 %") == 3
     assert found["brief"].count("4.1 %") == 2
-    assert found["brief"].endswith("1 more in the details")
+    assert found["brief"].count("P2-d88") == 1
+    assert found["brief"].endswith("1 more value on page 2")
 
 
-def test_tests_and_values_have_short_forms():
-    assert (
-        brief_test(f"CAR-T level ({RULE_VALUE}; STALE: 92 days old, 35 allowed)")
-        == "CAR-T level, 92 d old"
-    )
+def test_values_have_short_forms():
     assert short_value(RULE_VALUE) == "4.1 % (3.9 % to 4.3 %), D88"
