@@ -148,7 +148,15 @@ RECOVERY = Table(
         "lineage": Column(
             "string",
             "what recovers",
-            allowed=("b_cells", "cd4_t_cells", "neutrophils", "platelets"),
+            allowed=(
+                "b_cells",
+                "hematogones",
+                "t_cells",
+                "cd4_t_cells",
+                "nk_cells",
+                "neutrophils",
+                "platelets",
+            ),
         ),
         "rule_id": _ID,
         "definition": Column("string", "the rule in words, with its thresholds"),
@@ -165,10 +173,17 @@ RECOVERY = Table(
         "not_recovered_day": Column(
             "int64", "last day seen not recovered before it, or so far", nullable=True
         ),
+        "timing": Column(
+            "string",
+            "early (before 6 months after the infusion), not early, not known (the interval spans "
+            "6 months), or empty: not recovered",
+            allowed=("", "early", "not early", "not known"),
+        ),
         "attribution": Column(
             "string", "attributable, or the gates that failed, separated by '; '"
         ),
         "values": Column("string", "values that decided, with day and specimen"),
+        "remarks": Column("string", "what was not shown, separated by '; '"),
         "evidence_ids": Column("string", "rows of resources/evidence, separated by ';'"),
     },
 )

@@ -2,6 +2,8 @@
 
 from aftercar.evidence.timeline import Infusion, View
 
+BLAST_MEASURES = ("flow_mrd_fraction", "marrow_blasts")
+
 
 def recovery_segment(view: View, targets: tuple[str, ...]) -> Infusion | None:
     """Return the latest dated infusion that binds one of `targets`: its segment is looked at."""
@@ -57,10 +59,20 @@ def _other_products(view: View, segment: Infusion, targets: list[str]) -> list[s
     return [f"infusion {i.number} ({';'.join(i.targets)}) also removes B cells" for i in others]
 
 
+def blasts_counted(view: View, start: int) -> bool:
+    """Say whether leukemic cells were looked for after day `start`, with an answer."""
+    answers = ("QUANTIFIED", "DETECTED_BELOW_LLOQ", "NOT_DETECTED")
+    return any(
+        value.day > start and value.status in answers
+        for measure in BLAST_MEASURES
+        for value in view.values.get(measure, ())
+    )
+
+
 def _blasts(view: View, start: int, fraction: float) -> list[str]:
     counted = [
         value
-        for measure in ("flow_mrd_fraction", "marrow_blasts")
+        for measure in BLAST_MEASURES
         for value in view.values.get(measure, ())
         if value.day > start and view.is_fresh(value) and value.value is not None
     ]

@@ -2,10 +2,15 @@
 
 from typing import NamedTuple
 
-from aftercar.evidence.attribution import failed_gates, recovery_segment
+from aftercar.evidence.attribution import blasts_counted, failed_gates, recovery_segment
 from aftercar.evidence.measured import ROUNDING, UNUSABLE
 from aftercar.evidence.timeline import Value, View
 from aftercar.evidence.verdicts import NOT_ATTRIBUTABLE, Verdict
+
+B_LINEAGE = ("b_cells", "hematogones")  # lineages whose recovery speaks of a CAR on B cells
+NO_BLAST_COUNT = (
+    "no blasts were counted since the infusion: that the cells are normal rests on the gate alone"
+)
 
 
 class Recovery(NamedTuple):
@@ -251,7 +256,7 @@ def _row_of_rule(rule: dict, view: View, settings: dict) -> dict[str, object]:
         return {"status": "NOT_APPLICABLE", "attribution": "rule not enabled in this laboratory"}
     if not _applies(rule, view):
         return {"status": "NOT_APPLICABLE", "attribution": "does not apply to this patient yet"}
-    b_cells = rule["lineage"] == "b_cells"
+    b_cells = rule["lineage"] in B_LINEAGE
     targets = tuple(settings["attribution"]["b_lineage_targets"])
     segment = recovery_segment(view, targets if b_cells else view.targets)
     if segment is None or segment.day is None:
@@ -259,17 +264,31 @@ def _row_of_rule(rule: dict, view: View, settings: dict) -> dict[str, object]:
         return {"status": "NOT_APPLICABLE" if b_cells else "NOT_ASSESSED", "attribution": why}
     apart = settings["confirmation"]["min_days_apart"]
     found = recovery_by_rule(rule, view, segment.day, min_days_apart=apart, check_age=False)
-    attribution = "not asked: speaks of no CAR target"
+    attribution, remarks = "not asked: speaks of no CAR target", ""
     if b_cells:
         first_day = min(found.verdict.days, default=view.day)
         gates = failed_gates(view, segment, first_day, settings["attribution"])
         attribution = f"{NOT_ATTRIBUTABLE}{'; '.join(gates)}" if gates else "attributable"
+        # the gate alone says that they are normal
+        remarks = "" if blasts_counted(view, segment.day) else NO_BLAST_COUNT
     return {
         "status": found.status,
         "since_day": segment.day,
         "not_recovered_day": found.after_day,
         "recovered_after_day": found.after_day if found.status == "PRESENT" else None,
         "recovered_until_day": found.until_day,
+        "timing": _timing(found, segment.day, settings["early_before_day"]),
         "attribution": attribution,
         "values": "; ".join([*found.verdict.values, found.verdict.reason]),
+        "remarks": remarks,
     }
+
+
+def _timing(found: Recovery, start: int, early_before_day: int) -> str:
+    """Say whether the interval of a confirmed recovery lies before the bound or after it."""
+    if found.status != "PRESENT" or found.until_day is None:
+        return ""
+    bound = start + early_before_day
+    if found.until_day < bound:
+        return "early"
+    return "not early" if found.after_day is not None and found.after_day >= bound else "not known"

@@ -275,6 +275,7 @@ def recovery_table(recovery: list[dict]) -> dict:
             "When",
             "Attributable to the CAR",
             "Values",
+            "Remarks",
         ),
         [
             (
@@ -285,6 +286,7 @@ def recovery_table(recovery: list[dict]) -> dict:
                 _recovery_days(r),
                 readable(r["attribution"]) or "not asked",
                 [readable(value) for value in parts(r["values"], ";")] or NOTHING,
+                dash(r["remarks"]),
             )
             for r in sorted(recovery, key=lambda r: (r["lineage"], r["rule_id"]))
         ],
@@ -296,4 +298,5 @@ def _recovery_days(row: dict) -> str:
     after, until = row["recovered_after_day"], row["recovered_until_day"]
     if after is None and until is None:
         return "not recovered" if row["status"] == "ABSENT" else NOTHING
-    return interval_of_days(after, until)
+    timing = {"not known": "early or not: not known"}.get(row["timing"], row["timing"])
+    return interval_of_days(after, until) + (f" ({timing})" if timing else "")

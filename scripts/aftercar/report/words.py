@@ -152,6 +152,8 @@ EVENT_WORDS = {
 }
 LINEAGE_WORDS = {
     "b_cells": "B cells",
+    "hematogones": "hematogones",
+    "t_cells": "T cells",
     "cd4_t_cells": "CD4+ T cells",
     "nk_cells": "NK cells",
     "neutrophils": "neutrophils",

@@ -191,6 +191,8 @@ def test_recovery_before_a_second_infusion_does_not_count_after_it():
     ("rule", "measure", "low", "high"),
     [
         ("CD4-200", "cd4_t_per_ul", 200, 201),
+        ("CD3-500", "t_cells_per_ul", 499, 500),
+        ("NK-100", "nk_cells_per_ul", 99, 100),
         ("ANC-500", "anc", 499, 500),
         ("PLT-20000", "platelets", 19999, 20000),
     ],
@@ -204,3 +206,55 @@ def test_other_lineages_recover_at_their_thresholds(rule, measure, low, high):
         40,
     )
     assert rows([value(20, measure, low), value(40, measure, low)])[rule]["status"] == "ABSENT"
+
+
+def hematogones(day, fraction):
+    return value(day, "hematogones_fraction", fraction, "BM")
+
+
+def test_hematogones_recover_in_the_marrow_and_speak_of_the_car_as_b_cells_do():
+    evidence = [hematogones(28, 0.0005), hematogones(63, 0.002), hematogones(88, 0.01)]
+    found = rows(evidence)["HEMATOGONES"]
+    assert (found["status"], found["recovered_after_day"], found["recovered_until_day"]) == (
+        "PRESENT", 28, 63,
+    )  # fmt: skip
+    assert found["attribution"] == "attributable"
+    after = rows(evidence, events=[event(40, "hct")])["HEMATOGONES"]
+    assert "hct on day 40" in after["attribution"]
+
+
+@pytest.mark.parametrize(
+    ("days", "timing"),
+    [
+        ((100, 150, 179), "early"),
+        ((100, 179, 190), "early"),
+        ((100, 180, 190), "not known"),
+        ((180, 200, 220), "not early"),
+        ((179, 200, 220), "not known"),
+    ],
+)
+def test_recovery_is_early_before_six_months_and_not_known_where_the_interval_spans_them(
+    days, timing
+):
+    last, first, second = days
+    evidence = [*aplasia(last), *recovered(first), *recovered(second)]
+    assert rows(evidence)["BCA-FELIX20"]["timing"] == timing
+
+
+def test_early_counts_from_the_infusion_that_the_recovery_follows():
+    evidence = [*aplasia(190), *recovered(220), *recovered(240)]
+    found = rows(evidence, infusions=[infusion(), infusion(100, "CD19", 2)])
+    assert found["BCA-FELIX20"]["timing"] == "early"
+
+
+def test_what_has_not_recovered_has_no_timing():
+    assert rows([*aplasia(60), *aplasia(90)])["BCA-FELIX20"]["timing"] == ""
+
+
+def test_b_cells_without_any_blast_count_are_normal_by_their_gate_alone():
+    evidence = [*aplasia(28), *recovered(63), *recovered(90)]
+    assert "no blasts were counted" in rows(evidence)["BCA-FELIX20"]["remarks"]
+    looked = absent(85, "flow_mrd_fraction", 2e-5, "BM")
+    assert rows([*evidence, looked])["BCA-FELIX20"]["remarks"] == ""
+    before = absent(-5, "flow_mrd_fraction", 2e-5, "BM")
+    assert "no blasts were counted" in rows([*evidence, before])["BCA-FELIX20"]["remarks"]

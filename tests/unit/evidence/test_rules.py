@@ -1,5 +1,7 @@
 """Every rule: found, not found, not tested, tested too long ago, adequate tests that disagree."""
 
+import re
+
 import pytest
 from tests.unit.evidence.patients import (
     absent,
@@ -70,6 +72,10 @@ def variant(day, measure="lof_variant_vaf", found=0.2, gene="CD19", **more):
 def callable_gene(day, gene="CD19", limit=0.02, **more):
     more = {"status": "NOT_DETECTED", "limit": limit, "item": "dna", "stream": "sequencing"} | more
     return value(day, "gene_callability", 0.99, "BM", target=gene, **more)
+
+
+def both_copies(day, found=1.0, gene="CD19", **more):
+    return value(day, "biallelic_loss", found, "BM", target=gene, stream="sequencing", **more)
 
 
 def spliced(day, measure, found):
@@ -241,6 +247,12 @@ CASES = {
         NEGATIVE: ({}, [callable_gene(85)], "ABSENT"),
         MISSING: ({}, [callable_gene(85, "TP53")], "NOT_ASSESSED"),
         STALE: ({}, [callable_gene(28)], "NOT_ASSESSED"),
+    },
+    ("M2", "LOF_BOTH_COPIES"): {
+        POSITIVE: ({}, [both_copies(85)], "PRESENT"),
+        NEGATIVE: ({}, [both_copies(85, 0.0)], "ABSENT"),
+        MISSING: ({}, [both_copies(85, gene="TP53")], "NOT_ASSESSED"),
+        STALE: ({}, [both_copies(28, 0.0)], "NOT_ASSESSED"),
     },
     ("M2", "CD19_LOH"): {
         POSITIVE: (
@@ -513,6 +525,7 @@ EXEMPT = {
         for rule in (
             "HEMATOGONES_BACK",
             "CD19_LOF_VARIANT",
+            "LOF_BOTH_COPIES",
             "CD19_LOH",
             "EXON2_SKIPPING",
             "INTRON2_RETENTION",
@@ -693,3 +706,33 @@ def test_viremia_alone_is_graded_lower_where_it_was_not_studied():
     evidence = [value(85, "cd4_t_per_ul", 40), value(85, "virus_copies", 5000, target="EBV")]
     assert risk_at(judged(evidence, **T_ALL), "M6")["evidence_grade"] == "C"
     assert risk_at(judged(evidence), "M6")["evidence_grade"] == "D"
+
+
+def test_hits_that_may_lie_in_different_cells_are_not_a_loss_of_both_copies():
+    found = rule_at(
+        judged([both_copies(85, None, status="INDETERMINATE", flags="subclonal alternatives")]),
+        "LOF_BOTH_COPIES",
+    )
+    assert found["status"] == "INDETERMINATE"
+
+
+def test_both_copies_and_the_variant_are_one_driver():
+    row = risk_at(judged([variant(85), both_copies(85)]), "M2")
+    assert row["drivers"].count("|") == 0
+    assert "CD19_LOF_VARIANT (CD19) with LOF_BOTH_COPIES (same information" in row["drivers"]
+
+
+def test_a_rearrangement_names_what_is_contested_about_it():
+    found = rule_at(judged([], **KMT2A), "KMT2A_R_OR_MPAL")
+    assert "EV026 against EV030" in found["reason"]
+
+
+def test_titles_are_phrases_that_a_clinician_understands():
+    """No identifier, no file or field name, no number in powers of ten; one title, one rule."""
+    titles = {}
+    for rule in rulebook().rules:
+        title = rule.raw["title"]
+        assert len(title) <= 80, title
+        assert not re.search(r"[A-Z0-9]+_|_|\de-\d|=|\bLM\b|\bLOF\b|\bBCR\b", title), title
+        assert titles.setdefault((rule.mechanism, title), rule.id) == rule.id
+    assert len(titles) == len(rulebook().rules)
