@@ -91,6 +91,7 @@ FILES = {
     "results/cohort/strata.tsv": cohort.STRATA,
     "results/cohort/recovery_curves.tsv": cohort.RECOVERY_CURVES,
     "results/cohort/visit_rates.tsv": cohort.VISIT_RATES,
+    "results/cohort/outcome_model.tsv": cohort.OUTCOME_MODEL,
 }
 
 # Tables that only rules and pages read, and the evidence table, which is a resource.

@@ -2,7 +2,14 @@
 
 from typing import TYPE_CHECKING
 
-from aftercar.contracts.cohort import FOLLOW_UP, INCIDENCE, RECOVERY_CURVES, STRATA, VISIT_RATES
+from aftercar.contracts.cohort import (
+    FOLLOW_UP,
+    INCIDENCE,
+    OUTCOME_MODEL,
+    RECOVERY_CURVES,
+    STRATA,
+    VISIT_RATES,
+)
 from aftercar.contracts.evidence import EVIDENCE, PATIENTS, RISK, SURVIVAL
 from aftercar.io.joblog import start_log
 from aftercar.io.pages import write_page
@@ -27,6 +34,7 @@ if __name__ == "__main__":
         read_table(STRATA, found.strata),
         read_table(RECOVERY_CURVES, found.recovery_curves),
         read_table(VISIT_RATES, found.visit_rates),
+        read_table(OUTCOME_MODEL, found.outcome_model),
         versions=versions(),
         code=given.code,
         cohort=given.cohort,

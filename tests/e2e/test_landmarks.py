@@ -54,4 +54,5 @@ def test_the_final_tables_are_there(finished):
         "cohort/strata.tsv",
         "cohort/recovery_curves.tsv",
         "cohort/visit_rates.tsv",
+        "cohort/outcome_model.tsv",
     } <= set(final_tables(finished))

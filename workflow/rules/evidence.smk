@@ -9,7 +9,7 @@ OUTPUTS:          <results>/evidence/patients/{patient}.evidence.tsv   contract:
                   final tables of the cohort with <table>.provenance.json
                   <results>/cohort/survival.tsv SURVIVAL, incidence.tsv INCIDENCE,
                   follow_up.tsv FOLLOW_UP, strata.tsv STRATA, visit_rates.tsv VISIT_RATES,
-                  recovery_curves.tsv RECOVERY_CURVES
+                  recovery_curves.tsv RECOVERY_CURVES, outcome_model.tsv OUTCOME_MODEL
                   where asked for: <results>/evidence/kinetic_model.tsv KINETIC_MODEL
 CONFIG:           evidence/*
 """
@@ -56,7 +56,11 @@ rule assess_patient:
         sheets=lambda wildcards: sheet_rows(
             wildcards.patient, "patients", "infusions", "samples", "labs", "events"
         ),
-        settings=lookup("evidence", within=config),
+        settings={
+            key: value
+            for key, value in config["evidence"].items()
+            if key != "outcome_model"
+        },
         documents=RULE_DOCUMENTS,
         evidence_base=resource("resources/evidence/evidence.tsv"),
     script:
@@ -186,6 +190,7 @@ rule estimate_outcomes:
         strata="<results>/cohort/strata.tsv",
         recovery_curves="<results>/cohort/recovery_curves.tsv",
         visit_rates="<results>/cohort/visit_rates.tsv",
+        outcome_model="<results>/cohort/outcome_model.tsv",
         provenance=[
             "<results>/cohort/survival.tsv.provenance.json",
             "<results>/cohort/incidence.tsv.provenance.json",
@@ -193,6 +198,7 @@ rule estimate_outcomes:
             "<results>/cohort/strata.tsv.provenance.json",
             "<results>/cohort/recovery_curves.tsv.provenance.json",
             "<results>/cohort/visit_rates.tsv.provenance.json",
+            "<results>/cohort/outcome_model.tsv.provenance.json",
         ],
     log:
         "<logs>/estimate_outcomes/all.log",
@@ -201,6 +207,7 @@ rule estimate_outcomes:
     params:
         code=digest("estimate_outcomes"),
         courses={patient: course_rows(patient) for patient in PATIENTS},
+        model=config["evidence"].get("outcome_model", {}),
     script:
         "../../scripts/estimate_outcomes.py"
 

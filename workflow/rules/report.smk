@@ -129,6 +129,7 @@ rule render_cohort:
         strata="<results>/cohort/strata.tsv",
         recovery_curves="<results>/cohort/recovery_curves.tsv",
         visit_rates="<results>/cohort/visit_rates.tsv",
+        outcome_model="<results>/cohort/outcome_model.tsv",
         left_out="<results>/cohort/survival.tsv.provenance.json",
     output:
         page=report(

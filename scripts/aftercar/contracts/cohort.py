@@ -171,3 +171,39 @@ VISIT_RATES = Table(
         "visits_per_month": Column("float64", "visits / patient_months", nullable=True),
     },
 )
+
+MODEL_STATUS = ("ESTIMATED", "FEW_EVENTS", "NOT_ESTIMABLE", "REFUSED")
+
+OUTCOME_MODEL = Table(
+    name="cause-specific Cox model with Firth's penalty (optional)",
+    key=("landmark_day", "cause", "mechanism", "target", "category"),
+    columns={
+        "landmark": RISK.columns["landmark"],
+        "landmark_day": RISK.columns["landmark_day"],
+        "cause": Column("string", "event; all other causes censor", allowed=CAUSES + TOTALS[:1]),
+        "mechanism": RISK.columns["mechanism"],
+        "target": RISK.columns["target"],
+        "category": Column(
+            "string",
+            "category at the landmark, against NO_SIGNAL; empty: the whole covariate",
+            allowed=("", *STRATUM_CATEGORIES),
+        ),
+        "patients": Column("int64", "patients in the model", minimum=0),
+        "not_applicable": Column(
+            "int64", "free of an event at the landmark, but a covariate does not apply", minimum=0
+        ),
+        "events": Column("int64", "events of the cause after the landmark", minimum=0),
+        "parameters": Column("int64", "coefficients of the model", minimum=0),
+        "status": Column(
+            "string",
+            "FEW_EVENTS: below 10 per coefficient; REFUSED: below 5; NOT_ESTIMABLE: hazard ratio "
+            "beyond 50 (or 1/50) or limits more than 100-fold apart",
+            allowed=MODEL_STATUS,
+        ),
+        "hazard_ratio": Column("float64", "against NO_SIGNAL", nullable=True),
+        "hazard_ratio_low": Column("float64", "95 %, penalised profile likelihood", nullable=True),
+        "hazard_ratio_high": Column("float64", "95 %, penalised profile likelihood", nullable=True),
+        "reason": Column("string", "why there is no hazard ratio, or what to beware of"),
+        "use": Column("string", "development only", allowed=("development only",)),
+    },
+)

@@ -5,7 +5,7 @@ from math import exp, log, sqrt
 from typing import NamedTuple
 
 from aftercar.contracts.cohort import INCIDENCE_ESTIMANDS, TRANSPLANTS, UNKNOWN_COUNTED_AS
-from aftercar.evidence.timeline import Event, Infusion
+from aftercar.evidence.timeline import Event, Infusion, event_of, infusion_of
 
 CENSORED = "censored"
 UNKNOWN = "unknown_phenotype"
@@ -73,6 +73,11 @@ def course_of(
         death_day=death,
         last_day=max(seen) if death is None else death,
     )
+
+
+def course_of_rows(infusions: list[dict], events: list[dict], days: list[int]) -> Course | None:
+    """Return the course of a patient from sheet rows and the days with a specimen or a value."""
+    return course_of(list(map(infusion_of, infusions)), list(map(event_of, events)), days)
 
 
 def _first_day(events: list[Event], name: str) -> int | None:

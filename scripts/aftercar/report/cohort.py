@@ -20,7 +20,7 @@ from aftercar.report.numbers import day_text, percent, plain_rows
 from aftercar.report.outcomes import Step, shown_part, step_chart
 from aftercar.report.patient import RESEARCH_USE
 from aftercar.report.statements import short_value
-from aftercar.report.strata import recovery_part, strata_parts, visits_table
+from aftercar.report.strata import model_table, recovery_part, strata_parts, visits_table
 from aftercar.report.tabulate import NOTHING, table
 from aftercar.report.words import RISK_SHORT
 
@@ -51,6 +51,7 @@ def cohort_content(
     strata: pd.DataFrame,
     recovery_curves: pd.DataFrame,
     visit_rates: pd.DataFrame,
+    outcome_model: pd.DataFrame,
     *,
     versions: dict[str, str],
     code: str,
@@ -93,6 +94,7 @@ def cohort_content(
         "strata": strata_parts(strata, suppress_below),
         "recovery": recovery_part(recovery_curves, suppress_below),
         "visits": visits_table(visit_rates, suppress_below),
+        "model": model_table(outcome_model, suppress_below),
         "suppress_below": suppress_below,
         "versions": versions,
         "code": code,

@@ -12,7 +12,7 @@ from aftercar.report.cohort_tables import (
 )
 from aftercar.report.numbers import number, percent, plain_rows
 from aftercar.report.outcomes import shown_part
-from aftercar.report.tabulate import table
+from aftercar.report.tabulate import NOTHING, table
 from aftercar.report.words import RISK_SHORT
 
 DAYS_ON = (180, 365)  # days after a landmark, and after the infusion, that tables print
@@ -193,6 +193,47 @@ def _recovery_line(masses: list[dict]) -> list[list[float | None]]:
         ]
         for day in days
     ]
+
+
+def model_table(model: pd.DataFrame, suppress_below: int) -> dict:
+    """Return the optional model: hazard ratios against no signal, or why there is none."""
+    rows = []
+    for row in plain_rows(model):
+        names = ("patients", "not_applicable", "events")
+        patients, left_out, events = (shown_count(row[name], suppress_below) for name in names)
+        ratio = row["status"].lower().replace("_", " ")
+        if row["hazard_ratio"] is not None:
+            limits = (number(row[f"hazard_ratio_{end}"]) for end in ("low", "high"))
+            ratio = f"{number(row['hazard_ratio'])} ({' to '.join(limits)})"
+        rows.append(
+            (
+                f"{row['mechanism']} {row['target']}".strip(),
+                RISK_SHORT[row["category"]] if row["category"] else "every category",
+                patients,
+                left_out,
+                f"{events} / {row['parameters']}",
+                ratio,
+                row["reason"] or NOTHING,
+            )
+        )
+    first = model.iloc[0] if len(model) else None
+    about = "" if first is None else f" of {_cause(str(first['cause']))} from {first['landmark']}"
+    return table(
+        f"Cox model{about} with Firth's penalty, against no signal: hazard ratio with 95 % limits "
+        "of the profile likelihood. For development only: not to be used for a patient.",
+        (
+            "Covariate",
+            "Category",
+            "#Patients",
+            "#Not applicable",
+            "#Events / coefficients",
+            "#Hazard ratio",
+            "Remarks",
+        ),
+        rows,
+        empty="no model is configured",
+        grouped=True,
+    )
 
 
 def visits_table(visit_rates: pd.DataFrame, suppress_below: int) -> dict:

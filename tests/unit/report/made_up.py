@@ -22,6 +22,7 @@ from aftercar.contracts.cohort import (
     FOLLOW_UP,
     INCIDENCE,
     INCIDENCE_ESTIMANDS,
+    OUTCOME_MODEL,
     RECOVERY_CURVES,
     STRATA,
     STRATUM_CATEGORIES,
@@ -532,6 +533,30 @@ def visit_rates(patients):
     )
 
 
+def outcome_model(patients):
+    """One effect, one that cannot be estimated."""
+    base = {
+        "landmark": "D90",
+        "landmark_day": 90,
+        "cause": "antigen_positive",
+        "mechanism": "M1",
+        "target": "CD19",
+        "patients": patients,
+        "not_applicable": 2,
+        "events": patients // 3,
+        "parameters": 2,
+        "use": "development only",
+    }
+    effect = {"hazard_ratio": 2.5, "hazard_ratio_low": 1.2, "hazard_ratio_high": 5.1}
+    why = "limits more than 100-fold apart"
+    return OUTCOME_MODEL.frame(
+        [
+            base | effect | {"category": "SIGNAL", "status": "ESTIMATED"},
+            base | {"category": "NOT_ASSESSABLE", "status": "NOT_ESTIMABLE", "reason": why},
+        ]
+    )
+
+
 def cohort_of(patients):
     """The tables of a cohort page: copies of the made-up patients under other names."""
     made = [make()[0] for make in PATIENTS_MADE_UP.values()]
@@ -555,6 +580,7 @@ def cohort_of(patients):
         strata(patients),
         recovery_curves(patients),
         visit_rates(patients),
+        outcome_model(patients),
     )
 
 

@@ -7,7 +7,7 @@ from tests.unit.report.test_left_out import content_of
 
 from aftercar.report.cohort import cohort_figures
 from aftercar.report.outcomes import step_chart
-from aftercar.report.strata import recovery_part, share_by, strata_parts, visits_table
+from aftercar.report.strata import model_table, recovery_part, share_by, strata_parts, visits_table
 
 
 def test_a_group_of_fewer_than_ten_is_told_and_not_drawn():
@@ -91,6 +91,15 @@ def test_a_page_says_that_groups_are_formed_at_the_landmark_and_makes_no_test():
     assert "Nobody is grouped by what happened later" in page
     assert "p = 0" not in page
     assert "p-value" not in page
+
+
+def test_a_model_is_shown_for_development_only_and_says_what_it_cannot_tell():
+    made = model_table(cohort_of(60)[9], 5)
+    assert "development only" in made["caption"].lower()
+    assert [row[5] for row in made["rows"]] == ["not estimable", "2.5 (1.2 to 5.1)"]
+    assert made["rows"][0][6] == "limits more than 100-fold apart"
+    assert made["rows"][0][2:5] == ["60", "< 5", "20 / 2"]
+    assert "Cox model" in cohort_page(30)
 
 
 def test_every_plot_of_strata_has_a_title_and_a_table_under_it():
