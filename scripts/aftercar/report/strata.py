@@ -19,7 +19,10 @@ DAYS_ON = (180, 365)  # days after a landmark, and after the infusion, that tabl
 RECOVERY_DAYS = (90, 180, 365)
 LINEAGES = {
     "b_cells": "B-cell recovery",
+    "hematogones": "Hematogone recovery",
+    "t_cells": "T-cell recovery",
     "cd4_t_cells": "CD4+ T-cell recovery",
+    "nk_cells": "NK-cell recovery",
     "neutrophils": "Neutrophil recovery",
     "platelets": "Platelet recovery",
     "car_loss": "Loss of CAR-T",

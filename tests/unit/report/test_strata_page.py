@@ -5,9 +5,17 @@ import pytest
 from tests.unit.report.made_up import cohort_of, cohort_page, recovery_curves, strata, visit_rates
 from tests.unit.report.test_left_out import content_of
 
+from aftercar.contracts.evidence import RECOVERY
 from aftercar.report.cohort import cohort_figures
 from aftercar.report.outcomes import step_chart
-from aftercar.report.strata import model_table, recovery_part, share_by, strata_parts, visits_table
+from aftercar.report.strata import (
+    LINEAGES,
+    model_table,
+    recovery_part,
+    share_by,
+    strata_parts,
+    visits_table,
+)
 
 
 def test_a_group_of_fewer_than_ten_is_told_and_not_drawn():
@@ -116,3 +124,7 @@ def test_a_cohort_without_strata_or_recovery_renders_words():
     assert recovery_part(empty[1], 5)["table"]["rows"] == []
     assert visits_table(empty[2], 5)["rows"] == []
     assert isinstance(empty[0], pd.DataFrame)
+
+
+def test_every_lineage_that_may_recover_has_a_title():
+    assert set(RECOVERY.columns["lineage"].allowed) | {"car_loss"} == set(LINEAGES)
