@@ -100,6 +100,7 @@ class Event:
     antigen: str = ""
     site: str = ""
     detail: str = ""
+    components: str = ""
 
 
 @dataclass(frozen=True)

@@ -83,7 +83,14 @@ P06 = Patient(
     ),
     events=(
         depletion(),
-        Event(5, "crs", 10, "3", "ASTCT"),
+        Event(  # grade and components disagree
+            5,
+            "crs",
+            10,
+            "3",
+            "ASTCT",
+            components="fever=yes;hypotension=no_pressor;oxygen=low_flow",
+        ),
         Event(6, "ruxolitinib", 12),
         REMISSION,
         Event(84, "infection", 150, "4", "CTCAE", detail="CMV"),

@@ -206,6 +206,9 @@ def test_a_negative_relapse_after_a_cd7_car_is_of_the_t_lineage():
     relapse = event(80, "relapse", phenotype="antigen_negative", antigen="CD7")
     found = option("OTHER_TARGET_CD5", [kept(85, "CD5")], **T_ALL | {"events": [relapse]})
     assert found["observed"].startswith("M4: relapse")
+    of_all = option("TRANSPLANT", [kept(85, "CD5")], **T_ALL | {"events": [relapse]})["observed"]
+    assert "M4: relapse" in of_all
+    assert "M2" not in of_all
 
 
 def test_what_came_later_than_the_last_data_is_not_asked():
