@@ -14,6 +14,7 @@ from aftercar.evidence.verdicts import (
 )
 
 JOINS = {"all": all_of, "any": any_of, "agree": agreement, "first": first_assessed}
+PRODUCT_WORDS = {"scfv_origin": "binder"}  # columns of infusions.tsv that predicates may ask
 KINDS = (*JOINS, "not", "finding", "measure", "fact", "event", "state", "product")
 
 
@@ -76,11 +77,12 @@ def _product(node: dict, view: View, target: str) -> Verdict:
     if not mine:
         return Verdict("NOT_ASSESSED", reason=f"no dated infusion against {target or 'a target'}")
     found = getattr(mine[-1], node["product"])
-    text = f"{node['product']}={found}, infusion {mine[-1].number} of infusions.tsv"
+    name = PRODUCT_WORDS[node["product"]]
+    text = f"{name} {found}, infusion {mine[-1].number} as entered"
     for status, words in (("PRESENT", node["present"]), ("ABSENT", node["absent"])):
         if found in words:
-            return Verdict(status, (text,), (mine[-1].day or 0,), f"{node['product']} is {found}")
-    return Verdict("NOT_ASSESSED", reason=f"{node['product']} is not known")
+            return Verdict(status, (text,), (mine[-1].day or 0,))
+    return Verdict("NOT_ASSESSED", reason=f"{name} of the product is not known")
 
 
 def _event(node: dict, view: View) -> Verdict:

@@ -35,7 +35,7 @@ def _grades(rows: list[dict]) -> dict:
             (
                 event_title(r["name"]), day_text(r["day"]), _end(r), _onset(r), _lasted(r),
                 _entered(r), _astct(r), _agreement(r["agreement"]),
-                [c.replace("=", ": ").replace("_", " ") for c in parts(r["value"], ";")] or NOTHING,
+                [_component(text) for text in parts(r["value"], ";")] or NOTHING,
                 parts(r["flags"], ";") or NOTHING,
             )
             for r in rows
@@ -88,6 +88,12 @@ def _before(rows: list[dict]) -> dict:
         ],
         empty="disease and therapy before the infusion: not assessed",
     )
+
+
+def _component(text: str) -> str:
+    name, _, found = text.partition("=")
+    title = name.upper() if name in ("ice", "capd") else name
+    return f"{title}: {found.replace('_', ' ')}" if found else text
 
 
 def _name(row: dict) -> str:

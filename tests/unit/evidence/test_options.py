@@ -179,7 +179,7 @@ def test_without_any_test_no_option_has_its_preconditions_shown():
 def test_each_precondition_stands_with_its_status_and_values():
     found = option("HUMAN_BINDER", LOST_CAR, infusions=MURINE)
     assert (
-        "the earlier product has a murine binder: PRESENT (scfv_origin=murine"
+        "the earlier product has a murine binder: PRESENT (binder murine, infusion 1 as"
         in (found["preconditions"])
     )
     assert (

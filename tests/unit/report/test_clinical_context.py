@@ -62,6 +62,7 @@ def test_a_disagreement_of_grade_and_components_has_the_sign_of_a_conflict():
     row = cells(toxicity_tables(context()[0])["grades"], "ICANS")
     assert (row["Entered"], row["From components"]) == ("1 (ASTCT)", "3")
     assert row["Agreement"]["kind"] == "conflict"
+    assert "CAPD: 9" in row["Components"]
 
 
 def test_no_event_is_not_said_to_be_no_toxicity():
