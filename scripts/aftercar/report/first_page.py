@@ -2,7 +2,7 @@
 
 # Lines of text above a timeline of 58 mm, in the usual and in the smaller type, as Chromium prints
 # them; a test prints the fullest page.
-ROOMY, SMALL = 44, 62
+ROOMY, SMALL = 32, 46
 DRIVER, ACROSS = 70, 120  # letters on a line of the mechanism table, and across the page
 # From most to least: drivers and conflicts of each mechanism, failed specimens, tests.
 DEPTHS = ((3, 2, 4, 14), (2, 1, 3, 10), (1, 1, 2, 6), (1, 0, 1, 4))
