@@ -13,7 +13,7 @@ DIRECTORY ?= .
 SIGNED ?= signed
 SIMULATOR := $(wildcard scripts/aftercar/simulate/*.py) $(DEMO)/make_data.py resources/genes/exons.tsv resources/genes/proteins.fa
 
-.PHONY: demo test check bench sign format docs validation lock clean
+.PHONY: demo test check bench sign export format docs validation lock clean
 
 # The synthetic cohort through the whole pipeline; a second run finds nothing to do.
 demo: $(VENV)/.installed $(DEMO)/data/.complete
@@ -43,6 +43,11 @@ bench: $(VENV)/.installed benchmarks/.venv/.installed
 # make sign PATIENT=P03 REVIEWER="R. Viewer" DIRECTORY=/path/to/the/working/directory
 sign: $(VENV)/.installed
 	cd $(DIRECTORY) && $(abspath $(BIN)/python) $(CURDIR)/scripts/sign_report.py $(if $(PATIENT),$(PATIENT) --reviewer "$(REVIEWER)",--verify) --signed $(SIGNED)
+
+# A copy of reports (profile research) and tables with keyed pseudonyms, for handing on:
+# make export KEY=/elsewhere/key OUT=/path/to/write DIRECTORY=/path/to/the/working/directory
+export: $(VENV)/.installed
+	cd $(DIRECTORY) && $(abspath $(BIN)/python) $(CURDIR)/scripts/export_research.py $(OUT) --key $(KEY)
 
 format: $(VENV)/.installed-dev
 	$(BIN)/ruff check --fix . ; $(BIN)/ruff format . ; $(BIN)/snakefmt Snakefile workflow
