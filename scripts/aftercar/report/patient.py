@@ -64,7 +64,12 @@ from aftercar.report.limits import METHODS, limits_of
 from aftercar.report.numbers import day_text, percent, plain_rows
 from aftercar.report.options import option_table
 from aftercar.report.populations import cut_table, further_table, population_table
-from aftercar.report.specimens import quality_table, specimen_rows, specimen_table
+from aftercar.report.specimens import (
+    quality_table,
+    repeated_specimens,
+    specimen_rows,
+    specimen_table,
+)
 from aftercar.report.statements import readable
 from aftercar.report.study_context import review_notice
 from aftercar.report.tabulate import NOTHING, dash, table
@@ -190,6 +195,7 @@ def patient_content(
         "not_applicable": not_applicable(rows["risk"], shown_landmark),
         "due_tests": due_tests(mechanisms),
         "failed_specimens": failed,
+        "repeated_specimens": repeated_specimens(rows["inputs"], sheets["samples"]),
         "first_page_panels": first_page_panels(rows["evidence"], targets),
         "infusions": infusions,
         "events": events,

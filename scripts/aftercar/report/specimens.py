@@ -119,3 +119,18 @@ def check_title(check: str) -> str:
 def check_value(row: dict) -> str:
     """Return what a check found, with its unit."""
     return "no value" if row["value"] is None else f"{number(row['value'])} {row['unit']}".strip()
+
+
+def repeated_specimens(inputs: list[dict], samples: list[dict[str, str]]) -> list[str]:
+    """Return in words the specimens of this patient whose data files have the same content.
+
+    `inputs` are rows of INPUT_FILES. A pool whose cells are told apart by barcodes is no repeat.
+    """
+    pooled = {sample["sample_id"] for sample in samples if sample.get("barcodes")}
+    names: dict[str, list[str]] = {}
+    for row in inputs:
+        if row["role"] == "data" and row["sha256"] and row["sample_id"] not in pooled:
+            known = names.setdefault(row["sha256"], [])
+            if row["sample_id"] not in known:
+                known.append(row["sample_id"])
+    return [" and ".join(sorted(same)) for same in names.values() if len(same) > 1]

@@ -594,9 +594,9 @@ def typical():
                     "patient_id": patient,
                     "role": "data",
                     "bytes": 1_048_576,
-                    "sha256": "5f" * 32,
+                    "sha256": f"{place:02x}" * 32,
                 }
-                for s, *_ in samples[:6]
+                for place, (s, *_) in enumerate(samples[:6])
             ]
         ),
     }

@@ -6,6 +6,8 @@ import xml.etree.ElementTree
 import pytest
 from tests.unit.report.made_up import PATIENTS_MADE_UP, hostile, page_of, typical
 
+from aftercar.contracts.specimen import INPUT_FILES
+
 MAKERS = [*PATIENTS_MADE_UP.values(), hostile]
 
 
@@ -65,3 +67,20 @@ def test_the_drawings_of_a_page_hold_no_p_value(pages):
         for plot in re.findall(r"<svg [^>]*role=\"img\".*?</svg>", page, re.DOTALL):
             text = " ".join(xml.etree.ElementTree.fromstring(plot).itertext())
             assert not re.search(r"\bp\s*[=<]", text)
+
+
+def test_one_file_under_two_specimens_stands_on_page_one():
+    def repeated(barcodes=""):
+        tables, rows, *others = typical()
+        file = {"patient_id": "S01", "role": "data", "bytes": 9, "sha256": "a" * 64}
+        names = [sample["sample_id"] for sample in rows["samples"]][:2]
+        inputs = INPUT_FILES.frame([file | {"sample_id": name} for name in names])
+        samples = [s | {"barcodes": barcodes} for s in rows["samples"]]
+        return tables | {"inputs": inputs}, rows | {"samples": samples}, *others
+
+    names = [sample["sample_id"] for sample in typical()[1]["samples"]][:2]
+    first = page_of(repeated).split('<table class="mechanisms">')[0]
+    assert "One data file stands under several specimens" in first
+    assert " and ".join(sorted(names)) in first
+    assert "One data file" not in page_of(lambda: repeated("yes"))
+    assert "One data file" not in page_of(typical)
