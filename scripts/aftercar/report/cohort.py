@@ -20,7 +20,13 @@ from aftercar.report.numbers import day_text, percent, plain_rows
 from aftercar.report.outcomes import Step, shown_part, step_chart
 from aftercar.report.patient import RESEARCH_USE
 from aftercar.report.statements import short_value
-from aftercar.report.strata import model_table, recovery_part, strata_parts, visits_table
+from aftercar.report.strata import (
+    landmark_part,
+    model_table,
+    recovery_part,
+    strata_parts,
+    visits_table,
+)
 from aftercar.report.tabulate import NOTHING, table
 from aftercar.report.words import RISK_SHORT
 
@@ -91,6 +97,7 @@ def cohort_content(
             bounds_table(incidence),
             follow_up_table(follow_up, suppress_below),
         ],
+        "landmarks": landmark_part(strata, suppress_below),
         "strata": strata_parts(strata, suppress_below),
         "recovery": recovery_part(recovery_curves, suppress_below),
         "visits": visits_table(visit_rates, suppress_below),
@@ -347,6 +354,9 @@ def cohort_figures(content: dict) -> dict[str, list]:
         "outcomes": [
             _plot(panel, panel["title"], told)
             for panel in [*content["survival"], *content["incidence"]]
+        ],
+        "landmarks": [
+            _plot(panel, panel["title"], told) for panel in content["landmarks"]["panels"]
         ],
         "strata": [
             [

@@ -2,7 +2,14 @@
 
 import pandas as pd
 
-from aftercar.contracts.cohort import BEFORE_LANDMARKS, CAUSE_OF_MECHANISM, STRATUM_CATEGORIES
+from aftercar.contracts.cohort import (
+    ALL,
+    BEFORE_LANDMARKS,
+    CAUSE_OF_MECHANISM,
+    CAUSES,
+    STRATUM_CATEGORIES,
+    TOTALS,
+)
 from aftercar.contracts.vocabulary import MECHANISMS
 from aftercar.report.cohort_tables import (
     LEAST_AT_RISK,
@@ -81,6 +88,45 @@ def strata_parts(strata: pd.DataFrame, suppress_below: int) -> list[dict]:
             }
         )
     return parts
+
+
+def landmark_part(strata: pd.DataFrame, suppress_below: int) -> dict:
+    """Return survival from each landmark on over every patient free of an event at it."""
+    everybody = strata[strata["mechanism"] == ALL]
+    panels, rows = [], []
+    for _, here in everybody.groupby("landmark_day", sort=True):
+        landmark = str(here["landmark"].iloc[0])
+        curves = {cause: here[here["cause"] == cause] for cause in (*TOTALS, *CAUSES)}
+        lines = [
+            {"label": _cause(cause), "points": line}
+            for cause in TOTALS
+            if len(line := _line(curves[cause])) > 1
+        ]
+        if lines:
+            panels.append({"title": f"from {landmark}", "lines": lines})
+        for cause, curve in curves.items():
+            rows.append(
+                (
+                    landmark,
+                    _cause(cause),
+                    shown_count(int(here["patients"].max()), suppress_below),
+                    shown_count(int(curve["events"].sum()), suppress_below),
+                    *(estimate_at(curve, day) for day in DAYS_ON),
+                )
+            )
+    return {
+        "panels": panels,
+        "missing": ""
+        if panels
+        else f"Not drawn: fewer than {LEAST_AT_RISK} patients at risk at every landmark.",
+        "table": table(
+            "From each landmark on, over every patient free of an event and watched at it",
+            ("Landmark", "Event", "#Patients", "#Events", *(f"#{day} days on" for day in DAYS_ON)),
+            rows,
+            empty="no landmark, or no patient with an outcome",
+            grouped=True,
+        ),
+    }
 
 
 def _cause(cause: str) -> str:

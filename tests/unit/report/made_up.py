@@ -450,11 +450,12 @@ def strata(patients):
     """Outcomes by category: half signal, a third without, the rest not assessable."""
     shares = (patients // 2, 0, patients // 3, patients // 6)
     sizes = dict(zip(STRATUM_CATEGORIES, shares, strict=True))
-    asked = (("M1", "CD19"), ("M2", "CD19"), ("M3", ""), ("M6", ""), ("M7", ""))
+    everybody = {"ALL": patients}
+    asked = (("ALL", ""), ("M1", "CD19"), ("M2", "CD19"), ("M3", ""), ("M6", ""), ("M7", ""))
     rows = []
     for day in (28, 63, 90, 180, 270, 365):
         for mechanism, target in asked:
-            for category, size in sizes.items():
+            for category, size in (everybody if mechanism == "ALL" else sizes).items():
                 stratum = {
                     "landmark": f"D{day}",
                     "landmark_day": day,

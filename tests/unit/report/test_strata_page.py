@@ -10,6 +10,7 @@ from aftercar.report.cohort import cohort_figures
 from aftercar.report.outcomes import step_chart
 from aftercar.report.strata import (
     LINEAGES,
+    landmark_part,
     model_table,
     recovery_part,
     share_by,
@@ -124,6 +125,20 @@ def test_a_cohort_without_strata_or_recovery_renders_words():
     assert recovery_part(empty[1], 5)["table"]["rows"] == []
     assert visits_table(empty[2], 5)["rows"] == []
     assert isinstance(empty[0], pd.DataFrame)
+
+
+def test_every_patient_of_a_landmark_stands_before_the_groups():
+    part = landmark_part(strata(40), 5)
+    assert [line["label"] for line in part["panels"][0]["lines"]] == [
+        "any event",
+        "death any cause",
+    ]
+    assert [row[:3] for row in part["table"]["rows"][:2]] == [
+        ["D28", "any event", "40"],
+        ["D28", "death any cause", "40"],
+    ]
+    assert len(part["table"]["rows"]) == 6 * 8
+    assert landmark_part(strata(8), 5)["missing"].startswith("Not drawn")
 
 
 def test_every_lineage_that_may_recover_has_a_title():
