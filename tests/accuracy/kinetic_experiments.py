@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from tests.unit.evidence.patients import car, judged, no_car, value
 
+from aftercar.evidence.kinetic_model import fitted_quantities, points_of
 from aftercar.simulate.kinetics import RESIDUAL_SD, Course, car_copies, draw_course
 
 # Days after the infusion of the schedules whose error for the typical curve is known.
@@ -119,3 +120,42 @@ def half_life_at(course: Course, day: int | None) -> float | None:
         return None
     before, after = car_copies(replace(course), np.array([day - 1.0, day + 1.0]))
     return None if before <= after else float(2 * np.log(2) / np.log(before / after))
+
+
+MONTHLY = tuple(range(56, 365, 28))
+FIT_VISITS = {
+    "35 visits": (*range(1, 13), 14, 16, 18, 21, 24, 28, 35, 42, *range(56, 141, 14),
+                  *range(168, 365, 28)),
+    "11 visits, then monthly": (*SCHEDULES["11 visits"][1:], *MONTHLY),
+    "weekly, then monthly": (7, 14, 21, 28, *MONTHLY),
+    "five visits": (7, 14, 28, 90, 180),
+}  # fmt: skip
+
+
+def fit(schedule: str, seed: int) -> list[dict[str, object]]:
+    """Return a row per quantity of the curve fitted to one patient: told, covered, error."""
+    course, days = drawn_course(seed), np.array(FIT_VISITS[schedule])
+    random = np.random.default_rng([seed, 44])
+    levels = car_copies(course, days) * np.exp(random.normal(0, RESIDUAL_SD, len(days)))
+    points = points_of(
+        [(int(d), max(float(v), 50.0), bool(v < 50)) for d, v in zip(days, levels, strict=True)]
+    )
+    fine = np.linspace(0, 28, 2801)
+    truth = {
+        "cmax": course.peak,
+        "half_life_fast_days": np.log(2) / course.fast_decline,
+        "half_life_slow_days": np.log(2) / course.slow_decline,
+        "auc0_28": float(np.trapezoid(car_copies(course, fine), fine)),
+    }
+    return [
+        {
+            "schedule": schedule,
+            "quantity": one.quantity,
+            "told": one.identifiable,
+            "fitted": "needed" not in one.reason,
+            "covered": (one.low or 0) <= truth[one.quantity] <= (one.high or np.inf),
+            "error": one.value / truth[one.quantity] - 1 if one.value is not None else None,
+            "times": one.high / one.low if one.value is not None else None,
+        }
+        for one in fitted_quantities(points)
+    ]

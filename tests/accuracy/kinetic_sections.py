@@ -3,12 +3,12 @@
 from collections.abc import Iterator
 
 import pandas as pd
-from tests.accuracy.kinetic_experiments import losses, sampled
-from tests.accuracy.variant_sections import markdown_table, percent
+from tests.accuracy.kinetic_experiments import FIT_VISITS, fit, losses, sampled
+from tests.accuracy.variant_sections import in_parallel, markdown_table, percent
 
 from aftercar.stats.intervals import wilson_interval
 
-PATIENTS, LOSS_PATIENTS = 1000, 500
+PATIENTS, LOSS_PATIENTS, FIT_PATIENTS = 1000, 500, 120
 SLOW_DAYS = 60  # half-life above which the residual error moves a crossing by months
 
 
@@ -17,6 +17,7 @@ def kinetic_sections() -> Iterator[str]:
     yield "## CAR-T kinetics on simulated patients of Stein's model"
     yield from sampling_section()
     yield from loss_section()
+    yield from fit_section()
 
 
 def _spread(values: pd.Series, *, share: bool = True) -> str:
@@ -92,9 +93,45 @@ def loss_section() -> Iterator[str]:
     )  # fmt: skip
 
 
+def fit_section() -> Iterator[str]:
+    """Yield how often the fitted curve tells a quantity and how often its interval is right."""
+    yield "### The fitted curve"
+    yield (
+        f"{FIT_PATIENTS} patients per schedule with the residual error of the model, LLOQ 50 "
+        "copies/ug; `evidence/kinetic_model` fits without prior and with values below the LLOQ "
+        "censored. Told: the interval is closed and spans at most 100 times; else there is no "
+        "estimate. Covered: 95 % intervals that hold the truth, of those told. Limits: those "
+        "of all patients with enough values, told or not, an open side reaching as far as it may. "
+        "The slow half-life is told mostly where it is short or looks so, and its estimates are "
+        "too low for that reason: read its limits. In real patients the model itself may be wrong, "
+        "which no interval here includes."
+    )
+    jobs = [(schedule, seed) for schedule in FIT_VISITS for seed in range(FIT_PATIENTS)]
+    found = pd.DataFrame([row for rows in in_parallel(fit, jobs) for row in rows])
+    table = []
+    for (schedule, quantity), part in found.groupby(["schedule", "quantity"], sort=False):
+        told = part[part["told"]]
+        spans = told["times"].astype(float)
+        table.append(
+            (
+                schedule, quantity, percent(part["told"].mean()), _covered(part),
+                _covered(part.assign(told=part["fitted"])),
+                _spread(told["error"]), f"{spans.median():.1f}" if len(told) else "",
+            )
+        )  # fmt: skip
+    yield markdown_table(
+        (
+            "schedule", "quantity", "told", "covered", "limits that hold it",
+            "error, median (5 to 95 %)",
+            "upper / lower limit, median",
+        ),
+        table,
+    )  # fmt: skip
+
+
 def _covered(part: pd.DataFrame) -> str:
-    told, covered = int(part["told"].sum()), int(part["covered"].sum())
+    told, covered = int(part["told"].sum()), int((part["covered"] & part["told"]).sum())
     if not told:
-        return "none told"
+        return "none"
     low, high = wilson_interval(covered, told)
     return f"{covered} of {told} ({percent(low, 1)} to {percent(high, 1)})"
