@@ -28,6 +28,8 @@ def _lines(content: dict, depth: tuple[int, int, int, int], terse: bool) -> int:
     lines = sum(max(3, _row_lines(m, drivers, conflicts, terse)) for m in content["mechanisms"])
     shown = content["failed_specimens"][:failed]
     lines += sum(1 + len("; ".join(s["failed"])) // ACROSS for s in shown) + bool(shown)
+    cautions = content["cautions"]
+    lines += sum(1 + len(text) // ACROSS for text in cautions) + 2 * bool(cautions)
     lines += (len(content["due_tests"][:tests]) + 1) // 2
     names = len(" ".join(content["header"]["products"])) + len(content["header"]["laboratory"])
     return lines + names // 40 + len(content["sign_off"]["lines"]) + len(content["headline"]) // 60

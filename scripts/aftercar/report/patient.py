@@ -153,6 +153,7 @@ def patient_content(
         or min(((r["landmark_day"], r["landmark"]) for r in rows["risk"]), default=(0, ""))[1]
     )
     titles = rule_titles or {}
+    review = review_notice(notes.get("review", {}), notes.get("issued_on", ""))
     mechanisms = mechanism_rows(rows["risk"], shown_landmark, landmark_day, before, titles)
     specimens = specimen_rows(sheets["samples"], rows["quality"])
     infusions = _infusions(sheets["infusions"])
@@ -195,7 +196,10 @@ def patient_content(
         "not_applicable": not_applicable(rows["risk"], shown_landmark),
         "due_tests": due_tests(mechanisms),
         "failed_specimens": failed,
-        "repeated_specimens": repeated_specimens(rows["inputs"], sheets["samples"]),
+        "cautions": [
+            *review["caution"],
+            *repeated_specimens(rows["inputs"], sheets["samples"]),
+        ],
         "first_page_panels": first_page_panels(rows["evidence"], targets),
         "infusions": infusions,
         "events": events,
@@ -251,7 +255,7 @@ def patient_content(
         "evidence_cards": evidence_cards(
             _cited(rows), evidence_base, sheets, notes.get("conflicts", {}).get("conflicts", [])
         ),
-        "evidence_review": review_notice(notes.get("review", {}), notes.get("issued_on", "")),
+        "evidence_review": review["text"],
         "methods": list(METHODS),
         "limits": limits_of(assays),
         "provenance": {

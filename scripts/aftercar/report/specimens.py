@@ -122,7 +122,7 @@ def check_value(row: dict) -> str:
 
 
 def repeated_specimens(inputs: list[dict], samples: list[dict[str, str]]) -> list[str]:
-    """Return in words the specimens of this patient whose data files have the same content.
+    """Return a sentence on each data file of this patient that stands under several specimens.
 
     `inputs` are rows of INPUT_FILES. A pool whose cells are told apart by barcodes is no repeat.
     """
@@ -133,4 +133,13 @@ def repeated_specimens(inputs: list[dict], samples: list[dict[str, str]]) -> lis
             known = names.setdefault(row["sha256"], [])
             if row["sample_id"] not in known:
                 known.append(row["sample_id"])
-    return [" and ".join(sorted(same)) for same in names.values() if len(same) > 1]
+    repeated = [sorted(same) for same in names.values() if len(same) > 1]
+    return [
+        f"One data file stands under several specimens ({_some(same)}): they confirm each other in "
+        "appearance only."
+        for same in repeated
+    ]
+
+
+def _some(names: list[str]) -> str:
+    return ", ".join(names[:2]) + (f" and {len(names) - 2} more" if len(names) > 2 else "")

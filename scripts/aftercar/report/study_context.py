@@ -1,5 +1,7 @@
 """How far a study speaks for this patient, what contradicts it, and how old the collection is."""
 
+from typing import Any
+
 YOUNG, ADULT = ("infant", "child", "adolescent"), ("adult", "older_adult")
 AGES = {"young": ("children and young adults", YOUNG), "adult": ("adults", ADULT)}
 
@@ -60,21 +62,22 @@ def _listed(names: str) -> str:
     return names.replace(";", " and ")
 
 
-def review_notice(review: dict, issued_on: str) -> dict[str, object]:
+def review_notice(review: dict, issued_on: str) -> dict[str, Any]:
     """Return how the day of issue stands to the day by which the evidence is to be reviewed.
 
-    Days are text like 2027-11-23. `overdue` is true only if the page was issued later; without a
-    day of issue `text` says that nobody compared. Pages have no clock of their own.
+    Days are text like 2027-11-23. `caution` holds a sentence for page 1 only if the page was issued
+    later; without a day of issue `text` says that nobody compared. Pages have no clock of their
+    own.
     """
     if not review:
-        return {"overdue": False, "text": "evidence base without a day of review"}
+        return {"caution": [], "text": "evidence base without a day of review"}
     by = f"evidence of {review['compiled_on']}, review by {review['review_by']}"
     if not issued_on:
-        return {"overdue": False, "text": f"{by}; not compared: no day of issue is stated"}
-    if issued_on > review["review_by"]:
-        return {
-            "overdue": True,
-            "text": f"{by}: OVERDUE on the day of issue, {issued_on}; newer studies may contradict "
-            "what this page cites",
-        }
-    return {"overdue": False, "text": f"{by}; issued on {issued_on}"}
+        return {"caution": [], "text": f"{by}; not compared: no day of issue is stated"}
+    caution = [
+        f"The published evidence is overdue for review (by {review['review_by']}, issued "
+        f"{issued_on}): newer studies may contradict it."
+    ]
+    late = issued_on > review["review_by"]
+    told = f"OVERDUE on the day of issue, {issued_on}" if late else f"issued on {issued_on}"
+    return {"caution": caution if late else [], "text": f"{by}; {told}"}

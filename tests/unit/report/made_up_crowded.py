@@ -67,12 +67,16 @@ def crowded():
         for day, event in ((30, "gvhd"), (40, "steroid"), (50, "infection"), (60, "ruxolitinib"))
     ]
     summary = tables["summary"].assign(patient_id=LONG_NAME)
-    return tables | {"risk": risk, "quality": joined, "summary": summary}, rows, views, cells
+    inputs = tables["inputs"].assign(sha256="ab" * 32)
+    changed = {"risk": risk, "quality": joined, "summary": summary, "inputs": inputs}
+    return tables | changed, rows, views, cells
 
 
 def crowded_page():
     """The page of this patient, changed since it was signed, with the longest names."""
     names = {"cohort": "cohort " * 14, "laboratory": "Laboratory of " * 8, "rule_titles": TITLES}
+    review = {"compiled_on": "2026-11-23", "review_by": "2027-11-23"}
+    names["evidence_notes"] = {"review": review, "issued_on": "2028-01-01"}
     before = content_of(crowded)[0]
     content, views, cells = content_of(crowded, **names)
     line = next_line(

@@ -81,6 +81,6 @@ def test_one_file_under_two_specimens_stands_on_page_one():
     names = [sample["sample_id"] for sample in typical()[1]["samples"]][:2]
     first = page_of(repeated).split('<table class="mechanisms">')[0]
     assert "One data file stands under several specimens" in first
-    assert " and ".join(sorted(names)) in first
+    assert ", ".join(sorted(names)) in first
     assert "One data file" not in page_of(lambda: repeated("yes"))
     assert "One data file" not in page_of(typical)
