@@ -1,7 +1,7 @@
 """Tables under the outcome plots say what is unknown, what is a bound and what is too few."""
 
 import pandas as pd
-from tests.unit.report.made_up import cohort_of
+from tests.unit.report.made_up import follow_up, outcome_steps
 
 from aftercar.report.cohort_tables import bounds_table, estimate_at, follow_up_table
 
@@ -35,7 +35,7 @@ def test_an_incidence_is_not_told_where_fewer_than_ten_are_at_risk():
 
 
 def test_bounds_of_unknown_phenotypes_are_called_bounds():
-    rows = bounds_table(cohort_of(40)[4])["rows"]
+    rows = bounds_table(outcome_steps(40, False))["rows"]
     said = [row[1] for row in rows]
     assert [row[0] for row in rows] == ["antigen-positive"] * 3 + ["antigen-negative"] * 3
     assert said[:3] == [
@@ -46,7 +46,7 @@ def test_bounds_of_unknown_phenotypes_are_called_bounds():
 
 
 def test_a_median_that_is_not_reached_is_said_in_words_and_a_small_cohort_has_none():
-    rows = follow_up_table(cohort_of(40)[5], 5)["rows"]
+    rows = follow_up_table(follow_up(40), 5)["rows"]
     assert rows[0][4:] == ["300 d (250 d to not reached)", "not reached"]
-    small = follow_up_table(cohort_of(4)[5], 5)["rows"]
+    small = follow_up_table(follow_up(4), 5)["rows"]
     assert small[0][2:] == ["< 5", "0", "fewer than 10 patients", "fewer than 10 patients"]
