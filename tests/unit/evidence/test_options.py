@@ -126,6 +126,7 @@ CASES = {
             "NOT_ASSESSED",
         ),
         "marrow not tested": (T_ALL, [], "NOT_ASSESSED"),
+        "already done": (T_ALL | {"events": [event(60, "hct")]}, [*CLEAN], "ABSENT"),
     },
     "SURVEILLANCE": {
         "all known": (
