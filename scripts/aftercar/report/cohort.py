@@ -2,6 +2,7 @@
 
 import pandas as pd
 
+from aftercar.contracts.cohort import CAUSES, TRANSPLANTS
 from aftercar.contracts.evidence import PATIENTS
 from aftercar.contracts.vocabulary import MECHANISMS, RISK_CATEGORY
 from aftercar.report.cohort_tables import (
@@ -40,6 +41,7 @@ POINT = ("day", "value", "low", "high", "limit", "lloq", "status")
 SERIOUS_FIRST = ("SIGNAL", "SIGNAL_CONFLICTING", "NOT_ASSESSABLE", "NO_SIGNAL", "NOT_APPLICABLE")
 LETTER = dict(zip(RISK_CATEGORY, "scoun", strict=True))
 REMITTED = {"RFS": " (only patients with a dated complete remission)"}
+LOOKS = CAUSES + TRANSPLANTS
 INCIDENCE_TITLES = {
     "treatment_policy": "Cumulative incidence, transplants ignored",
     "hct_competing": "Cumulative incidence, transplants as competing events",
@@ -266,9 +268,10 @@ def _outcome(curves: pd.DataFrame, panel: str, line: str, estimate: str) -> list
             kept = shown_part(
                 [_step(point, estimate) for point in points], least_at_risk=LEAST_AT_RISK
             )
-            lines.append(
-                {"label": ESTIMANDS.get(str(label), cause_words(str(label))), "points": kept}
-            )
+            known = ESTIMANDS.get(str(label), cause_words(str(label)))
+            # a cause looks the same in every chart
+            style = LOOKS.index(str(label)) if str(label) in LOOKS else len(lines)
+            lines.append({"label": known, "points": kept, "style": style})
         panels.append(
             {"title": ENDPOINTS.get(str(name)) or INCIDENCE_TITLES[str(name)], "lines": lines}
         )

@@ -8,6 +8,7 @@ from aftercar.report.numbers import percent
 from aftercar.report.svg import GREY, INK, PALE, SERIES, drawing, element, line, text
 
 WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 420.0, 250.0, 46.0, 408.0, 10.0, 190.0
+TICK_APART = 34.0  # pixels that a label of a day needs
 DASHES = (None, "6 3", "2 2", "8 3 2 3", "1 2", "10 4")
 
 Place = Callable[[float], float]
@@ -31,7 +32,10 @@ def step_chart(lines: list[dict], *, title: str, description: str) -> Markup:
     number) keeps the colour and dashes of a line that other charts show too.
     """
     last = max(point[0] for curve in lines for point in curve["points"]) or 1
-    ticks = [day for day in (0, 90, 180, 365, 730, 1095, 1825) if day <= last] or [0]
+    ticks = [0]  # a day whose label would touch the one before has none
+    for day in (90, 180, 365, 730, 1095, 1825):
+        if day <= last and (day - ticks[-1]) / last * (RIGHT - LEFT) >= TICK_APART:
+            ticks.append(day)
 
     def x(day: float) -> float:
         return LEFT + day / last * (RIGHT - LEFT)
@@ -59,7 +63,7 @@ def step_chart(lines: list[dict], *, title: str, description: str) -> Markup:
     for index, curve in enumerate(lines):
         style = curve.get("style", index)
         colour = SERIES[style % len(SERIES)]
-        dashes = DASHES[style % len(DASHES)]
+        dashes = DASHES[(style + style // len(SERIES)) % len(DASHES)]
         points = _by_pixel(curve["points"], x)
         body.append(_band(points, x, y, colour))
         path = _steps([(p[0], p[1]) for p in points], x, y)

@@ -1,5 +1,7 @@
 """Strata, recovery and visits on the cohort page: small groups are said, never drawn."""
 
+import re
+
 import pytest
 from tests.unit.report.made_up import (
     cohort_page,
@@ -145,3 +147,19 @@ def test_every_patient_of_a_landmark_stands_before_the_groups():
 
 def test_every_lineage_that_may_recover_has_a_title():
     assert set(RECOVERY.columns["lineage"].allowed) | {"car_loss"} == set(LINEAGES)
+
+
+def test_eight_causes_look_different_and_days_do_not_touch_on_a_long_axis():
+    causes = [
+        {"label": str(n), "points": [[0, 0.0, None, None], [3000, 0.1, None, None]]}
+        for n in range(8)
+    ]
+    chart = step_chart(causes, title="t", description="d")
+    curves = re.findall(r"<path[^>]*fill=\"none\"[^>]*>", chart)
+    looks = {
+        (re.findall(r'stroke="([^"]+)"', c)[0], *re.findall(r'stroke-dasharray="([^"]+)"', c))
+        for c in curves
+    }
+    assert len(looks) == 8
+    assert ">D90<" not in chart
+    assert ">D365<" in chart
