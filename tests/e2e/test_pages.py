@@ -2,6 +2,7 @@
 
 import json
 import re
+import subprocess
 
 import pandas as pd
 import pytest
@@ -82,3 +83,15 @@ def test_the_readme_prints_what_the_demo_prints(finished):
 def test_axe_finds_nothing(finished, axe_tab, name):  # noqa: F811
     axe_tab.goto(f"file://{finished / f'reports/{name}.html'}")
     assert axe_findings(axe_tab) == []
+
+
+@pytest.mark.parametrize("patient", ["P03", "P07"])
+def test_the_first_page_is_one_sheet_of_paper(finished, browser, tmp_path, patient):  # noqa: F811
+    page = browser.new_page()
+    page.goto(f"file://{finished / f'reports/patients/{patient}.html'}")
+    page.pdf(path=tmp_path / "page.pdf", prefer_css_page_size=True, print_background=True)
+    page.close()
+    second = subprocess.check_output(
+        ["pdftotext", "-f", "2", "-l", "2", "-layout", tmp_path / "page.pdf", "-"], text=True
+    )
+    assert second.strip().startswith("Risk by mechanism over all landmarks")

@@ -248,7 +248,7 @@ def patient_content(
             ),
         },
         "assays_done": sorted(assays),
-        "specimens": specimen_table(specimens),
+        "specimens": specimen_table(specimens, rows["quality"], rows["cuts"], rows["evidence"]),
         "quality": quality_table(rows["quality"]),
         "rules": rule_table(rows["rules"], shown_landmark, landmark_day, titles),
         "rule_matrix": rule_matrix(rows["rules"], titles),

@@ -1,8 +1,24 @@
 """The specimens of a patient and what became of each: used, used with flags, FAILED, not tested."""
 
-from aftercar.report.numbers import number
+from aftercar.report.numbers import count_text, day_text, number, quantity
 from aftercar.report.tabulate import NOTHING, dash, table
-from aftercar.report.words import ASSAY_WORDS, SPECIMEN_WORDS, chip
+from aftercar.report.words import ASSAY_WORDS, SPECIMEN_WORDS, chip, measure_title
+
+# Checks whose value is how much was measured.
+ACQUIRED = ("readable", "usable_cells", "usable_reads")
+# Measures whose absence answers a question: their limits stand beside the specimen.
+LIMITS_SHOWN = (
+    "flow_mrd_fraction",
+    "ngs_mrd_fraction",
+    "b_cells_fraction",
+    "b_cells_per_ul",
+    "car_t_fraction",
+    "car_t_per_ul",
+    "car_copies",
+    "lof_variant_vaf",
+    "antigen_lost_cell_fraction",
+    "antigen_negative_blast_fraction",
+)
 
 UNUSED = {"status": "NOT_ASSESSED", "text": "Not tested", "kind": "unknown"}
 USED = {"status": "PASS", "text": "Used", "kind": "clear"}
@@ -55,10 +71,13 @@ def _fate(sample: dict, checks: list[dict]) -> dict[str, str]:
     return FLAGGED if "FLAG" in verdicts else USED
 
 
-def specimen_table(rows: list[dict]) -> dict:
-    """Return the specimens with what was found and what to do about it."""
-    from aftercar.report.numbers import day_text
+def specimen_table(
+    rows: list[dict], quality: list[dict], cuts: list[dict], evidence: list[dict]
+) -> dict:
+    """Return the specimens: how much was measured, with what stains, how little would be seen.
 
+    `rows` are those of `specimen_rows`, the others tables of the patient.
+    """
     return table(
         "Specimens; those that FAILED first",
         (
@@ -68,6 +87,7 @@ def specimen_table(rows: list[dict]) -> dict:
             "Assay",
             "Panel",
             "Batch",
+            "Measured, stains, limits of detection",
             "Status",
             "What was found and what to do",
         ),
@@ -79,6 +99,12 @@ def specimen_table(rows: list[dict]) -> dict:
                 r["assay"],
                 dash(r["panel"].replace("_", " ")),
                 dash(r["batch"]),
+                [
+                    *_amounts(r["sample_id"], quality),
+                    *_stains(r["sample_id"], cuts),
+                    *_sensitivity(r["sample_id"], evidence),
+                ]
+                or NOTHING,
                 r["fate"],
                 [*r["failed"], *r["flagged"]] or NOTHING,
             )
@@ -86,6 +112,38 @@ def specimen_table(rows: list[dict]) -> dict:
         ],
         empty="no specimen was entered",
     )
+
+
+def _amounts(sample_id: str, quality: list[dict]) -> list[str]:
+    """Return what was acquired: events, usable cells, usable reads of each gene."""
+    return [
+        f"{count_text(row['value'])} {row['unit']}{' of ' + gene if gene else ''}"
+        f"{' usable' if check != 'readable' else ' acquired'}"
+        for row in quality
+        if row["sample_id"] == sample_id and row["value"] is not None
+        for check, _, gene in [row["check"].partition(":")]
+        if check in ACQUIRED and row["unit"] in ("events", "cells", "reads")
+    ]
+
+
+def _stains(sample_id: str, cuts: list[dict]) -> list[str]:
+    """Return the markers with their detectors, as labelled in the file, where cuts were placed."""
+    mine = {(c["marker"], c["channel"]) for c in cuts if c["sample_id"] == sample_id}
+    told = [f"{marker} {channel}".strip() for marker, channel in sorted(mine)]
+    return [f"stains: {', '.join(told)}"] if told else []
+
+
+def _sensitivity(sample_id: str, evidence: list[dict]) -> list[str]:
+    """Return the limit of detection that each measure of a specimen reached."""
+    return [
+        f"limit {measure_title(row['measure'], row['target'])}: "
+        f"{quantity(row['limit'], row['unit'])}"
+        for row in evidence
+        if row["sample_id"] == sample_id
+        and row["limit"] is not None
+        and row["measure"] in LIMITS_SHOWN
+        and row["unit"] != "yes=1"
+    ]
 
 
 def quality_table(quality: list[dict]) -> dict:

@@ -240,3 +240,13 @@ def test_a_population_that_was_not_detected_is_below_its_limit_not_zero():
     )
     assert "< 0.22 % of lymphocytes" in found
     assert any(str(cell).startswith("at most") for cell in found)
+
+
+def test_a_specimen_stands_with_what_was_measured_its_stains_and_its_limits():
+    content, _, _ = content_of(typical)
+    place = [c["label"] for c in content["specimens"]["columns"]].index(
+        "Measured, stains, limits of detection"
+    )
+    told = {row[0]: row[place] for row in content["specimens"]["rows"]}
+    assert "stains: CD19 PE-A" in told["S01-d88-b"]
+    assert "limit B cells: 0.5 cells/µL" in told["S01-d88-b"]
