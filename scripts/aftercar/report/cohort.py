@@ -260,7 +260,7 @@ def _outcome(curves: pd.DataFrame, panel: str, line: str, estimate: str) -> list
     """Return per panel the curves as far as enough patients are at risk."""
     panels = []
     for name, mine in curves.groupby(panel, sort=False):
-        lines = []
+        lines: list[dict] = []
         for label, steps in mine.groupby(line, sort=False):
             points = plain_rows(
                 steps[["day", "at_risk", estimate, f"{estimate}_low", f"{estimate}_high"]]
