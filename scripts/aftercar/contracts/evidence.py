@@ -160,12 +160,17 @@ RECOVERY = Table(
         ),
         "rule_id": _ID,
         "definition": Column("string", "the rule in words, with its thresholds"),
-        "status": Column("string", "rule status", allowed=RULE_STATUS),
+        "status": Column("string", "state by the latest specimens", allowed=RULE_STATUS),
         "recovered_after_day": Column(
-            "int64", "last not recovered (exclusive), days since the first infusion", nullable=True
+            "int64",
+            "first confirmed recovery, also if lost again (see remarks): last not recovered before "
+            "it (exclusive), days since the first infusion",
+            nullable=True,
         ),
         "recovered_until_day": Column(
-            "int64", "first confirmed (inclusive), days since the first infusion", nullable=True
+            "int64",
+            "first specimen of that recovery (inclusive), days since the first infusion",
+            nullable=True,
         ),
         "since_day": Column(
             "int64", "day of the infusion since which it is looked for", nullable=True
@@ -180,7 +185,9 @@ RECOVERY = Table(
             allowed=("", "early", "not early", "not known"),
         ),
         "attribution": Column(
-            "string", "attributable, or the gates that failed, separated by '; '"
+            "string",
+            "attributable, or the gates that failed up to the specimen that settled it, separated "
+            "by '; '",
         ),
         "values": Column("string", "values that decided, with day and specimen"),
         "remarks": Column("string", "what was not shown, separated by '; '"),

@@ -1,5 +1,7 @@
 """Does a change of B cells speak of the CAR? The gates that must all pass."""
 
+from dataclasses import replace
+
 from aftercar.evidence.timeline import Infusion, View
 
 BLAST_MEASURES = ("flow_mrd_fraction", "marrow_blasts")
@@ -13,12 +15,18 @@ def recovery_segment(view: View, targets: tuple[str, ...]) -> Infusion | None:
     return None
 
 
-def failed_gates(view: View, segment: Infusion, first_day: int, settings: dict) -> list[str]:
-    """Return in words each gate that failed between `first_day` and the day of the view.
+def failed_gates(
+    view: View, segment: Infusion, first_day: int, settings: dict, *, until: int | None = None
+) -> list[str]:
+    """Return in words each gate that failed between `first_day` and `until`.
 
-    `settings` is the section `attribution` of the recovery rules. A drug whose end is not known on
-    that day counts as still given. An empty list means that the change is attributable to the CAR.
+    `until` is the day that settled the change (missing: the day of the view); what came later says
+    nothing about it. `settings` is the section `attribution` of the recovery rules. A drug whose
+    end is not known on the day of the view counts as still given. An empty list means that the
+    change is attributable to the CAR.
     """
+    if until is not None and until < view.day:
+        view = _up_to(view, until)
     start = segment.day if segment.day is not None else 0
     return [
         *_transplants(view, start, settings["transplant_events"]),
@@ -26,6 +34,21 @@ def failed_gates(view: View, segment: Infusion, first_day: int, settings: dict) 
         *_other_products(view, segment, settings["other_car_targets"]),
         *_blasts(view, start, settings["blast_fraction"]),
     ]
+
+
+def _up_to(view: View, day: int) -> View:
+    """Return the view without what happened after `day`; what was learned later stays."""
+    return replace(
+        view,
+        day=day,
+        infusions=tuple(i for i in view.infusions if i.day is not None and i.day <= day),
+        events=tuple(event for event in view.events if event.day <= day),
+        values={
+            measure: [value for value in values if value.day <= day]
+            for measure, values in view.values.items()
+        },
+        memory={},
+    )
 
 
 def _transplants(view: View, start: int, names: list[str]) -> list[str]:

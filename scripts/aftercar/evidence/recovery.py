@@ -1,5 +1,6 @@
 """Recovery of a lineage under every named rule, confirmed on a second specimen."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from aftercar.evidence.attribution import blasts_counted, failed_gates, recovery_segment
@@ -7,19 +8,34 @@ from aftercar.evidence.measured import ROUNDING, UNUSABLE
 from aftercar.evidence.timeline import Value, View
 from aftercar.evidence.verdicts import NOT_ATTRIBUTABLE, Verdict
 
+Visit = tuple[int, bool | None, list[str]]  # day, recovered or undecided, values as text
+
 B_LINEAGE = ("b_cells", "hematogones")  # lineages whose recovery speaks of a CAR on B cells
 NO_BLAST_COUNT = (
     "no blasts were counted since the infusion: that the cells are normal rests on the gate alone"
 )
 
 
+class FirstRecovery(NamedTuple):
+    """The first confirmed recovery, whatever came later.
+
+    It lies after `after_day` (last day seen not recovered before it, None: none was seen) and until
+    `until_day`; the specimen of `confirmed_day` confirmed it. `dip_days`: seen not recovered later.
+    """
+
+    after_day: int | None
+    until_day: int
+    confirmed_day: int
+    dip_days: tuple[int, ...]
+
+
 class Recovery(NamedTuple):
-    """One lineage by one rule on one day.
+    """One lineage by one rule on one day: what the latest specimens say.
 
     The lineage recovered after `after_day` (last day seen not recovered, None: none was seen) and
     until `until_day` (first day of the confirmed recovery). `confirmed`: evaluable specimens in a
-    row agree, the last of them long enough after the first. `gates` are the attribution gates that
-    failed.
+    row agree, the last of them long enough after the first. `first` is the first recovery, also
+    one that was lost again.
     """
 
     status: str
@@ -27,7 +43,7 @@ class Recovery(NamedTuple):
     until_day: int | None
     confirmed: bool
     verdict: Verdict
-    gates: tuple[str, ...] = ()
+    first: FirstRecovery | None = None
 
 
 def recovery_by_rule(
@@ -40,6 +56,34 @@ def recovery_by_rule(
     makes the answer NOT_ASSESSED and stale; the visit that it confirms may be older.
     """
     visits, seen = _visits(rule, view, start)
+    states = [(day, state) for day, state, _ in visits if state is not None]
+    found = _latest_state(rule, view, visits, seen, min_days_apart, check_age)
+    return found._replace(first=first_confirmed(states, min_days_apart))
+
+
+def first_confirmed(
+    states: Sequence[tuple[int, bool]], min_days_apart: int
+) -> FirstRecovery | None:
+    """Return the first recovery that a later specimen in the same row confirmed, else None.
+
+    `states`: day and whether recovered, in order of days.
+    """
+    after: int | None = None
+    begun: int | None = None
+    for day, recovered in states:
+        if not recovered:
+            after, begun = day, None
+        elif begun is None:
+            begun = day
+        elif day - begun >= min_days_apart:
+            dips = tuple(later for later, state in states if later > day and not state)
+            return FirstRecovery(after, begun, day, dips)
+    return None
+
+
+def _latest_state(
+    rule: dict, view: View, visits: list[Visit], seen: bool, min_days_apart: int, check_age: bool
+) -> Recovery:
     states = [(day, state) for day, state, _ in visits if state is not None]
     texts = {day: texts for day, _, texts in visits}
     if not states:
@@ -114,9 +158,7 @@ def criteria_of(rule: dict) -> list[dict]:
     return rule["recovered"].get("any") or rule["recovered"]["all"]
 
 
-def _visits(
-    rule: dict, view: View, start: int
-) -> tuple[list[tuple[int, bool | None, list[str]]], bool]:
+def _visits(rule: dict, view: View, start: int) -> tuple[list[Visit], bool]:
     """Return (day, recovered or None, values) of each day with a value, and if any was seen."""
     join = any if "any" in rule["recovered"] else all
     criteria = criteria_of(rule)
@@ -130,7 +172,7 @@ def _visits(
                 per_day.setdefault(value.day, []).append((_reaches(value, criterion), value))
         for day, found in per_day.items():
             by_day.setdefault(day, []).append(found)
-    visits: list[tuple[int, bool | None, list[str]]] = []
+    visits: list[Visit] = []
     for day in sorted(by_day):
         answers = [_one_answer([state for state, _ in found]) for found in by_day[day]]
         texts = [value.text for found in by_day[day] for _, value in found]
@@ -264,31 +306,56 @@ def _row_of_rule(rule: dict, view: View, settings: dict) -> dict[str, object]:
         return {"status": "NOT_APPLICABLE" if b_cells else "NOT_ASSESSED", "attribution": why}
     apart = settings["confirmation"]["min_days_apart"]
     found = recovery_by_rule(rule, view, segment.day, min_days_apart=apart, check_age=False)
-    attribution, remarks = "not asked: speaks of no CAR target", ""
+    first = found.first
+    attribution, remarks = "not asked: speaks of no CAR target", _dip(found)
     if b_cells:
-        first_day = min(found.verdict.days, default=view.day)
-        gates = failed_gates(view, segment, first_day, settings["attribution"])
+        days = found.verdict.days if first is None else (first.until_day, first.confirmed_day)
+        # what came after the specimens that settled it does not undo it
+        gates = failed_gates(
+            view,
+            segment,
+            min(days, default=view.day),
+            settings["attribution"],
+            until=max(days, default=view.day),
+        )
         attribution = f"{NOT_ATTRIBUTABLE}{'; '.join(gates)}" if gates else "attributable"
         # the gate alone says that they are normal
-        remarks = "" if blasts_counted(view, segment.day) else NO_BLAST_COUNT
+        if not blasts_counted(view, segment.day):
+            remarks.append(NO_BLAST_COUNT)
     return {
         "status": found.status,
         "since_day": segment.day,
-        "not_recovered_day": found.after_day,
-        "recovered_after_day": found.after_day if found.status == "PRESENT" else None,
-        "recovered_until_day": found.until_day,
-        "timing": _timing(found, segment.day, settings["early_before_day"]),
+        "not_recovered_day": found.after_day if first is None else first.after_day,
+        "recovered_after_day": None if first is None else first.after_day,
+        "recovered_until_day": None if first is None else first.until_day,
+        "timing": _timing(first, segment.day, settings["early_before_day"]),
         "attribution": attribution,
         "values": "; ".join([*found.verdict.values, found.verdict.reason]),
-        "remarks": remarks,
+        "remarks": "; ".join(remarks),
     }
 
 
-def _timing(found: Recovery, start: int, early_before_day: int) -> str:
-    """Say whether the interval of a confirmed recovery lies before the bound or after it."""
-    if found.status != "PRESENT" or found.until_day is None:
+def _dip(found: Recovery) -> list[str]:
+    """Say if a confirmed recovery was followed by specimens without it."""
+    first = found.first
+    if first is None or not first.dip_days:
+        return []
+    days = ", ".join(str(day) for day in first.dip_days)
+    now = {
+        "PRESENT": "recovered again",
+        "ABSENT": "lost again",
+    }.get(found.status, "whether it still holds is not settled")
+    return [
+        f"first recovery {_interval(first.after_day, first.until_day)}, then not recovered on day "
+        f"{days}, now {now}"
+    ]
+
+
+def _timing(first: FirstRecovery | None, start: int, early_before_day: int) -> str:
+    """Say whether the interval of the first recovery lies before the bound or after it."""
+    if first is None:
         return ""
     bound = start + early_before_day
-    if found.until_day < bound:
+    if first.until_day < bound:
         return "early"
-    return "not early" if found.after_day is not None and found.after_day >= bound else "not known"
+    return "not early" if first.after_day is not None and first.after_day >= bound else "not known"

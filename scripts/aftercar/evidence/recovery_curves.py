@@ -59,7 +59,7 @@ def _take(
 def _recovered(row: dict) -> _Known:
     attributable = not row["attribution"].startswith(NOT_ATTRIBUTABLE)
     since, last = row["since_day"], row["not_recovered_day"]
-    if row["status"] == "PRESENT" and attributable:
+    if row["recovered_until_day"] is not None and attributable:  # also where it was lost later
         after = 0 if last is None else last - since
         return _Known((after, row["recovered_until_day"] - since))
     if last is None or row["status"] not in ("PRESENT", "ABSENT", "INDETERMINATE"):

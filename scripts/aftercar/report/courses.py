@@ -299,4 +299,7 @@ def _recovery_days(row: dict) -> str:
     if after is None and until is None:
         return "not recovered" if row["status"] == "ABSENT" else NOTHING
     timing = {"not known": "early or not: not known"}.get(row["timing"], row["timing"])
-    return interval_of_days(after, until) + (f" ({timing})" if timing else "")
+    said = [timing] if timing else []
+    if row["status"] == "ABSENT":
+        said.append("lost again")
+    return interval_of_days(after, until) + (f" ({', '.join(said)})" if said else "")

@@ -258,3 +258,44 @@ def test_b_cells_without_any_blast_count_are_normal_by_their_gate_alone():
     assert rows([*evidence, looked])["BCA-FELIX20"]["remarks"] == ""
     before = absent(-5, "flow_mrd_fraction", 2e-5, "BM")
     assert "no blasts were counted" in rows([*evidence, before])["BCA-FELIX20"]["remarks"]
+
+
+@pytest.mark.parametrize(
+    "later",
+    [
+        [event(150, "hct")],
+        [event(140, "conditioning")],
+        [event(150, "relapse"), event(160, "chemotherapy", end_day=170)],
+        [event(160, "blinatumomab")],
+    ],
+)
+def test_what_comes_after_the_confirmation_does_not_undo_a_recovery(later):
+    """Recovery in (28, 63], confirmed on day 90; the row is made from the whole course."""
+    evidence = [*aplasia(28), *recovered(63), *recovered(90)]
+    found = rows(evidence, events=later)["BCA-FELIX20"]
+    assert (found["recovered_until_day"], found["attribution"]) == (63, "attributable")
+
+
+def test_another_product_or_blasts_after_the_confirmation_do_not_undo_a_recovery():
+    evidence = [*aplasia(28), *recovered(63), *recovered(90)]
+    blasts = value(150, "flow_mrd_fraction", 0.2, "BM")
+    assert rows([*evidence, blasts])["BCA-FELIX20"]["attribution"] == "attributable"
+    before = value(85, "flow_mrd_fraction", 0.2, "BM")
+    assert "blasts" in rows([*evidence, before])["BCA-FELIX20"]["attribution"]
+
+
+@pytest.mark.parametrize(
+    ("later", "status", "said"),
+    [
+        ([*aplasia(170), *recovered(200), *recovered(230)], "PRESENT", "recovered again"),
+        ([*aplasia(170), *aplasia(190)], "ABSENT", "lost again"),
+        (aplasia(170), "INDETERMINATE", "not settled"),
+    ],
+)
+def test_a_confirmed_recovery_keeps_its_days_when_b_cells_dip_later(later, status, said):
+    found = rows([*aplasia(30), *recovered(60), *recovered(90), *later])["BCA-FELIX20"]
+    assert (found["recovered_after_day"], found["recovered_until_day"]) == (30, 60)
+    assert (found["not_recovered_day"], found["timing"]) == (30, "early")
+    assert found["status"] == status
+    assert "not recovered on day 170" in found["remarks"]
+    assert said in found["remarks"]

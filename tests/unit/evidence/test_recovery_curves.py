@@ -2,7 +2,7 @@
 
 import pandas as pd
 import pytest
-from tests.unit.evidence.patients import aplasia, judged, recovered
+from tests.unit.evidence.patients import aplasia, event, judged, recovered
 
 from aftercar.contracts.cohort import RECOVERY_CURVES
 from aftercar.contracts.evidence import RECOVERY
@@ -108,3 +108,19 @@ def test_recovery_of_real_rows_gives_the_last_day_not_recovered():
         assert row["since_day"] == 0
         made = recovery_curve_rows([RECOVERY.frame([row]).to_dict("records")[0]], [])
         assert made[0]["patients"] == 1
+
+
+def test_a_recovery_that_was_lost_again_happened_and_later_therapy_does_not_censor_it():
+    """Recovery in (28, 60] and (28, 90]; then aplasia, or a transplant on day 150."""
+    lost = [*aplasia(28), *recovered(60), *recovered(90), *aplasia(150), *aplasia(180)]
+    moved = [*aplasia(28), *recovered(60), *recovered(90)]
+    made = []
+    for evidence, events in ((lost, []), (moved, [event(150, "hct")])):
+        found = judged(evidence, events=events).recovery
+        row = next(r for r in found if r["rule_id"] == "BCA-FELIX20")
+        made.append(RECOVERY.frame([row]).astype(object).where(lambda f: f.notna(), None))
+    plain = [frame.to_dict("records")[0] for frame in made]
+    rows = recovery_curve_rows(plain, [])
+    assert [(r["after_day"], r["until_day"], r["seen"], r["not_attributable"]) for r in rows] == [
+        (28, 60, 2, 0)
+    ]
