@@ -10,12 +10,14 @@ from aftercar.report.patient import content_json
 from aftercar.report.pseudonyms import (
     PseudonymError,
     check_no_original,
+    free_text,
     pseudonyms,
     renamed_content,
-    replaced,
+    replaced_table,
     report_identifiers,
     research_content,
     sorted_lines,
+    strings,
     table_identifiers,
 )
 
@@ -28,15 +30,16 @@ def export(reports: str, results: str, out: str, key_path: str) -> str:
     found = {pair for content in contents for pair in report_identifiers(content)}
     for text in texts.values():
         found |= set(table_identifiers(text))
-    patients = {name for kind, name in found if kind == "patient_id"}
-    samples = {name for kind, name in found if kind == "sample_id"}
-    names = pseudonyms(patients, samples, key)
-    written = {path: sorted_lines(replaced(text, names)) for path, text in texts.items()}
+    wanted = ("patient_id", "sample_id", "batch", "cohort")
+    patients, samples, batches, cohorts = ({n for k, n in found if k == one} for one in wanted)
+    names = pseudonyms(patients, samples, key, batches, cohorts)
+    written = {path: sorted_lines(replaced_table(text, names)) for path, text in texts.items()}
+    open_text = [f"{path}\n{free_text(table)}" for path, table in written.items()]
     for content in contents:
         told = renamed_content(content, names)
         written[f"patients/{told['patient_id']}.json"] = content_json(told)
-    for path, text in written.items():
-        check_no_original(f"{path}\n{text}", patients, samples)
+        open_text += strings(told)
+    check_no_original("\n".join(open_text), patients, samples, batches)
     folder = empty_folder(out)
     for path, text in written.items():
         write_page(folder / path, text)

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import re
 import subprocess
 import sys
 
@@ -10,6 +11,7 @@ import pytest
 from tests.unit.report.made_up import all_failed, content_of, typical
 
 from aftercar.contracts.signatures import content_hash
+from aftercar.contracts.specimen import QUALITY
 from aftercar.io.research_export import ExportError, read_key
 from aftercar.report.patient import content_json
 from aftercar.report.pseudonyms import (
@@ -18,8 +20,10 @@ from aftercar.report.pseudonyms import (
     pseudonyms,
     renamed_content,
     replaced,
+    replaced_table,
     research_content,
 )
+from aftercar.report.sign_off import with_sign_off
 
 KEY, OTHER = b"k" * 32, b"o" * 32
 
@@ -62,6 +66,69 @@ def test_the_hash_is_that_of_the_renamed_content():
     rest = {key: value for key, value in renamed.items() if key != "content_sha256"}
     assert renamed["content_sha256"] == content_hash(rest)
     assert content_of(typical, profile="research")[0]["content_sha256"] not in json.dumps(renamed)
+
+
+def signed_line(content, **changed):
+    """A line of the audit; its hashes are those of the original."""
+    return {
+        "reviewer": "NN", "signed_at": "2026-03-04T10:00:00Z", "supersedes": "",
+        "content_sha256": content["content_sha256"], "line_sha256": "ab" * 32,
+    } | changed  # fmt: skip
+
+
+@pytest.mark.parametrize("changed", [{}, {"content_sha256": "cd" * 32}], ids=["signed", "amended"])
+def test_a_copy_is_never_signed_and_shows_no_date_or_hash_of_the_original(changed):
+    content = content_of(typical, profile="research")[0]
+    original = with_sign_off(content, [signed_line(content, **changed)], [content])
+    assert "2026-03-04" in original["report_status"]["text"]
+    copy = renamed_content(research_content(original), pseudonyms(["S01"], [], KEY))
+    assert copy["report_status"]["status"] == "PRELIMINARY"
+    assert copy["report_status"]["text"] == "PRELIMINARY: exported copy, not signed"
+    text = json.dumps({name: part for name, part in copy.items() if name != "content_sha256"})
+    assert "2026-03-04" not in text
+    assert not re.findall(r"[0-9a-f]{64}", text)
+    assert content["content_sha256"][:16] not in text
+
+
+def test_a_failed_report_stays_failed_in_its_copy():
+    content = content_of(all_failed, profile="research")[0]
+    copy = research_content(with_sign_off(content, [signed_line(content)], [content]))
+    assert copy["report_status"]["status"] == "FAILED"
+    assert copy["report_status"]["text"].endswith("exported copy, not signed")
+
+
+def test_dates_and_hashes_are_left_out_of_text_but_days_and_doi_stay():
+    said = f"drawn 2025-12-31, {'0a' * 32}, D28, 10.1182/blood.2019-01-02"
+    told = "drawn [date left out], [hash left out], D28, 10.1182/blood.2019-01-02"
+    assert replaced(said, {}) == told
+
+
+def test_a_cohort_and_its_batches_have_pseudonyms_in_a_copy():
+    original = content_of(typical, profile="research")[0] | {"cohort": "Hospital of X"}
+    row = {"label": "Batch"}, {"label": "Assay"}
+    original["quality"] = {"columns": list(row), "rows": [["flow", "flow"], ["run-2", "run-2"]]}
+    names = pseudonyms(["S01"], [], KEY, ["flow", "run-2"], ["Hospital of X"])
+    copy = renamed_content(research_content(original), names)
+    assert copy["cohort"] == names["Hospital of X"]
+    assert copy["cohort"].startswith("co-")
+    # a batch that is called like a word of the field is replaced in its column only
+    assert copy["quality"]["rows"] == [
+        [names["flow"], "flow"], [names["run-2"], names["run-2"]],
+    ]  # fmt: skip
+
+
+def test_a_specimen_called_like_a_number_changes_no_number_and_no_word_of_the_contract():
+    row = dict.fromkeys(QUALITY.columns, "") | {"sample_id": "28", "day": "28", "batch": "28"}
+    row |= {"assay": "flow", "patient_id": "flow", "check": "tube 28 of 128"}
+    table = "\n".join("\t".join(part) for part in (row, row.values()))
+    names = pseudonyms(["flow"], ["28"], KEY)
+    lines = replaced_table(table, names).splitlines()
+    after = dict(zip(*(line.split("\t") for line in lines), strict=True))
+    assert after["day"] == "28"
+    assert after["assay"] == "flow"
+    assert after["sample_id"] == after["batch"] == names["28"]
+    assert after["patient_id"] == names["flow"]
+    assert after["check"] == f"tube {names['28']} of 128"
 
 
 @pytest.fixture
