@@ -40,6 +40,8 @@ MECHANISMS = {
     "M6": "non-relapse mortality, infection, T-cell aplasia",
     "M7": "extramedullary disease",
 }
+# Mechanisms that a relapse does not close.
+AFTER_RELAPSE = ("M7",)
 
 SPECIMENS = ("PB", "BM", "CSF", "tissue", "product", "control")
 ASSAYS = ("flow", "dna", "rna", "scrna", "scdna")

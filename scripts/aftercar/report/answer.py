@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from aftercar.contracts.vocabulary import MECHANISMS
+from aftercar.contracts.vocabulary import AFTER_RELAPSE, MECHANISMS
 from aftercar.report.course_end import course_end
 from aftercar.report.due_tests import by_state, lacking_tests, titled
 from aftercar.report.numbers import parts
@@ -21,18 +21,27 @@ def mechanism_title(row: dict) -> str:
 def latest_landmark(risk: list[dict], summary: dict) -> dict[str, Any]:
     """Return the landmark that page 1 speaks of, its day, the one before it, and what ended it.
 
-    It is the latest landmark with data at which a mechanism still applied: after a relapse the
-    clock of the CAR has ended. `ended` says by what (known by then or later), `place` from where
-    the answer speaks. Without data `landmark` is empty.
+    It is the latest landmark with data at which the clock of the CAR still ran: after a relapse it
+    has ended, and what mechanisms of AFTER_RELAPSE say since then is told in `overlay`. `ended`
+    says by what (known by then or later), `place` from where the answer speaks. Without data
+    `landmark` is empty.
     """
     days = sorted({(row["landmark_day"], row["landmark"]) for row in risk})
     last = next((day for day, name in days if name == summary["landmark"]), None)
     if last is None:
         ended = course_end(risk, summary, None)["text"]
-        return {"landmark": "", "day": None, "before": "", "ended": ended, "place": ""}
+        empty: dict[str, Any] = {"landmark": "", "day": None, "before": "", "place": ""}
+        return empty | {"ended": ended, "overlay": []}
     applies = {row["landmark_day"] for row in risk if row["category"] != "NOT_APPLICABLE"}
+    running = {
+        row["landmark_day"]
+        for row in risk
+        if row["category"] != "NOT_APPLICABLE" and row["mechanism"] not in AFTER_RELAPSE
+    }
     reached = [(day, name) for day, name in days if day <= last]
-    open_ones = [(day, name) for day, name in reached if day in applies]
+    open_ones = [(day, name) for day, name in reached if day in running] or [
+        (day, name) for day, name in reached if day in applies
+    ]
     day, name = open_ones[-1] if open_ones else reached[-1]
     earlier = [other for other_day, other in days if other_day < day]
     still = {
@@ -44,7 +53,10 @@ def latest_landmark(risk: list[dict], summary: dict) -> dict[str, Any]:
     closed = [
         row["reason"]
         for row in risk
-        if day < last and row["landmark_day"] == last and (row["mechanism"], row["target"]) in still
+        if day < last
+        and row["landmark_day"] == last
+        and row["category"] == "NOT_APPLICABLE"
+        and (row["mechanism"], row["target"]) in still
     ]
     return {
         "landmark": name,
@@ -52,6 +64,12 @@ def latest_landmark(risk: list[dict], summary: dict) -> dict[str, Any]:
         "before": earlier[-1] if earlier else "",
         "ended": end["text"] or (readable(closed[0]) if closed else ""),
         "place": f"Before that, at {name}" if end["later"] else f"At {name}",
+        "overlay": [
+            f"At {row['landmark']}, after that: {row['mechanism']} {mechanism_title(row)}: "
+            f"{lower_first(RISK_SHORT[row['category']])}"
+            for row in sorted(risk, key=lambda r: (r["mechanism"], r["target"]))
+            if day < last and row["landmark_day"] == last and row["category"] != "NOT_APPLICABLE"
+        ],
     }
 
 
@@ -138,7 +156,10 @@ def not_applicable(risk: list[dict], landmark: str) -> list[dict[str, str]]:
 
 
 def headline(mechanisms: list[dict], landmark: str, ended: str = "", place: str = "") -> str:
-    """Return the answer, the most serious finding first, after what ended the clock."""
+    """Return the answer, the most serious finding first, after what ended the clock.
+
+    Whatever leads, mechanisms with conflicting evidence and those not assessable are told.
+    """
     if ended:
         answer = headline(mechanisms, landmark)
         if landmark:
@@ -151,16 +172,18 @@ def headline(mechanisms: list[dict], landmark: str, ended: str = "", place: str 
     by_category = {
         word: [m["title"] for m in mechanisms if m["category"]["status"] == word] for word in ORDER
     }
-    if by_category["SIGNAL"]:
-        return f"Signal for {_listed(by_category['SIGNAL'])}"
-    if by_category["SIGNAL_CONFLICTING"]:
-        return f"Conflicting evidence on {_listed(by_category['SIGNAL_CONFLICTING'])}"
     unknown = len(by_category["NOT_ASSESSABLE"])
+    conflicting = by_category["SIGNAL_CONFLICTING"]
+    rest = f"; {_count(unknown)} not assessable" if unknown else ""
+    if by_category["SIGNAL"]:
+        also = f"; conflicting: {_listed(conflicting)}" if conflicting else ""
+        return f"Signal for {_listed(by_category['SIGNAL'])}{also}{rest}"
+    if conflicting:
+        return f"Conflicting evidence on {_listed(conflicting)}{rest}"
     if by_category["NO_SIGNAL"] and not unknown:
         return "No signal in the adequate tests of any applicable mechanism"
     if by_category["NO_SIGNAL"]:
-        clear = _listed(by_category["NO_SIGNAL"])
-        return f"No signal for {clear}; {_count(unknown)} not assessable"
+        return f"No signal for {_listed(by_category['NO_SIGNAL'])}{rest}"
     return "Not assessable: no applicable mechanism had its minimum tests"
 
 

@@ -4,7 +4,7 @@ import pandas as pd
 
 from aftercar.contracts.cohort import CAUSES, TRANSPLANTS
 from aftercar.contracts.evidence import PATIENTS
-from aftercar.contracts.vocabulary import MECHANISMS, RISK_CATEGORY
+from aftercar.contracts.vocabulary import AFTER_RELAPSE, MECHANISMS, RISK_CATEGORY
 from aftercar.report.cohort_tables import (
     AT_RISK_DAYS,
     ENDPOINTS,
@@ -111,30 +111,33 @@ def cohort_content(
 
 
 def _before_the_end(patients: pd.DataFrame, risk: pd.DataFrame) -> pd.DataFrame:
-    """Return patients whose clock has ended with the categories of their last landmark before."""
-    ended = (patients[list(MECHANISMS)] == "NOT_APPLICABLE").all(axis=1)
+    """Return patients whose clock has ended with the categories of their last landmark before.
+
+    What a mechanism of AFTER_RELAPSE says since then stays.
+    """
+    closing = [name for name in MECHANISMS if name not in AFTER_RELAPSE]
+    ended = (patients[closing] == "NOT_APPLICABLE").all(axis=1)
     theirs = risk[risk["patient_id"].isin(patients.loc[ended, "patient_id"])]
     last = patients[["patient_id", "landmark"]].rename(columns={"landmark": "last"})
     days = dict(zip(risk["landmark"], risk["landmark_day"], strict=True))
     theirs = theirs.merge(last, on="patient_id")
     theirs = theirs[theirs["landmark_day"] < theirs["last"].map(days)]
-    found: dict[str, tuple[int, str, dict[str, set[str]]]] = {}
+    theirs = theirs[theirs["category"] != "NOT_APPLICABLE"]
+    closable = theirs[~theirs["mechanism"].isin(AFTER_RELAPSE)]
+    running = closable.groupby("patient_id")["landmark_day"].max()
+    theirs = theirs[theirs["landmark_day"] == theirs["patient_id"].map(running.to_dict())]
+    found: dict[str, tuple[str, dict[str, set[str]]]] = {}
     for row in plain_rows(theirs):
-        if row["category"] == "NOT_APPLICABLE":
-            continue
-        day, name = row["landmark_day"], row["landmark"]
-        if row["patient_id"] not in found or found[row["patient_id"]][0] < day:
-            found[row["patient_id"]] = (day, name, {})
-        if found[row["patient_id"]][0] == day:
-            categories = found[row["patient_id"]][2]
-            categories.setdefault(row["mechanism"], set()).add(row["category"])
+        _, categories = found.setdefault(row["patient_id"], (row["landmark"], {}))
+        categories.setdefault(row["mechanism"], set()).add(row["category"])
     rows = plain_rows(patients)
     for row in rows:
         if row["patient_id"] in found:
-            _, row["landmark"], categories = found[row["patient_id"]]
+            row["landmark"], categories = found[row["patient_id"]]
             for mechanism in MECHANISMS:
                 words = categories.get(mechanism, {"NOT_APPLICABLE"})
-                row[mechanism] = next(word for word in SERIOUS_FIRST if word in words)
+                if row[mechanism] == "NOT_APPLICABLE":
+                    row[mechanism] = next(word for word in SERIOUS_FIRST if word in words)
     return PATIENTS.frame(rows)
 
 

@@ -191,7 +191,7 @@ def patient_content(
         "ended": latest["ended"],
         "later_data": _later_data(rows["evidence"], landmark_day),
         "headline": headline(mechanisms, landmark, latest["ended"], latest["place"]),
-        "changes": changes(mechanisms, before, landmark),
+        "changes": [*latest["overlay"], *changes(mechanisms, before, landmark)],
         "mechanisms": mechanisms,
         "not_applicable": not_applicable(rows["risk"], shown_landmark),
         "due_tests": due_tests(mechanisms),

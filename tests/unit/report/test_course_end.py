@@ -5,6 +5,7 @@ from tests.unit.report.made_up import cohort_of, cohort_page, content_of, page_o
 from tests.unit.report.made_up_rows import MADE_WITH
 from tests.unit.report.made_up_typical import typical
 
+from aftercar.report.answer import headline
 from aftercar.report.cohort import cohort_content
 from aftercar.report.course_end import course_end
 
@@ -99,3 +100,78 @@ def test_the_cohort_row_leads_with_the_event_before_the_categories():
 def test_the_course_stands_before_the_categories_in_the_cohort_table():
     head = cohort_page(4).split("<thead>")[1].split("</thead>")[0]
     assert head.index(">Course<") < head.index(">Landmark<") < head.index(">M1<")
+
+
+EXTRAMEDULLARY = "extramedullary_relapse (antigen_positive, CD19, extramedullary) on day 240"
+
+
+def extramedullary():
+    """A patient whose relapse on day 240 closed all mechanisms at D270 but M7, which signals."""
+    tables, rows, views, cells = typical()
+    risk = tables["risk"].copy()
+    risk.loc[(risk["landmark"] == "D180") & (risk["mechanism"] == "M1"), "category"] = (
+        "SIGNAL_CONFLICTING"
+    )
+    after = risk["landmark_day"] >= 270
+    m7 = risk["mechanism"] == "M7"
+    risk.loc[after & ~m7, "category"] = "NOT_APPLICABLE"
+    risk.loc[after & ~m7, "reason"] = f"{EXTRAMEDULLARY} ended the clock of this CAR"
+    risk.loc[after & m7, ["category", "reason"]] = ["SIGNAL", "1 driver is present"]
+    last = dict.fromkeys(("M1", "M2", "M3", "M4", "M5", "M6"), "NOT_APPLICABLE")
+    summary = tables["summary"].assign(
+        **last, M7="SIGNAL", landmark="D270", last_day=260, outcome=EXTRAMEDULLARY
+    )
+    return tables | {"risk": risk, "summary": summary}, rows, views, cells
+
+
+def test_after_an_extramedullary_relapse_the_last_answer_before_it_stays_on_page_1():
+    content = content_of(extramedullary)[0]
+    assert content["landmark"] == "D180"
+    assert content["headline"].startswith(
+        "Extramedullary relapse (antigen positive, CD19, extramedullary) on day 240. "
+        "Before that, at D180: conflicting evidence on antigen-positive relapse (CD19)"
+    )
+    m1 = next(row for row in content["mechanisms"] if row["mechanism"] == "M1")
+    assert m1["category"]["status"] == "SIGNAL_CONFLICTING"
+    assert content["changes"][0] == "At D270, after that: M7 extramedullary disease: signal"
+
+
+def test_the_cohort_table_keeps_the_answer_before_an_extramedullary_relapse():
+    tables = extramedullary()[0]
+    _, _, *others = cohort_of(1)
+    content = cohort_content(
+        tables["summary"],
+        tables["risk"],
+        *others,
+        versions=MADE_WITH["versions"],
+        code="x",
+        cohort="c",
+        suppress_below=5,
+        left_out=[],
+    )
+    row = content["patients"][0]
+    shown = dict(zip(content["mechanisms"], (c["letter"] for c in row["categories"]), strict=True))
+    assert row["landmark"] == "D180, before"
+    assert (shown["M1"], shown["M7"]) == ("c", "s")
+
+
+@pytest.mark.parametrize(
+    ("categories", "said"),
+    [
+        (
+            ("SIGNAL", "SIGNAL_CONFLICTING", "NOT_ASSESSABLE", "NOT_ASSESSABLE"),
+            "Signal for a; conflicting: b; 2 mechanisms are not assessable",
+        ),
+        (
+            ("NO_SIGNAL", "SIGNAL_CONFLICTING", "NOT_ASSESSABLE", "NO_SIGNAL"),
+            "Conflicting evidence on b; 1 mechanism is not assessable",
+        ),
+        (("SIGNAL", "NO_SIGNAL", "NO_SIGNAL", "NO_SIGNAL"), "Signal for a"),
+    ],
+)
+def test_a_headline_also_tells_conflicts_and_what_was_not_assessable(categories, said):
+    rows = [
+        {"title": title, "category": {"status": word}}
+        for title, word in zip("abcd", categories, strict=True)
+    ]
+    assert headline(rows, "D180") == said
