@@ -8,6 +8,7 @@ from aftercar.evidence.verdicts import (
     agreement,
     all_of,
     any_of,
+    excluded,
     first_assessed,
     negation,
     proven,
@@ -15,15 +16,16 @@ from aftercar.evidence.verdicts import (
 
 JOINS = {"all": all_of, "any": any_of, "agree": agreement, "first": first_assessed}
 PRODUCT_WORDS = {"scfv_origin": "binder"}  # columns of infusions.tsv that predicates may ask
-KINDS = (*JOINS, "not", "finding", "measure", "fact", "event", "state", "product")
+KINDS = (*JOINS, "not", "excluded", "finding", "measure", "fact", "event", "state", "product")
 
 
 def evaluate(node: dict, view: View, target: str, gene: str, settings: dict) -> Verdict:
     """Return what a predicate says on the day of the view.
 
-    Kinds: all, any, agree (tests of one thing), first (assessed), not; finding (with proof or
-    contradicted_by); measure, fact (of patients.tsv), event, state, product (of infusions.tsv).
-    `target` is the antigen asked about, `gene` its gene, `settings` the document of recovery rules.
+    Kinds: all, any, agree (tests of one thing), first (assessed), not; excluded (with unless_found
+    and unless_ever_found); finding (with proof or contradicted_by); measure, fact (of
+    patients.tsv), event, state, product (of infusions.tsv). `target` is the antigen asked about,
+    `gene` its gene, `settings` the document of recovery rules.
     Raises ValueError for another kind.
     """
     for kind, join in JOINS.items():
@@ -41,6 +43,13 @@ def evaluate(node: dict, view: View, target: str, gene: str, settings: dict) -> 
         return _product(node, view, target)
     if "not" in node:
         return negation(evaluate(node["not"], view, target, gene, settings))
+    if "excluded" in node:
+        return excluded(
+            *(
+                [evaluate(part, view, target, gene, settings) for part in node.get(name, [])]
+                for name in ("excluded", "unless_found", "unless_ever_found")
+            )
+        )
     if "finding" in node:
         finding = evaluate(node["finding"], view, target, gene, settings)
         if finding.status != "PRESENT":

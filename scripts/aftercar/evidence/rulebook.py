@@ -172,7 +172,7 @@ def resolved_predicate(
         return {"state": STATES[0]}
     _check_names(node, where, problems)
     resolved = dict(node)
-    for key in ("all", "any", "agree", "first"):
+    for key in ("all", "any", "agree", "first", "excluded", "unless_found", "unless_ever_found"):
         if key in node:
             resolved[key] = [
                 resolved_predicate(part, shared, where, problems, depth + 1) for part in node[key]

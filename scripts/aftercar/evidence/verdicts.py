@@ -76,6 +76,26 @@ def strongest(verdicts: Sequence[Verdict]) -> Verdict:
     return any_of(telling or verdicts)
 
 
+def excluded(
+    tests: Sequence[Verdict], findings: Sequence[Verdict], lasting: Sequence[Verdict]
+) -> Verdict:
+    """Return PRESENT only if a test of `tests` is adequate and negative and nothing was found.
+
+    A finding of `tests` or `findings` is ABSENT (CONFLICTING if `tests` disagree). Traces, and a
+    finding of `lasting` that may be old, leave it INDETERMINATE; a negative of `findings` or
+    `lasting` says nothing.
+    """
+    if found := [v for v in findings if v.status in ("PRESENT", "CONFLICTING")]:
+        return _joined("ABSENT", found)._replace(reason="found by another test")
+    together = negation(agreement(tests))
+    if together.status in ("ABSENT", "CONFLICTING"):
+        return together
+    if traces := [v for v in (*tests, *findings, *lasting) if v.found]:
+        told = "something was found that the negative tests do not exclude"
+        return _joined("INDETERMINATE", traces)._replace(reason=told)
+    return together
+
+
 def first_assessed(verdicts: Sequence[Verdict]) -> Verdict:
     """Return the first answer that is one, else what is known of the tests that were not done."""
     for verdict in verdicts:

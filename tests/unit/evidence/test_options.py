@@ -120,6 +120,66 @@ CASES = {
             [*CLEAN, value(85, "myeloid_blast_fraction", 0.6, "BM", low=0.5, high=0.7)],
             "ABSENT",
         ),
+        "only a gate of myeloid cells is clean": (
+            T_ALL,
+            [absent(85, "myeloid_blast_fraction", 1e-3, "BM")],
+            "NOT_ASSESSED",
+        ),
+        "few blasts by morphology, blood by an insensitive test": (
+            T_ALL,
+            [value(85, "marrow_blasts", 0.02, "BM"), absent(85, "flow_mrd_fraction", 1e-2)],
+            "INDETERMINATE",
+        ),
+        "traces by flow beside clean NGS": (
+            T_ALL,
+            [value(85, "flow_mrd_fraction", 5e-5, "BM", low=1e-5, high=9e-5), CLEAN[1]],
+            "INDETERMINATE",
+        ),
+        "NGS below its limit of quantification beside clean flow": (
+            T_ALL,
+            [
+                CLEAN[0],
+                value(
+                    85, "ngs_mrd_fraction", None, "BM", stream="lab", status="DETECTED_BELOW_LLOQ"
+                ),
+            ],
+            "CONFLICTING",
+        ),
+        "flow and NGS disagree": (
+            T_ALL,
+            [CLEAN[0], value(85, "ngs_mrd_fraction", 1e-5, "BM", stream="lab")],
+            "CONFLICTING",
+        ),
+        "fusion transcript beside clean flow": (
+            T_ALL,
+            [CLEAN[0], value(85, "fusion_transcript", 1e-3, "BM", stream="lab")],
+            "ABSENT",
+        ),
+        "myeloid blasts beside clean flow": (
+            T_ALL,
+            [*CLEAN, value(85, "myeloid_blast_fraction", 0.6, "BM", low=0.5, high=0.7)],
+            "ABSENT",
+        ),
+        "fusion transcript that was not looked for again": (
+            T_ALL,
+            [CLEAN[0], value(20, "fusion_transcript", 1e-3, "BM", stream="lab")],
+            "INDETERMINATE",
+        ),
+        "mutant cells beside clean flow": (
+            T_ALL,
+            [*CLEAN, value(85, "lof_variant_vaf", 0.02, "BM", target="CD7", stream="sequencing")],
+            "INDETERMINATE",
+        ),
+        "fusion transcript that was cleared": (
+            T_ALL,
+            [
+                CLEAN[0],
+                value(20, "fusion_transcript", 1e-3, "BM", stream="lab"),
+                absent(85, "fusion_transcript", 1e-5, "BM", stream="lab"),
+            ],
+            "PRESENT",
+        ),
+        "only blood is clean": (T_ALL, [absent(85, "flow_mrd_fraction", 2e-5)], "INDETERMINATE"),
         "earlier transplant not known": (
             T_ALL | {"facts": patient("T-ALL")},
             [*CLEAN],
