@@ -67,7 +67,12 @@ def assess(
     latest = [row for row in risk if row["landmark"] == summary["landmark"]]
     last_day = summary["last_day"]
     return Assessment(
-        kinetics_rows(patient_id, whole, rulebook.recovery["kinetics"]),
+        kinetics_rows(
+            patient_id,
+            whole,
+            rulebook.recovery["kinetics"],
+            rulebook.recovery["attribution"]["transplant_events"],
+        ),
         recovery_rows(patient_id, whole, rulebook.recovery),
         rules,
         risk,

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from aftercar.evidence.measured import ROUNDING
 from aftercar.evidence.timeline import Infusion, Value, View
-from aftercar.evidence.verdicts import Verdict
+from aftercar.evidence.verdicts import NOT_ATTRIBUTABLE, Verdict
 
 TESTED = ("QUANTIFIED", "DETECTED_BELOW_LLOQ", "NOT_DETECTED", "INDETERMINATE")
 
@@ -187,16 +187,44 @@ def _between(day: float, value: float, next_day: float, next_value: float, at: f
     return value + share * (next_value - value)
 
 
-def kinetics_rows(patient_id: str, view: View, settings: dict) -> list[dict[str, object]]:
-    """Return rows of KINETICS (section `kinetics` of the recovery rules: `settings`)."""
+def kinetics_rows(
+    patient_id: str, view: View, settings: dict, transplant_events: list[str]
+) -> list[dict[str, object]]:
+    """Return rows of KINETICS (section `kinetics` of the recovery rules: `settings`).
+
+    A loss that one of `transplant_events` came before is INDETERMINATE: conditioning and graft
+    clear CAR-T as well, so persistence was watched to the last specimen with CAR-T only.
+    """
     curves = curves_of(view, settings)
     return [
-        _kinetics_row(patient_id, curve, view, settings, curves) for curve in curves if curve.values
+        _kinetics_row(patient_id, curve, view, settings, curves, transplant_events)
+        for curve in curves
+        if curve.values
     ]
 
 
+def _unless_transplanted(loss: Loss, curve: Curve, view: View, names: list[str]) -> Loss:
+    if loss.verdict.status != "PRESENT":
+        return loss
+    start, confirmed = _day(curve.infusion), loss.verdict.days[1]
+    given = [e for e in view.events if e.event in names and start < e.day <= confirmed]
+    if not given:
+        return loss
+    reason = (
+        f"{NOT_ATTRIBUTABLE}{given[0].event} on day {given[0].day}; not detected since, last found "
+        f"on day {loss.after_day}"
+    )
+    verdict = loss.verdict._replace(status="INDETERMINATE", reason=reason)
+    return Loss(verdict, loss.after_day, None)
+
+
 def _kinetics_row(
-    patient_id: str, curve: Curve, view: View, settings: dict, curves: list[Curve]
+    patient_id: str,
+    curve: Curve,
+    view: View,
+    settings: dict,
+    curves: list[Curve],
+    transplant_events: list[str],
 ) -> dict[str, object]:
     start = _day(curve.infusion)
     points = [
@@ -206,6 +234,7 @@ def _kinetics_row(
     ]
     grade = sampling_grade([day for day, _ in points], settings["sampling_grade"])
     loss = loss_of(curve, settings["adequate_limits"][curve.measure])
+    loss = _unless_transplanted(loss, curve, view, transplant_events)
     quantified = [day for day, value in points if value is not None]
     row: dict[str, object] = {
         "patient_id": patient_id,

@@ -32,7 +32,8 @@ def recovery_curve_rows(
 
     Days count from the infusion that each row is about; loss of CAR-T from the first infusion
     only. Who did not get there is watched up to the last specimen that shows so. Recovery with a
-    failed attribution gate is not recovery: watched as long as seen not recovered. Patients in
+    failed attribution gate is not recovery: watched as long as seen not recovered; likewise CAR-T
+    that a transplant cleared is not lost: watched as long as found. Patients in
     whom it cannot be told are counted as unknown; those a rule does not apply to are left out.
     """
     groups: dict[tuple[str, str, str], _Group] = {}
@@ -72,7 +73,9 @@ def _lost(row: dict) -> _Known:
     if after is None or start is None:
         return _Known(None)
     until = row["loss_until_day"]
-    return _Known((after - start, None if until is None else until - start))
+    # what a transplant cleared was watched to the last specimen with CAR-T
+    attributable = NOT_ATTRIBUTABLE not in row["flags"]
+    return _Known((after - start, None if until is None else until - start), attributable)
 
 
 def _rows(key: tuple[str, str, str], group: _Group) -> list[dict[str, object]]:

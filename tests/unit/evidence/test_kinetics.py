@@ -101,6 +101,17 @@ def test_loss_lies_between_the_last_positive_and_the_first_confirmed_negative():
     assert (row["loss_status"], row["loss_after_day"], row["loss_until_day"]) == ("PRESENT", 40, 63)
 
 
+@pytest.mark.parametrize("name", ["conditioning", "hct"])
+def test_a_loss_after_a_transplant_is_not_that_of_the_car_and_says_so(name):
+    evidence = [car(10, 9000), car(40, 70), no_car(63), no_car(90)]
+    row = curve(evidence, events=[event(50, name)])
+    assert (row["loss_status"], row["loss_after_day"]) == ("INDETERMINATE", 40)
+    assert row["loss_until_day"] is None
+    assert f"not attributable to the CAR: {name} on day 50" in row["flags"]
+    for day in (-30, 120):  # before the infusion, after the loss was confirmed
+        assert curve(evidence, events=[event(day, name)])["loss_status"] == "PRESENT"
+
+
 def test_a_single_negative_is_not_yet_a_loss():
     assert curve([car(10, 9000), no_car(63)])["loss_status"] == "INDETERMINATE"
 

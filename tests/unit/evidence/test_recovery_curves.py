@@ -2,7 +2,7 @@
 
 import pandas as pd
 import pytest
-from tests.unit.evidence.patients import aplasia, event, judged, recovered
+from tests.unit.evidence.patients import aplasia, car, event, judged, no_car, recovered
 
 from aftercar.contracts.cohort import RECOVERY_CURVES
 from aftercar.contracts.evidence import RECOVERY
@@ -30,6 +30,7 @@ def loss(status, after=None, until=None, number=1, start=0):
         "loss_status": status,
         "loss_after_day": after,
         "loss_until_day": until,
+        "flags": "",
     }
 
 
@@ -123,4 +124,15 @@ def test_a_recovery_that_was_lost_again_happened_and_later_therapy_does_not_cens
     rows = recovery_curve_rows(plain, [])
     assert [(r["after_day"], r["until_day"], r["seen"], r["not_attributable"]) for r in rows] == [
         (28, 60, 2, 0)
+    ]
+
+
+def test_car_t_cells_that_a_transplant_cleared_are_watched_and_not_lost():
+    evidence = [car(14, 9000), car(60, 3000), no_car(90), no_car(120)]
+    events = [event(70, "conditioning"), event(72, "hct")]
+    need = (*loss("PRESENT"), "flags")
+    (row,) = judged(evidence, events=events).kinetics
+    rows = recovery_curve_rows([], [{key: row.get(key) for key in need}])
+    assert [(r["after_day"], r["until_day"], r["seen"], r["not_attributable"]) for r in rows] == [
+        (60, None, 0, 1)
     ]
