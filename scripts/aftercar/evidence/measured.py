@@ -51,6 +51,9 @@ def _is_meant(value: Value, node: dict, wanted: str, view: View) -> bool:
     period = node.get("period", "any")
     if period == "after_infusion":
         return view.segment_start is not None and value.day > view.segment_start
+    if period == "of_present_disease":
+        start = view.present_disease_start
+        return start is not None and value.day > (view.segment_start or 0) and value.day >= start
     if period == "before_infusion":
         return bool(view.infusions) and value.day <= (view.infusions[0].day or 0)
     return True

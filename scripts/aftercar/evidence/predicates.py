@@ -2,7 +2,7 @@
 
 from aftercar.evidence.measured import measured
 from aftercar.evidence.states import state_verdict
-from aftercar.evidence.timeline import View
+from aftercar.evidence.timeline import Event, View
 from aftercar.evidence.verdicts import (
     Verdict,
     agreement,
@@ -16,7 +16,18 @@ from aftercar.evidence.verdicts import (
 
 JOINS = {"all": all_of, "any": any_of, "agree": agreement, "first": first_assessed}
 PRODUCT_WORDS = {"scfv_origin": "binder"}  # columns of infusions.tsv that predicates may ask
-KINDS = (*JOINS, "not", "excluded", "finding", "measure", "fact", "event", "state", "product")
+KINDS = (
+    *JOINS,
+    "not",
+    "excluded",
+    "finding",
+    "measure",
+    "fact",
+    "event",
+    "state",
+    "product",
+    "given",
+)
 
 
 def evaluate(node: dict, view: View, target: str, gene: str, settings: dict) -> Verdict:
@@ -24,8 +35,8 @@ def evaluate(node: dict, view: View, target: str, gene: str, settings: dict) -> 
 
     Kinds: all, any, agree (tests of one thing), first (assessed), not; excluded (with unless_found
     and unless_ever_found); finding (with proof or contradicted_by); measure, fact (of
-    patients.tsv), event, state, product (of infusions.tsv). `target` is the antigen asked about,
-    `gene` its gene, `settings` the document of recovery rules.
+    patients.tsv), event, state, product, given (of infusions.tsv). `target` is the antigen asked
+    about, `gene` its gene, `settings` the document of recovery rules.
     Raises ValueError for another kind.
     """
     for kind, join in JOINS.items():
@@ -38,9 +49,11 @@ def evaluate(node: dict, view: View, target: str, gene: str, settings: dict) -> 
     if "state" in node:
         return state_verdict(node["state"], view, target, settings)
     if "event" in node:
-        return _event(node, view)
+        return _event(node, view, target)
     if "product" in node:
         return _product(node, view, target)
+    if "given" in node:
+        return _given(node["given"], view)
     if "not" in node:
         return negation(evaluate(node["not"], view, target, gene, settings))
     if "excluded" in node:
@@ -94,7 +107,21 @@ def _product(node: dict, view: View, target: str) -> Verdict:
     return Verdict("NOT_ASSESSED", reason=f"{name} of the product is not known")
 
 
-def _event(node: dict, view: View) -> Verdict:
+def _given(targets: list[str], view: View) -> Verdict:
+    """Say whether each of the targets was that of an infusion; one without a date counts too."""
+    given = [i for i in (*view.infusions, *view.undated) if set(targets) & set(i.targets)]
+    texts = tuple(
+        f"infusion {i.number} ({', '.join(i.targets)}) "
+        + ("without a date" if i.day is None else f"on day {i.day}")
+        for i in given
+    )
+    days = tuple(i.day for i in given if i.day is not None)
+    if set(targets) <= {target for i in given for target in i.targets}:
+        return Verdict("PRESENT", texts, days)
+    return Verdict("ABSENT", texts, days)
+
+
+def _event(node: dict, view: View, target: str) -> Verdict:
     start = view.infusions[0].day if view.infusions else None
     found = [
         event
@@ -102,13 +129,26 @@ def _event(node: dict, view: View) -> Verdict:
         if event.event in node["event"]
         and (start is None or event.day >= start)
         and _site_fits(event.event, event.site, node)
+        and _phenotype_fits(event, node, view, target)
     ]
     if found:
         texts = tuple(event.text for event in found)
         status = node.get("recorded", "PRESENT")
         return Verdict(status, texts, tuple(event.day for event in found), "recorded event")
     names = ", ".join(node["event"])
-    return Verdict(node.get("not_recorded", "NOT_ASSESSED"), reason=f"no event {names} recorded")
+    of = f" ({', '.join(node['phenotypes'])})" if "phenotypes" in node else ""
+    return Verdict(
+        node.get("not_recorded", "NOT_ASSESSED"), reason=f"no event {names}{of} recorded"
+    )
+
+
+def _phenotype_fits(event: Event, node: dict, view: View, target: str) -> bool:
+    """Say whether a relapse is of the antigen; one that names none is of what the CAR binds."""
+    if "phenotypes" not in node:
+        return True
+    wanted = target if node["antigen"] == "car" else node["antigen"]
+    of = (event.antigen,) if event.antigen else view.targets
+    return event.phenotype in node["phenotypes"] and wanted in of
 
 
 def _site_fits(event: str, site: str, node: dict) -> bool:

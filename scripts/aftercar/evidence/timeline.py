@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
-CLOCK_ENDS = ("relapse", "lineage_switch", "extramedullary_relapse", "death")
+RELAPSES = ("relapse", "lineage_switch", "extramedullary_relapse")
+CLOCK_ENDS = (*RELAPSES, "death")
 
 
 @dataclass(frozen=True)
@@ -134,6 +135,16 @@ class View:
     def segment_start(self) -> int | None:
         """Day of the latest infusion: a new CAR opens a segment."""
         return self.infusions[-1].day if self.infusions else None
+
+    @cached_property
+    def present_disease_start(self) -> int | None:
+        """Day of the first relapse since the latest infusion, or of that infusion."""
+        start = self.segment_start
+        if start is None:
+            return None
+        return min(
+            (e.day for e in self.events if e.event in RELAPSES and e.day > start), default=start
+        )
 
     @cached_property
     def targets(self) -> tuple[str, ...]:

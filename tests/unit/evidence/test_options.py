@@ -44,6 +44,10 @@ def lost(day, antigen):
     )
 
 
+def relapse_of(antigen, phenotype, day=80):
+    return event(day, "relapse", phenotype=phenotype, antigen=antigen, site="marrow")
+
+
 LOST_CAR = [car(14, 9000), no_car(63), no_car(88), *recovered(63), *recovered(88)]
 CLEAN = [
     absent(85, "flow_mrd_fraction", 2e-5, "BM"),
@@ -58,6 +62,29 @@ CASES = {
     "OTHER_TARGET_CD22": {
         "kept": ({}, [kept(85, "CD22")], "PRESENT"),
         "lost": ({}, [lost(85, "CD22")], "ABSENT"),
+        "only before the infusion": ({}, [kept(-10, "CD22"), car(20, 500)], "NOT_ASSESSED"),
+        "only before the relapse": (
+            {"events": [relapse_of("CD19", "antigen_negative")]},
+            [kept(70, "CD22")],
+            "NOT_ASSESSED",
+        ),
+        "at the relapse": (
+            {"events": [relapse_of("CD19", "antigen_negative")]},
+            [kept(80, "CD22")],
+            "PRESENT",
+        ),
+        "relapse without it beside a specimen with it": (
+            {"events": [relapse_of("CD22", "antigen_negative")]},
+            [kept(85, "CD22")],
+            "CONFLICTING",
+        ),
+        "dim at relapse": ({"events": [relapse_of("CD22", "antigen_dim")]}, [], "ABSENT"),
+        "mixed at relapse": ({"events": [relapse_of("CD22", "mixed")]}, [], "ABSENT"),
+        "targeted before": (
+            {"infusions": [infusion(), infusion(40, "CD22", 2)]},
+            [kept(85, "CD22")],
+            "ABSENT",
+        ),
         "another antigen tested": ({}, [kept(85, "CD20")], "NOT_ASSESSED"),
         "tested long ago": ({}, [kept(10, "CD22"), car(88, 500)], "NOT_ASSESSED"),
         "reagents disagree": (
@@ -74,6 +101,11 @@ CASES = {
         ),
         "state of the T cells unknown": (T_ALL, [kept(85, "CD5")], "NOT_ASSESSED"),
         "lost": (T_ALL, [lost(85, "CD5")], "ABSENT"),
+        "kept before the infusion only": (
+            T_ALL,
+            [kept(-10, "CD5"), value(25, "cd5_positive_t_fraction", 0.9, low=0.88, high=0.92)],
+            "NOT_ASSESSED",
+        ),
     },
     "RESIDUAL_CAR7": {
         "still there": (T_ALL, [value(85, "car_t_fraction", 0.2, target="CD7")], "PRESENT"),
@@ -99,10 +131,25 @@ CASES = {
             "CONFLICTING",
         ),
         "lost": ({}, [lost(85, "CD19")], "ABSENT"),
+        "relapse that names no antigen, without what the CAR binds": (
+            {"events": [relapse_of("", "antigen_negative")]},
+            [kept(70, "CD19"), INTACT],
+            "ABSENT",
+        ),
+        "before the relapse only": (
+            {"events": [relapse_of("CD19", "unknown")]},
+            [kept(70, "CD19"), INTACT],
+            "NOT_ASSESSED",
+        ),
     },
     "TWO_TARGETS": {
         "one of two kept": ({}, [lost(85, "CD19"), kept(85, "CD22")], "PRESENT"),
         "both lost": ({}, [lost(85, "CD19"), lost(85, "CD22")], "ABSENT"),
+        "both targeted before": (
+            {"infusions": [infusion(targets="CD19;CD22")]},
+            [kept(85, "CD19")],
+            "ABSENT",
+        ),
         "one lost, the other not tested": ({}, [lost(85, "CD19")], "NOT_ASSESSED"),
     },
     "TRANSPLANT": {
@@ -247,6 +294,12 @@ def test_each_precondition_stands_with_its_status_and_values():
         "car_copies (CD19) NOT_DETECTED (limit 10 copies/ug), PB PB88, day 88"
         in (found["preconditions"])
     )
+
+
+def test_an_earlier_infusion_against_the_other_target_is_named():
+    given = [infusion(), infusion(40, "CD22", 2)]
+    told = option("OTHER_TARGET_CD22", [kept(85, "CD22")], infusions=given)["preconditions"]
+    assert "no earlier infusion against CD22: ABSENT (infusion 2 (CD22) on day 40)" in told
 
 
 def test_an_option_for_another_product_does_not_concern_the_patient():
