@@ -10,6 +10,8 @@ UNUSABLE = ("FAILED", "NOT_ASSESSED", "NOT_APPLICABLE")
 # A limit that equals the one asked for is adequate, whatever the rounding of the table.
 ROUNDING = 1 + 1e-6
 
+MAY_BE_AFTER_LYMPHODEPLETION = "may be after lymphodepletion: none is recorded"
+
 
 class Source(NamedTuple):
     """Where a value comes from: the kind of specimen, the method, and what or with what."""
@@ -32,6 +34,8 @@ def measured(node: dict, view: View, target: str, gene: str) -> Verdict:
         wanted = {"car": target, "gene": gene}.get(node.get("target", ""), node.get("target", ""))
         known = [value for value in known if _is_meant(value, node, wanted, view)]
     positive = _from_values(node, view, known, target) if known else None
+    if positive and node.get("period") == "before_lymphodepletion":
+        positive = _with_day_of_lymphodepletion(positive, view)
     if positive is not None and positive.status not in ("NOT_ASSESSED", "ABSENT"):
         return positive
     if "negative_by" in node:
@@ -56,7 +60,27 @@ def _is_meant(value: Value, node: dict, wanted: str, view: View) -> bool:
         return start is not None and value.day > (view.segment_start or 0) and value.day >= start
     if period == "before_infusion":
         return bool(view.infusions) and value.day <= (view.infusions[0].day or 0)
+    if period == "before_lymphodepletion":
+        return is_before_lymphodepletion(value, view)
     return True
+
+
+def is_before_lymphodepletion(value: Value, view: View) -> bool:
+    """Say whether a value is from before the lymphodepletion of the first infusion, or its day.
+
+    Where none is recorded, the day of the infusion takes its place.
+    """
+    if not view.infusions:
+        return False
+    start = view.lymphodepletion_start
+    return value.day <= ((view.infusions[0].day or 0) if start is None else start)
+
+
+def _with_day_of_lymphodepletion(verdict: Verdict, view: View) -> Verdict:
+    if view.lymphodepletion_start is not None:
+        return verdict
+    texts = tuple(f"{text} ({MAY_BE_AFTER_LYMPHODEPLETION})" for text in verdict.values)
+    return verdict._replace(values=texts)
 
 
 def _from_values(node: dict, view: View, known: Sequence[Value], target: str) -> Verdict:

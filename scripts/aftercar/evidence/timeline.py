@@ -147,6 +147,15 @@ class View:
         )
 
     @cached_property
+    def lymphodepletion_start(self) -> int | None:
+        """First day of lymphodepletion before the first infusion; None if none is recorded."""
+        if not self.infusions:
+            return None
+        until = self.infusions[0].day or 0
+        days = [e.day for e in self.events if e.event == "lymphodepletion" and e.day <= until]
+        return min(days, default=None)
+
+    @cached_property
     def targets(self) -> tuple[str, ...]:
         """Antigens of all infusions so far, in order of infusion; undated ones last."""
         given = [*self.infusions, *self.undated]

@@ -1,6 +1,7 @@
 """Toxicity, infections, drugs and disease burden around the infusions: rows of TOXICITY."""
 
 from aftercar.contracts.toxicity_components import components_of
+from aftercar.evidence.measured import MAY_BE_AFTER_LYMPHODEPLETION, is_before_lymphodepletion
 from aftercar.evidence.timeline import Event, Value, View
 from aftercar.evidence.toxicity import CapdBounds, Grade, crs_grade, icans_grade
 
@@ -173,30 +174,39 @@ def _burden(view: View, definitions: list[dict]) -> list[Row]:
         definition = f"high: {bound} or more before lymphodepletion ({cited})"
         row: Row = {"kind": "burden", "name": known["name"], "day": None, "flags": definition}
         entered = view.facts.get(known["fact"], "")
-        measured = _before_first(view, known["measure"])
+        measured = _before_lymphodepletion(view, known["measure"])
         if entered not in ("", "unknown"):
             number, text = float(entered), f"{100 * float(entered):.3g} % as entered"
-        elif measured is not None and measured.value is not None:
-            number, text = measured.value, measured.text
+            size = "high" if number >= known["high_from"] else "not high"
+        elif measured is not None:
+            size, text = _size(measured, known["high_from"]), measured.text
             row["day"] = measured.day
+            if view.lymphodepletion_start is None:
+                row["flags"] = f"{definition}; {MAY_BE_AFTER_LYMPHODEPLETION}"
         else:
             rows.append(row | {"status": "NOT_ASSESSED", "value": "not assessed"})
             continue
-        size = "high" if number >= known["high_from"] else "not high"
-        rows.append(row | {"status": "QUANTIFIED", "value": f"{size}: {text}"})
+        status = "INDETERMINATE" if size == "cannot tell" else "QUANTIFIED"
+        rows.append(row | {"status": status, "value": f"{size}: {text}"})
     return rows
 
 
-def _before_first(view: View, measure: str) -> Value | None:
-    """Return the latest quantified marrow value of the time before the first infusion."""
-    first = view.infusions[0].day if view.infusions else None
+def _size(value: Value, high_from: float) -> str:
+    """Say whether a burden is high; what was not detected lies below its limit of detection."""
+    if value.status == "QUANTIFIED" and value.value is not None:
+        return "high" if value.value >= high_from else "not high"
+    limit = value.lloq if value.status == "DETECTED_BELOW_LLOQ" else value.limit
+    return "not high" if limit is not None and limit <= high_from else "cannot tell"
+
+
+def _before_lymphodepletion(view: View, measure: str) -> Value | None:
+    """Return the latest marrow result of the time before lymphodepletion, found or not."""
     usable = [
         value
         for value in view.values.get(measure, ())
-        if first is not None
-        and value.day <= first
-        and value.specimen == "BM"
-        and value.status == "QUANTIFIED"
+        if value.specimen == "BM"
+        and value.status in (*FOUND, "NOT_DETECTED")
+        and is_before_lymphodepletion(value, view)
     ]
     return usable[-1] if usable else None
 

@@ -234,3 +234,20 @@ def test_a_car_that_vanishes_after_a_transplant_is_not_lost_by_itself():
     found = rule_at(judged(evidence, events=[event(50, "hct")]), "CAR_LOST_BEFORE_LM")
     assert found["status"] == "INDETERMINATE"
     assert "hct on day 50" in found["reason"]
+
+
+def test_a_marrow_after_lymphodepletion_does_not_erase_a_high_burden():
+    before = value(-20, "flow_mrd_fraction", 0.2, "BM")
+    after = value(-1, "flow_mrd_fraction", 0.001, "BM")
+    depleted = [event(-5, "lymphodepletion", end_day=-3)]
+    dated = judged([before, after], landmarks=[28], events=depleted)
+    assert rule_at(dated, "BURDEN_HIGH_PRE_LD", 28)["status"] == "PRESENT"
+    assert rule_at(dated, "BURDEN_LOW_PRE_LD", 28)["status"] == "ABSENT"
+    only_after = judged([after], landmarks=[28], events=depleted)
+    assert rule_at(only_after, "BURDEN_LOW_PRE_LD", 28)["status"] == "NOT_ASSESSED"
+
+
+def test_a_burden_without_a_day_of_lymphodepletion_says_so_in_the_driver():
+    found = judged([value(-20, "flow_mrd_fraction", 0.2, "BM")], landmarks=[28])
+    said = "may be after lymphodepletion: none is recorded"
+    assert said in risk_at(found, "M2", 28)["drivers"]

@@ -192,3 +192,39 @@ def test_therapy_before_the_infusion_says_how_long_before():
 
 def test_the_same_drug_after_the_infusion_is_not_bridging():
     assert "before_infusion" not in {r["kind"] for r in rows(events=[event(30, "blinatumomab")])}
+
+
+LYMPHODEPLETION = event(-5, "lymphodepletion", end_day=-3)
+
+
+def residual_disease(evidence, events=()):
+    found = rows(evidence, events=list(events))
+    return next(r for r in found if r["name"] == "residual_disease")
+
+
+def test_burden_is_read_before_lymphodepletion_and_not_after_it():
+    before, after = (
+        value(day, "flow_mrd_fraction", share, "BM") for day, share in ((-20, 0.2), (-1, 0.001))
+    )
+    found = residual_disease([before, after], [LYMPHODEPLETION])
+    assert (found["day"], found["value"].split(":")[0]) == (-20, "high")
+    only_after = residual_disease([after], [LYMPHODEPLETION])
+    assert only_after["status"] == "NOT_ASSESSED"
+
+
+def test_without_a_day_of_lymphodepletion_the_burden_may_be_of_after_it():
+    found = residual_disease([value(-20, "flow_mrd_fraction", 0.2, "BM")])
+    assert "may be after lymphodepletion: none is recorded" in found["flags"]
+    dated = residual_disease([value(-20, "flow_mrd_fraction", 0.2, "BM")], [LYMPHODEPLETION])
+    assert "may be after" not in dated["flags"]
+
+
+@pytest.mark.parametrize(
+    ("limit", "said", "status"),
+    [(1e-5, "not high", "QUANTIFIED"), (0.05, "cannot tell", "INDETERMINATE")],
+)
+def test_a_newer_negative_marrow_takes_the_place_of_an_older_burden(limit, said, status):
+    old = value(-60, "flow_mrd_fraction", 0.62, "BM")
+    found = residual_disease([old, absent(-8, "flow_mrd_fraction", limit, "BM")], [LYMPHODEPLETION])
+    assert (found["day"], found["status"]) == (-8, status)
+    assert found["value"].startswith(f"{said}: ")
