@@ -4,6 +4,8 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
+import yaml
+
 KEY_BYTES = 32
 # Final tables of patients and specimens; hashes of inputs and checks of file headers stay here.
 TABLES = (
@@ -43,6 +45,18 @@ def read_key(path: str | Path, *, not_within: tuple[str | Path, ...]) -> bytes:
     if len(key) < KEY_BYTES:
         raise ExportError(f"key: found {len(key)} bytes, expected {KEY_BYTES} or more. {make}")
     return key
+
+
+def read_suppress_below(path: str | Path) -> int:
+    """Return report/suppress_below of a config.yaml: counts below it are not handed on."""
+    try:
+        report = (yaml.safe_load(Path(path).read_text(encoding="utf-8")) or {})["report"]
+        return int(report["suppress_below"])
+    except (OSError, KeyError, TypeError, ValueError, yaml.YAMLError):
+        raise ExportError(
+            f"{path}: found no readable report/suppress_below, expected a number of patients. "
+            "To mend it: name the config.yaml of the run by --config"
+        ) from None
 
 
 def report_paths(reports: str | Path) -> list[Path]:

@@ -13,13 +13,13 @@ from aftercar.report.cohort_tables import (
     bounds_table,
     cause_words,
     follow_up_table,
-    shown_count,
 )
 from aftercar.report.course import sparkline
 from aftercar.report.course_end import course_end, course_text
 from aftercar.report.numbers import day_text, percent, plain_rows
 from aftercar.report.outcomes import Step, shown_part, step_chart
 from aftercar.report.patient import RESEARCH_USE
+from aftercar.report.small_counts import shown_count, shown_parts
 from aftercar.report.statements import short_value
 from aftercar.report.strata import (
     landmark_part,
@@ -211,9 +211,9 @@ def _category_counts(patients: pd.DataFrame, suppress_below: int) -> dict:
     rows = [
         (
             f"{mechanism} {title}",
-            *(
-                shown_count(int((patients[mechanism] == word).sum()), suppress_below)
-                for word in RISK_CATEGORY
+            *shown_parts(
+                [int((patients[mechanism] == word).sum()) for word in RISK_CATEGORY],
+                suppress_below,
             ),
         )
         for mechanism, title in MECHANISMS.items()

@@ -3,6 +3,7 @@
 import pandas as pd
 
 from aftercar.report.numbers import percent, plain_rows
+from aftercar.report.small_counts import shown_count
 from aftercar.report.tabulate import table
 
 AT_RISK_DAYS = (0, 90, 180, 365, 730)
@@ -22,11 +23,6 @@ COUNTED_AS = {
     "as_antigen_positive": "bound: all unknown antigen-positive",
     "as_antigen_negative": "bound: all unknown antigen-negative",
 }
-
-
-def shown_count(count: int, suppress_below: int) -> str:
-    """Return a count of patients; a small one only as smaller than the limit."""
-    return f"< {suppress_below}" if 0 < count < suppress_below else str(count)
 
 
 def cause_words(cause: str) -> str:

@@ -22,6 +22,8 @@ from aftercar.contracts import (
 )
 from aftercar.contracts.signatures import content_hash
 from aftercar.contracts.table import Table
+from aftercar.report.patient import content_json
+from aftercar.report.small_counts import suppressed_table
 from aftercar.report.tabulate import NOTHING
 
 # Identifiers as sheets allow them: letters, digits, dots, underscores and hyphens.
@@ -51,6 +53,36 @@ _CONTRACTS = {
 
 class PseudonymError(ValueError):
     """What cannot be handed on without an original identifier."""
+
+
+def exported(
+    contents: list[dict], tables: dict[str, str], key: bytes, *, suppress_below: int
+) -> tuple[dict[str, str], int]:
+    """Return the text of each file of an export by its path, and how many specimens it renames.
+
+    `contents` are reports, `tables` tab-separated texts by path. Raise PseudonymError for a report
+    of another profile than research, or where an original identifier would be left.
+    """
+    contents = [research_content(content) for content in contents]
+    tables = {
+        path: suppressed_table(text, suppress_below) if path.startswith("cohort/") else text
+        for path, text in tables.items()
+    }
+    found = {pair for content in contents for pair in report_identifiers(content)}
+    for text in tables.values():
+        found |= set(table_identifiers(text))
+    patients, samples, batches, cohorts = (
+        {name for kind, name in found if kind == one} for one in (*KINDS, *GROUPS)
+    )
+    names = pseudonyms(patients, samples, key, batches, cohorts)
+    written = {path: sorted_lines(replaced_table(text, names)) for path, text in tables.items()}
+    open_text = [f"{path}\n{free_text(table)}" for path, table in written.items()]
+    for content in contents:
+        told = renamed_content(content, names)
+        written[f"patients/{told['patient_id']}.json"] = content_json(told)
+        open_text += strings(told)
+    check_no_original("\n".join(open_text), patients, samples, batches)
+    return written, len(samples)
 
 
 def pseudonyms(

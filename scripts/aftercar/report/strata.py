@@ -15,10 +15,10 @@ from aftercar.report.cohort_tables import (
     LEAST_AT_RISK,
     cause_words,
     estimate_at,
-    shown_count,
 )
 from aftercar.report.numbers import number, percent, plain_rows
 from aftercar.report.outcomes import shown_part
+from aftercar.report.small_counts import shown_count
 from aftercar.report.tabulate import NOTHING, table
 from aftercar.report.words import RISK_SHORT
 

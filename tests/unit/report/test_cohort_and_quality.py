@@ -12,9 +12,9 @@ from tests.unit.report.made_up_rows import MADE_WITH
 from tests.unit.report.made_up_typical import typical
 
 from aftercar.report.cohort import cohort_content
-from aftercar.report.cohort_tables import shown_count
 from aftercar.report.multiqc import multiqc_tables
 from aftercar.report.quality import quality_content
+from aftercar.report.small_counts import shown_count, shown_parts
 
 
 def content_of_cohort(tables, suppress_below=5):
@@ -43,6 +43,26 @@ def test_the_cohort_page_links_every_patient_and_allows_only_its_own_script():
 )
 def test_small_counts_of_patients_are_not_shown(count, text):
     assert shown_count(count, 5) == text
+
+
+@pytest.mark.parametrize(
+    ("counts", "shown"),
+    [
+        ([12, 2, 7, 0], ["12", "< 5", "not shown", "0"]),  # 2 would be 21 - 12 - 7
+        ([12, 2, 3, 0], ["12", "< 5", "< 5", "0"]),
+        ([12, 1, 1, 0], ["not shown", "< 5", "< 5", "0"]),  # 14 - 12: one each
+        ([12, 4, 4, 0], ["not shown", "< 5", "< 5", "0"]),  # 20 - 12: four each
+        ([0, 3], ["not shown", "< 5"]),
+        ([12, 7, 0], ["12", "7", "0"]),
+    ],
+)
+def test_a_small_count_cannot_be_had_by_subtraction(counts, shown):
+    assert shown_parts(counts, 5) == shown
+
+
+def test_columns_of_several_units_cannot_be_sorted():
+    heads = re.findall(r"<th scope=\"col\"( data-unsorted)?>([^<]+)</th>", cohort_page(4))
+    assert [name for unsorted, name in heads if unsorted] == ["CAR-T", "B cells"]
 
 
 def test_no_count_below_the_limit_reaches_the_cohort_page():

@@ -135,8 +135,9 @@ def test_a_specimen_called_like_a_number_changes_no_number_and_no_word_of_the_co
 def folder(tmp_path):
     """Reports of profile research with their tables, and a key beside the working directory."""
     work = tmp_path / "work"
-    for name in ("reports/patients", "results/risk", "results/evidence"):
+    for name in ("config", "reports/patients", "results/risk", "results/evidence"):
         (work / name).mkdir(parents=True)
+    (work / "config/config.yaml").write_text("report: {suppress_below: 5}\n")
     for make in (typical, all_failed):
         content = content_of(make, profile="research")[0]
         path = work / f"reports/patients/{content['patient_id']}.json"
@@ -172,6 +173,25 @@ def test_no_original_identifier_is_in_any_byte_or_name_of_an_export(root, folder
     assert KEY.decode() not in done.stdout + done.stderr
     known = pseudonyms(["S01"], [], KEY)["S01"]
     assert json.loads((out / f"patients/{known}.json").read_text())["patient_id"] == known
+
+
+def test_small_counts_of_the_cohort_are_not_exported(root, folder):
+    (folder / "results/cohort").mkdir()
+    head = "cause\tday\tpatients\tat_risk\tevents\tincidence\n"
+    rows = "any_event\t30\t12\t12\t2\t0.17\nany_event\t60\t12\t3\t1\t0.44\n"
+    (folder / "results/cohort/strata.tsv").write_text(head + rows)
+    done = export(root, folder)
+    assert done.returncode == 0, done.stderr
+    written = (folder.parent / "out/cohort/strata.tsv").read_text()
+    told = "any_event\t30\t12\t12\t< 5\t0.17\nany_event\t60\t12\t< 5\t< 5\t\n"
+    assert written == head + told
+
+
+def test_an_export_without_its_settings_is_refused(root, folder):
+    (folder / "config/config.yaml").unlink()
+    done = export(root, folder)
+    assert done.returncode == 1
+    assert "report/suppress_below" in done.stderr
 
 
 def test_an_export_is_never_written_over_another_one(root, folder):

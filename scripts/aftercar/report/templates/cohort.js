@@ -61,6 +61,7 @@
   }
 
   Array.from(table.tHead.rows[0].cells).forEach((header, column) => {
+    if ("unsorted" in header.dataset) return; // values of different units have no order
     const button = document.createElement("button");
     button.type = "button";
     button.textContent = header.textContent;
