@@ -18,9 +18,11 @@ ARROW = "\N{RIGHTWARDS ARROW}"
 KINDS = {
     "category": "Risk by mechanism",
     "value": "Measured values",
+    "specimen": "Specimens",
     "infusion": "Infusions",
     "event": "Therapy and events",
     "fact": "Patient facts",
+    "caution": "Cautions on page 1",
     "table": "Other tables",
     "version": "Versions, settings, rules",
 }
@@ -29,6 +31,13 @@ RISK_KEY = ("landmark_day", "landmark", "mechanism", "target")
 EVIDENCE_KEY = ("day", "measure", "target", "sample_id", "item")
 # Shown from the tables of `data`, so that a change of theirs is told already.
 DERIVED = {"evidence", "risk", "summary"}
+# Parts of a content that are compared one by one, and such as are not part of what is said.
+TOLD = {
+    "data", "header", "infusions", "events", "specimens", "cautions", "evidence_cards",
+    "provenance", "content_sha256", "sign_off",
+}  # fmt: skip
+# Parts that say the same as another one in other words: a change of that one is told already.
+SHOWN_FROM = {"event_table": "events", "failed_specimens": "specimens", "assays_done": "specimens"}
 
 
 def amendments(signed: dict, now: dict) -> list[dict[str, str]]:
@@ -41,13 +50,22 @@ def amendments(signed: dict, now: dict) -> list[dict[str, str]]:
         *_categories(before["risk"], after["risk"]),
         *_values(before["evidence"], after["evidence"]),
         *_listed(signed["infusions"], now["infusions"], "infusion", lambda i: i["title"]),
-        *_listed(signed["events"], now["events"], "event", _event),
+        *_events(signed["events"], now["events"]),
+        *_specimens(signed, now),
+        *_listed(signed["cautions"], now["cautions"], "caution", str),
         *_facts(signed, now),
         *_tables(before, after),
         *_versions(signed, now),
+        *_other_parts(signed, now),
     ]
     if not found and signed["content_sha256"] != now["content_sha256"]:
-        found = [{"kind": "version", "text": "wording or layout of the report, no finding"}]
+        parts = [
+            f"{part}: {name}" if part in ("data", "header", "provenance") else part
+            for part in sorted(TOLD - {"content_sha256", "sign_off"})
+            if signed[part] != now[part]
+            for name in (_differing(signed[part], now[part]) or [""])
+        ]
+        found = [{"kind": "version", "text": f"other content in {', '.join(parts)}"}]
     order = list(KINDS)
     return sorted(found, key=lambda change: order.index(change["kind"]))
 
@@ -108,12 +126,99 @@ def _listed(before: list[dict], after: list[dict], kind: str, title: Any) -> lis
     ]
 
 
+def _events(before: list[dict], after: list[dict]) -> list[dict[str, str]]:
+    """Return events that came, went, or stay on their day with something else known of them."""
+    gone = [event for event in before if event not in after]
+    came = [event for event in after if event not in before]
+    found = []
+    for event in gone.copy():
+        same = [e for e in came if (e["event"], e["day"]) == (event["event"], event["day"])]
+        if not same:
+            continue
+        gone.remove(event)
+        came.remove(same[0])
+        old, new = (
+            {
+                name.replace("_", " "): day_text(value) if name == "end_day" else value or "none"
+                for name, value in row.items()
+            }
+            for row in (event, same[0])
+        )
+        texts = "; ".join(_renewed("", old, new))
+        found.append(
+            {"kind": "event", "text": f"corrected: {_event(event)}: {texts}"},
+        )
+    return [*found, *_listed(gone, came, "event", _event)]
+
+
 def _event(event: dict) -> str:
-    known = [event[k] for k in ("phenotype", "antigen", "site") if event.get(k)]
+    known = [event[k] for k in ("phenotype", "antigen", "site", "detail") if event.get(k)]
     grade = f" grade {event['grade']}" if event.get("grade") else ""
+    system = f" {event['grading_system']}" if event.get("grading_system") else ""
     until = "" if event["end_day"] is None else f" to {day_text(event['end_day'])}"
     said = f" ({', '.join(known)})" if known else ""
-    return f"{event_title(event['event'])}{grade}{said}, {day_text(event['day'])}{until}"
+    return f"{event_title(event['event'])}{grade}{system}{said}, {day_text(event['day'])}{until}"
+
+
+def _specimens(signed: dict, now: dict) -> list[dict[str, str]]:
+    """Return specimens that came, went, or of which a column or a file is another one."""
+    old, new = (_by_specimen(content["specimens"]) for content in (signed, now))
+    texts = []
+    for name in sorted(old.keys() | new.keys()):
+        if name not in old or name not in new:
+            word, columns = ("added", new[name]) if name in new else ("removed", old[name])
+            said = ", ".join(columns.get(k, "") for k in ("What", "Assay", "Day"))
+            texts.append(f"{word}: {name}, {said}")
+        else:
+            texts += _renewed(f"{name}, ", old[name], new[name])
+    files = [
+        {f"{row[0]}, file {row[1]}": row[3] for row in content["provenance"]["inputs"]["rows"]}
+        for content in (signed, now)
+    ]
+    for name in sorted(files[0].keys() | files[1].keys()):
+        was, is_now = (names.get(name, "none")[:12] for names in files)
+        if files[0].get(name) != files[1].get(name):
+            texts.append(f"{name}: content {was} {ARROW} {is_now}")
+    return [{"kind": "specimen", "text": text} for text in texts]
+
+
+def _by_specimen(shown: dict) -> dict[str, dict[str, str]]:
+    """Return the columns of the table of specimens by the id of each."""
+    labels = [column["label"] for column in shown["columns"]]
+    return {row[0]: dict(zip(labels, map(_cell, row), strict=True)) for row in shown["rows"]}
+
+
+def _cell(cell: Any) -> str:
+    if isinstance(cell, dict):
+        return str(cell["text"])
+    return "; ".join(cell) if isinstance(cell, list) else cell
+
+
+def _other_parts(signed: dict, now: dict) -> list[dict[str, str]]:
+    """Name the other parts that differ where the tables behind them do not explain it."""
+    differing = [
+        name
+        for name in _differing(signed, now)
+        if name not in TOLD
+        and (name not in SHOWN_FROM or signed[SHOWN_FROM[name]] == now[SHOWN_FROM[name]])
+    ]
+    short = [n for n in differing if all(isinstance(c.get(n), str) for c in (signed, now))]
+    same_data = signed["data"] == now["data"]
+    texts = [
+        f"{name.replace('_', ' ')}: {signed[name]} {ARROW} {now[name]}"
+        for name in short
+        if same_data or name in ("cohort", "profile", "intended_use", "evidence_review")
+    ]
+    rest = [name.replace("_", " ") for name in differing if name not in short]
+    if rest and same_data:
+        texts.append(f"other words in: {', '.join(rest)}")
+    return [{"kind": "version", "text": text} for text in texts]
+
+
+def _differing(old: Any, new: Any) -> list[str]:
+    if not isinstance(old, dict) or not isinstance(new, dict):
+        return []
+    return [name for name in sorted(old.keys() | new.keys()) if old.get(name) != new.get(name)]
 
 
 def _facts(signed: dict, now: dict) -> list[dict[str, str]]:
@@ -157,8 +262,6 @@ def _versions(signed: dict, now: dict) -> list[dict[str, str]]:
         if cards[0].get(name) != cards[1].get(name):
             kept = "other text" if name in cards[1] else "no longer cited"
             texts.append(f"published evidence {name}: {kept if name in cards[0] else 'now cited'}")
-    if old["inputs"] != new["inputs"]:
-        texts.append("input files: other content")
     texts += _renewed("", {"page code": old["code"]}, {"page code": new["code"]})
     return [{"kind": "version", "text": text} for text in texts]
 

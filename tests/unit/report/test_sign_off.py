@@ -11,7 +11,7 @@ from aftercar.contracts.signatures import (
     reviewer_name,
     verified_content,
 )
-from aftercar.report.amendments import amendments
+from aftercar.report.amendments import ARROW, KINDS, amendments
 from aftercar.report.figures import patient_figures
 from aftercar.report.pages import render_patient
 from aftercar.report.sign_off import with_sign_off
@@ -151,6 +151,59 @@ class TestAmendments:
         before, now = content(), content(**more)
         assert before["content_sha256"] != now["content_sha256"]
         assert amendments(before, now) != []
+
+    @pytest.mark.parametrize(
+        ("sheet", "change", "said"),
+        [
+            (
+                "samples",
+                {"day": "394"},
+                f"Specimens: S01-d-6-b, Day: D\N{MINUS SIGN}6 {ARROW} D394",
+            ),
+            ("samples", {"batch": "b9"}, f"Specimens: S01-d-6-b, Batch: b1 {ARROW} b9"),
+            ("samples", {"specimen": "CSF"}, f"Specimens: S01-d-6-b, What: blood {ARROW} CSF"),
+            ("samples", {"path": ""}, f"Specimens: S01-d-6-b, Status: Used {ARROW} Not tested"),
+            ("samples", None, "Specimens: removed: S01-d-6-b, blood, flow cytometry"),
+            ("events", {"detail": "5 g"}, f"detail: none {ARROW} 5 g"),
+            ("events", {"grading_system": "CTCAE"}, f"grading system: none {ARROW} CTCAE"),
+        ],
+    )
+    def test_a_corrected_specimen_or_event_is_named_with_old_and_new(self, sheet, change, said):
+        def corrected_sheet():
+            tables, rows, views, cells = typical()
+            first, *others = rows[sheet]
+            kept = [] if change is None else [first | change]
+            return tables, rows | {sheet: [*kept, *others]}, views, cells
+
+        found = amendments(content(), content(corrected_sheet))
+        told = [f"{KINDS[one['kind']]}: {one['text']}" for one in found]
+        assert any(said in text for text in told), told
+
+    def test_another_file_of_a_specimen_and_a_new_caution_are_named(self):
+        def other_file():
+            tables, rows, views, cells = typical()
+            inputs = tables["inputs"].assign(sha256="cd" * 32)
+            return tables | {"inputs": inputs}, rows, views, cells
+
+        found = amendments(content(), content(other_file))
+        assert any(one["text"].endswith(f"{ARROW} {'cd' * 6}") for one in found)
+        notes = {"review": {"compiled_on": "2026-11-23", "review_by": "2027-11-23"}}
+        before = content(evidence_notes=notes | {"issued_on": "2027-01-01"})
+        now = content(evidence_notes=notes | {"issued_on": "2028-01-01"})
+        assert amendments(before, now)[0]["kind"] == "caution"
+
+    def test_a_change_of_any_part_is_told_and_never_called_no_finding(self):
+        before = content()
+        for part, held in before.items():
+            other = "other"
+            if isinstance(held, list):
+                other = held[:-1] if held else ["other"]
+            elif isinstance(held, dict):
+                other = held | {"caption" if "rows" in held else "another": {}}
+            now = before | {part: other, "content_sha256": "0" * 64}
+            texts = " ".join(one["text"] for one in amendments(before, now))
+            assert texts, part
+            assert "no finding" not in texts
 
     def test_the_same_content_has_no_amendments(self):
         assert amendments(content(), content()) == []
