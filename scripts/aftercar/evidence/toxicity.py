@@ -60,7 +60,9 @@ def crs_grade(
     """Return the CRS grade: fever of 38 degrees or more plus the worse of pressure and oxygen.
 
     `hypotension` (vasopressin does not count) and `oxygen` are words of WORDS, None if not known.
-    After tocilizumab or steroids (`treated`) fever is no longer needed.
+    After tocilizumab or steroids (`treated`) fever is no longer needed. Pressure or oxygen without
+    fever or treatment leave a lower bound of 0: fever may have been suppressed by what was not
+    entered.
     """
     if died:
         return Grade("CRS", 5, "QUANTIFIED", ())
@@ -68,12 +70,15 @@ def crs_grade(
     known += [SCALES["oxygen"][oxygen]] if oxygen is not None else []
     worst = max(known, default=0)
     missing = [n for n, v in (("blood pressure", hypotension), ("oxygen", oxygen)) if v is None]
-    if fever is False and not treated:
-        return Grade("CRS", 0, "QUANTIFIED", ())
-    if fever is None and not treated:
-        return Grade("CRS", 0, "INDETERMINATE", ("fever", *missing))
+    if not fever and not treated:
+        unknown = "fever" if fever is None else "whether a drug suppressed fever"
+        if fever is False and not worst:
+            return Grade("CRS", 0, "QUANTIFIED", ())
+        return Grade("CRS", 0, "INDETERMINATE", (unknown, *missing))
     if fever or worst:
         worst = max(worst, 1)
+    elif fever is None:
+        missing = ["fever", *missing]
     if missing and worst < 4:
         return Grade("CRS", worst, "INDETERMINATE", tuple(missing))
     return Grade("CRS", worst, "QUANTIFIED", ())

@@ -11,6 +11,8 @@ CAPD = "by CAPD, whose bounds are a convention"
 OTHER_AGE = "CAPD is used below the age of 12 only: not graded by it"
 OTHER_TOOL = "ICE was entered; below the age of 12 CAPD takes its place"
 AGE_UNKNOWN = "age group not known: graded by ICE, as from the age of 12"
+GRADE_5 = "grade 5 (ASTCT) if this toxicity was its cause"
+FATAL = "entered as grade 5 of another system: death by it is grade 5 (ASTCT)"
 FOUND = ("QUANTIFIED", "DETECTED_BELOW_LLOQ")
 Row = dict[str, object]
 
@@ -68,7 +70,8 @@ def _entered(event: Event) -> Row:
 def _graded(event: Event, view: View, settings: dict) -> Row:
     found = components_of(event.components)
     row = _episode("toxicity", event, view) | _entered(event)
-    flags = [str(row["flags"])]
+    dead = _death(event, view)
+    flags = [str(row["flags"]), dead]
     if not found:
         flags.append("components not entered: no ASTCT grade can be computed")
         row |= {"status": "NOT_ASSESSED", "value": "components not entered"}
@@ -81,6 +84,9 @@ def _graded(event: Event, view: View, settings: dict) -> Row:
         else:
             grade, told = _icans(found, view, settings["capd"], died=died)
             flags += told
+        if dead:
+            missing = (*grade.missing, "cause of death")
+            grade = grade._replace(status="INDETERMINATE", missing=missing)
         agreement, why = _agreement(event, grade)
         flags += [grade.text if grade.missing else "", why]
         row |= {
@@ -92,14 +98,31 @@ def _graded(event: Event, view: View, settings: dict) -> Row:
     return row | {"flags": "; ".join(flag for flag in flags if flag)}
 
 
+def _death(event: Event, view: View) -> str:
+    """Say that the patient died within the episode, if grade 5 is not already entered (ASTCT)."""
+    if event.grade == "5":
+        return "" if event.grading_system == "ASTCT" else FATAL
+    for death in view.events:
+        if death.event == "death" and death.day >= event.day:
+            if event.end_day is None:
+                return f"death on day {death.day}, end of the episode not entered: {GRADE_5}"
+            if death.day <= event.end_day:
+                return f"death on day {death.day} within the episode: {GRADE_5}"
+    return ""
+
+
 def _crs(
     event: Event, found: dict[str, str], view: View, treated_by: list[str], *, died: bool
 ) -> Grade:
     last = event.day if event.end_day is None else event.end_day
-    # a drug of an earlier infusion does not hide the fever of this one
+    # a drug of an earlier infusion does not hide the fever of this one, unless it is still going on
     given = [i.day for i in view.infusions if i.day is not None and i.day <= event.day]
     since = max(given, default=event.day)
-    treated = any(e.event in treated_by and since <= e.day <= last for e in view.events)
+    treated = any(
+        since <= e.day <= last or e.day <= event.day <= (e.end_day or e.day)
+        for e in view.events
+        if e.event in treated_by
+    )
     fever = {"yes": True, "no": False}.get(found.get("fever", ""))
     return crs_grade(
         fever=fever,

@@ -24,8 +24,26 @@ def test_crs_is_fever_plus_the_worse_of_pressure_and_oxygen(fever, hypotension, 
 
 
 def test_after_tocilizumab_fever_is_no_longer_needed():
-    assert crs_grade(fever=False, hypotension="one_pressor", oxygen="none").grade == 0
+    cold = crs_grade(fever=False, hypotension="one_pressor", oxygen="none")
+    assert (cold.grade, cold.status) == (0, "INDETERMINATE")
     assert crs_grade(fever=False, hypotension="one_pressor", oxygen="none", treated=True).grade == 3
+
+
+@pytest.mark.parametrize(
+    ("fever", "hypotension", "treated", "grade", "status"),
+    [
+        (None, "none", True, 0, "INDETERMINATE"),
+        (None, "one_pressor", True, 3, "QUANTIFIED"),
+        (None, "one_pressor", False, 0, "INDETERMINATE"),
+        (False, "several_pressors", False, 0, "INDETERMINATE"),
+        (False, "none", True, 0, "QUANTIFIED"),
+    ],
+)
+def test_no_crs_is_said_only_if_fever_and_its_treatment_are_known(
+    fever, hypotension, treated, grade, status
+):
+    found = crs_grade(fever=fever, hypotension=hypotension, oxygen="none", treated=treated)
+    assert (found.grade, found.status) == (grade, status)
 
 
 def test_a_missing_component_gives_a_lower_bound():

@@ -77,6 +77,34 @@ def test_after_tocilizumab_of_this_infusion_fever_is_not_needed():
     assert graded("crs", cold, more=[later])["grade_astct"] == 0
 
 
+@pytest.mark.parametrize(
+    ("end_day", "grade", "status"), [(5, 3, "QUANTIFIED"), (-1, 0, "INDETERMINATE")]
+)
+def test_a_steroid_from_before_the_infusion_counts_while_it_is_going_on(end_day, grade, status):
+    steroid = event(-3, "steroid", end_day=end_day)
+    found = graded("crs", "fever=no;hypotension=one_pressor;oxygen=none", more=[steroid])
+    assert (found["grade_astct"], found["status"]) == (grade, status)
+
+
+@pytest.mark.parametrize("name", ["crs", "icans"])
+@pytest.mark.parametrize(("death", "end_day", "told"), [(5, 6, True), (9, 6, False), (9, "", True)])
+def test_death_within_an_episode_leaves_its_grade_a_lower_bound(name, death, end_day, told):
+    components = (
+        "fever=yes;hypotension=one_pressor;oxygen=none" if name == "crs" else f"ice=2;{CALM}"
+    )
+    more = [event(death, "death")]
+    found = graded(name, components, "3", "ASTCT", more=more, end_day=end_day)
+    assert found["grade_astct"] == 3
+    assert found["status"] == ("INDETERMINATE" if told else "QUANTIFIED")
+    assert ("grade 5 (ASTCT) if" in found["flags"]) == told
+
+
+def test_a_death_entered_in_another_system_is_no_astct_grade_but_is_said():
+    found = graded("crs", "fever=yes;hypotension=none;oxygen=none", "5", "CTCAE")
+    assert (found["grade_astct"], found["status"]) == (1, "INDETERMINATE")
+    assert "grade 5 (ASTCT)" in found["flags"]
+
+
 def test_a_drug_of_the_first_infusion_does_not_hide_the_fever_of_the_second():
     second = event(70, "crs", end_day=72, components="fever=no;hypotension=one_pressor;oxygen=none")
     found = one(
