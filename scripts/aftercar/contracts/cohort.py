@@ -10,13 +10,16 @@ CAUSES = (
     "lineage_switch",
     "unknown_phenotype",
     "non_relapse_death",
+    "death_without_recorded_remission",
     "no_remission",
 )
 # What a transplant counts as where it competes; one without a recorded remission is not guessed.
 TRANSPLANTS = ("transplant_in_remission", "transplant_remission_unknown")
+# A further product in remission changes the course as a transplant does.
+COMPETING_THERAPIES = (*TRANSPLANTS, "other_therapy_in_remission")
 INCIDENCE_ESTIMANDS = {
     "treatment_policy": CAUSES,
-    "hct_competing": CAUSES + TRANSPLANTS,
+    "hct_or_therapy_competing": CAUSES + COMPETING_THERAPIES,
 }
 # How relapses of unknown phenotype are counted: the causes that have a row then (none: all).
 UNKNOWN_COUNTED_AS: dict[str, tuple[str, ...]] = {
@@ -26,6 +29,8 @@ UNKNOWN_COUNTED_AS: dict[str, tuple[str, ...]] = {
 }
 # Events of any cause, and death with or without relapse, beside the causes that compete.
 TOTALS = ("any_event", "death_any_cause")
+# In the strata of an antigen: an antigen-negative relapse of which another antigen is recorded.
+OTHER_ANTIGEN = "other_antigen_negative"
 # The cause that each mechanism speaks of. Extramedullary relapse is no cause of its own, nor is
 # death without relapse the whole of M6: what a mechanism is held against is named on the page.
 CAUSE_OF_MECHANISM = {
@@ -59,7 +64,7 @@ INCIDENCE = Table(
     columns={
         "estimand": Column(
             "string",
-            "transplants ignored, or events that compete",
+            "transplants and further infusions in remission ignored, or events that compete",
             allowed=tuple(INCIDENCE_ESTIMANDS),
         ),
         "unknown_phenotype": Column(
@@ -67,7 +72,7 @@ INCIDENCE = Table(
             "how relapses of unknown phenotype are counted; as_ rows are bounds, not estimates",
             allowed=tuple(UNKNOWN_COUNTED_AS),
         ),
-        "cause": Column("string", "competing event", allowed=CAUSES + TRANSPLANTS),
+        "cause": Column("string", "competing event", allowed=CAUSES + COMPETING_THERAPIES),
         "day": Column("int64", "days since the first infusion", minimum=0),
         "at_risk": Column("int64", "patients at risk just before the day", minimum=0),
         "events": Column("int64", "events of the cause on the day", minimum=0),
@@ -110,7 +115,7 @@ STRATA = Table(
         "cause": Column(
             "string",
             "competing event (Aalen-Johansen), any_event or death_any_cause (1 - Kaplan-Meier)",
-            allowed=CAUSES + TOTALS,
+            allowed=(*CAUSES, OTHER_ANTIGEN, *TOTALS),
         ),
         "day": Column("int64", "days since the landmark", minimum=0),
         "patients": Column(

@@ -278,7 +278,9 @@ SURVIVAL = Table(
     columns={
         "endpoint": Column("string", "OS, EFS or RFS", allowed=("OS", "EFS", "RFS")),
         "estimand": Column(
-            "string", "how transplant is handled", allowed=("treatment_policy", "censored_at_hct")
+            "string",
+            "how transplants, and further infusions in remission, are handled",
+            allowed=("treatment_policy", "censored_at_hct_or_therapy"),
         ),
         "day": Column("int64", "days since origin", minimum=0),
         "at_risk": Column("int64", "patients at risk just before the day", minimum=0),

@@ -1,10 +1,14 @@
 """Survival and cumulative incidence of a cohort, with both ways to handle transplants."""
 
 from itertools import groupby
-from math import exp, log, sqrt
+from math import exp, inf, log, sqrt
 from typing import NamedTuple
 
-from aftercar.contracts.cohort import INCIDENCE_ESTIMANDS, TRANSPLANTS, UNKNOWN_COUNTED_AS
+from aftercar.contracts.cohort import (
+    COMPETING_THERAPIES,
+    INCIDENCE_ESTIMANDS,
+    UNKNOWN_COUNTED_AS,
+)
 from aftercar.evidence.timeline import Event, Infusion, event_of, infusion_of
 
 CENSORED = "censored"
@@ -27,6 +31,8 @@ class Course(NamedTuple):
 
     `relapses`: day and cause (of CAUSES) of each, `hct_days`: all transplants, both in order.
     `remission_day`: the first complete remission. `last_day`: last day known alive, or of death.
+    `therapy_days`: further infusions. `lost_antigens`: day of a relapse and the antigens recorded
+    as lost in it; a relapse of which none is recorded has no entry.
     """
 
     relapses: tuple[tuple[int, str], ...]
@@ -35,6 +41,8 @@ class Course(NamedTuple):
     hct_days: tuple[int, ...]
     death_day: int | None
     last_day: int
+    therapy_days: tuple[int, ...] = ()
+    lost_antigens: tuple[tuple[int, tuple[str, ...]], ...] = ()
 
 
 class Step(NamedTuple):
@@ -72,6 +80,10 @@ def course_of(
         hct_days=tuple(e.day for e in after if e.event == "hct"),
         death_day=death,
         last_day=max(seen) if death is None else death,
+        therapy_days=tuple(
+            sorted({i.day for i in infusions if i.number > 1 and i.day is not None and i.day > 0})
+        ),
+        lost_antigens=tuple((day, lost) for day in relapse_days if (lost := _lost(day, after))),
     )
 
 
@@ -95,37 +107,72 @@ def _cause(day: int, events: list[Event]) -> str:
     return known.pop() if known else "unknown_phenotype"
 
 
+def _lost(day: int, events: list[Event]) -> tuple[str, ...]:
+    """Return the antigens that relapses of that day are recorded to have lost."""
+    return tuple(
+        sorted(
+            {
+                e.antigen
+                for e in events
+                if e.day == day
+                and e.event in RELAPSES
+                and CAUSE_OF_PHENOTYPE.get(e.phenotype) == "antigen_negative"
+                and e.antigen
+            }
+        )
+    )
+
+
 def first_event(
     course: Course, endpoint: str, *, censor_at_hct: bool, hct_competes: bool = False
 ) -> tuple[int, str] | None:
     """Return the day and cause of the first event of an endpoint, or (day, CENSORED).
 
     OS: death. EFS: no remission, relapse or death, from the first infusion. RFS: relapse or death,
-    from the complete remission, which is day 0 (None without one). On one day a relapse comes
-    before death. What happened before day 0 of the endpoint does not count. With `censor_at_hct`
-    follow-up ends at a transplant unless the event came first; with `hct_competes` that transplant
-    is an event of its own (one of TRANSPLANTS).
+    from the complete remission, which is day 0; None where none is recorded, or where relapse or
+    no remission came before it. On one day a relapse comes before death. With `censor_at_hct`
+    follow-up ends at a transplant, or at a further infusion given in remission, unless the event
+    came first; who was transplanted before day 0 of RFS is not in it (None). With `hct_competes`
+    that therapy is an event of its own (one of COMPETING_THERAPIES).
     """
     origin = 0
+    failed = [day for day, _ in course.relapses]
+    if course.no_remission_day is not None:
+        failed.append(course.no_remission_day)
     if endpoint == "RFS":
-        if course.remission_day is None:
+        if course.remission_day is None or min(failed, default=inf) < course.remission_day:
             return None
         origin = course.remission_day
     causes: list[tuple[int, int, str]] = []
     if course.death_day is not None:
-        causes.append((course.death_day, 2, "non_relapse_death"))
+        remitted = _in_remission(course, course.death_day)
+        cause = "non_relapse_death" if remitted else "death_without_recorded_remission"
+        causes.append((course.death_day, 2, cause))
     if endpoint != "OS":
         causes += [(day, 0, cause) for day, cause in course.relapses]
     if endpoint == "EFS" and course.no_remission_day is not None:
         causes.append((course.no_remission_day, 1, "no_remission"))
-    day, _, cause = min(
-        (c for c in causes if c[0] >= origin), default=(course.last_day, 3, CENSORED)
-    )
-    hct = next((hct for hct in course.hct_days if hct >= origin), None)
-    if (censor_at_hct or hct_competes) and hct is not None and hct < day:
-        remitted = course.remission_day is not None and course.remission_day <= hct
-        day, cause = hct, TRANSPLANTS[0 if remitted else 1] if hct_competes else CENSORED
+    day, _, cause = min(causes, default=(course.last_day, 3, CENSORED))
+    if censor_at_hct or hct_competes:
+        therapy = _first_therapy(course)
+        if therapy is not None and therapy[0] < origin:
+            return None
+        # a course may end with the record of the transplant
+        if therapy is not None and (therapy[0] < day or (therapy[0] == day and cause == CENSORED)):
+            day, cause = therapy[0], therapy[1] if hct_competes else CENSORED
     return max(day - origin, 0), cause
+
+
+def _in_remission(course: Course, day: int) -> bool:
+    return course.remission_day is not None and course.remission_day <= day
+
+
+def _first_therapy(course: Course) -> tuple[int, str] | None:
+    """Return the first transplant, or further infusion given in remission, and its name."""
+    hct, unknown, other = COMPETING_THERAPIES
+    found = [(day, hct if _in_remission(course, day) else unknown) for day in course.hct_days]
+    found += [(day, other) for day in course.therapy_days if _in_remission(course, day)]
+    return min(found, default=None)
 
 
 def _days(times: list[tuple[int, str]]) -> list[tuple[int, list[str]]]:
@@ -234,12 +281,14 @@ def _limits(incidence: float, variance: float) -> tuple[float | None, float | No
 
 
 def survival_rows(courses: list[Course]) -> list[dict[str, object]]:
-    """Return rows of SURVIVAL: OS, EFS and RFS, transplants ignored and censored."""
+    """Return rows of SURVIVAL: OS, EFS and RFS, transplants and other therapy ignored or not."""
     rows: list[dict[str, object]] = []
     for endpoint in ("OS", "EFS", "RFS"):
-        for estimand in ("treatment_policy", "censored_at_hct"):
+        for estimand in ("treatment_policy", "censored_at_hct_or_therapy"):
             firsts = [
-                first_event(course, endpoint, censor_at_hct=estimand == "censored_at_hct")
+                first_event(
+                    course, endpoint, censor_at_hct=estimand == "censored_at_hct_or_therapy"
+                )
                 for course in courses
             ]
             steps = kaplan_meier([first for first in firsts if first is not None])
@@ -262,14 +311,14 @@ def survival_rows(courses: list[Course]) -> list[dict[str, object]]:
 
 
 def incidence_rows(courses: list[Course]) -> list[dict[str, object]]:
-    """Return rows of INCIDENCE by cause of the first event, with transplants ignored or competing.
+    """Return rows of INCIDENCE by cause of the first event, therapy ignored or competing.
 
     Relapses of unknown phenotype are a cause of their own; beside it stand the incidences of the
     two phenotypes if all of them had been antigen-positive, or all antigen-negative.
     """
     rows: list[dict[str, object]] = []
     for estimand, causes in INCIDENCE_ESTIMANDS.items():
-        competes = estimand == "hct_competing"
+        competes = estimand == "hct_or_therapy_competing"
         firsts = [
             first_event(c, "EFS", censor_at_hct=False, hct_competes=competes) for c in courses
         ]
@@ -306,9 +355,9 @@ def follow_up_rows(courses: list[Course]) -> list[dict[str, object]]:
     """
     rows: list[dict[str, object]] = []
     for endpoint in ("OS", "EFS", "RFS"):
-        for estimand in ("treatment_policy", "censored_at_hct"):
+        for estimand in ("treatment_policy", "censored_at_hct_or_therapy"):
             firsts = [
-                first_event(c, endpoint, censor_at_hct=estimand == "censored_at_hct")
+                first_event(c, endpoint, censor_at_hct=estimand == "censored_at_hct_or_therapy")
                 for c in courses
             ]
             times = [first for first in firsts if first is not None]

@@ -11,7 +11,9 @@ from collections.abc import Iterable
 from aftercar.contracts.cohort import (
     ALL,
     BEFORE_LANDMARKS,
+    CAUSE_OF_MECHANISM,
     CAUSES,
+    OTHER_ANTIGEN,
     STRATUM_CATEGORIES,
 )
 from aftercar.evidence.outcomes import (
@@ -67,25 +69,41 @@ def strata_rows(courses: dict[str, Course], risk: Iterable[dict]) -> list[dict[s
     rows = []
     for (day, mechanism, target, category), patients in sorted(groups):
         found = {
-            endpoint: [t for p in patients if (t := times[p, day, endpoint]) is not None]
+            endpoint: [(p, t) for p in patients if (t := times[p, day, endpoint]) is not None]
             for endpoint in ("EFS", "OS")
         }
+        firsts, deaths = [t for _, t in found["EFS"]], [t for _, t in found["OS"]]
+        causes: tuple[str, ...] = CAUSES
+        if target and CAUSE_OF_MECHANISM[mechanism] == "antigen_negative":
+            causes = (*CAUSES, OTHER_ANTIGEN)
+            firsts = [_of_target(courses[p], day, target, t) for p, t in found["EFS"]]
         stratum: dict[str, object] = {
             "landmark": landmarks[day],
             "landmark_day": day,
             "mechanism": mechanism,
             "target": target,
             "category": category,
-            "patients": len(found["EFS"]),
+            "patients": len(firsts),
         }
-        rows += [stratum | row for row in _curve_rows(found["EFS"], found["OS"])]
+        rows += [stratum | row for row in _curve_rows(firsts, deaths, causes)]
     return rows
 
 
+def _of_target(
+    course: Course, landmark_day: int, target: str, first: tuple[int, str]
+) -> tuple[int, str]:
+    """Return the first event, renamed if it is recorded to have lost other antigens than this."""
+    days, cause = first
+    lost = dict(course.lost_antigens).get(landmark_day + days)
+    if cause == "antigen_negative" and lost and target not in lost:
+        return days, OTHER_ANTIGEN
+    return first
+
+
 def _curve_rows(
-    first_events: list[tuple[int, str]], deaths: list[tuple[int, str]]
+    first_events: list[tuple[int, str]], deaths: list[tuple[int, str]], causes: tuple[str, ...]
 ) -> list[dict[str, object]]:
-    curves = aalen_johansen(first_events, CAUSES)
+    curves = aalen_johansen(first_events, causes)
     curves["any_event"] = _complement(kaplan_meier(first_events))
     curves["death_any_cause"] = _complement(kaplan_meier(deaths))
     return [

@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from aftercar.contracts.cohort import CAUSES, TRANSPLANTS
+from aftercar.contracts.cohort import CAUSES, COMPETING_THERAPIES
 from aftercar.contracts.evidence import PATIENTS
 from aftercar.contracts.vocabulary import AFTER_RELAPSE, MECHANISMS, RISK_CATEGORY
 from aftercar.report.cohort_tables import (
@@ -40,11 +40,11 @@ POINT = ("day", "value", "low", "high", "limit", "lloq", "status")
 # One letter per category keeps a page of 2,000 patients small.
 SERIOUS_FIRST = ("SIGNAL", "SIGNAL_CONFLICTING", "NOT_ASSESSABLE", "NO_SIGNAL", "NOT_APPLICABLE")
 LETTER = dict(zip(RISK_CATEGORY, "scoun", strict=True))
-REMITTED = {"RFS": " (only patients with a dated complete remission)"}
-LOOKS = CAUSES + TRANSPLANTS
+REMITTED = {"RFS": " (only patients whose dated complete remission came before any event)"}
+LOOKS = CAUSES + COMPETING_THERAPIES
 INCIDENCE_TITLES = {
-    "treatment_policy": "Cumulative incidence, transplants ignored",
-    "hct_competing": "Cumulative incidence, transplants as competing events",
+    "treatment_policy": "Cumulative incidence, transplants and other therapy ignored",
+    "hct_or_therapy_competing": "Cumulative incidence, transplants and other therapy compete",
 }
 NAMED = 10  # patients left out that are named
 

@@ -14,9 +14,9 @@ ENDPOINTS = {
     "RFS": "Relapse-free survival",
 }
 ESTIMANDS = {
-    "treatment_policy": "HCT not censored",
-    "censored_at_hct": "censored at HCT",
-    "hct_competing": "HCT competes",
+    "treatment_policy": "HCT, other therapy ignored",
+    "censored_at_hct_or_therapy": "censored at HCT or other therapy",
+    "hct_or_therapy_competing": "HCT, other therapy compete",
 }
 COUNTED_AS = {
     "own_cause": "unknown apart (estimate)",

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.unit.evidence.patients import event, infusion
 
-from aftercar.contracts.cohort import CAUSES, FOLLOW_UP, INCIDENCE, TRANSPLANTS
+from aftercar.contracts.cohort import CAUSES, COMPETING_THERAPIES, FOLLOW_UP, INCIDENCE
 from aftercar.contracts.evidence import SURVIVAL
 from aftercar.evidence.outcomes import (
     CENSORED,
@@ -143,7 +143,8 @@ def test_a_relapse_of_unknown_phenotype_is_a_cause_of_its_own():
         ([event(100, "lineage_switch")], "lineage_switch"),
         ([event(100, "relapse"), event(100, "lineage_switch")], "lineage_switch"),
         ([event(100, "extramedullary_relapse", phenotype="antigen_positive")], "antigen_positive"),
-        ([event(90, "death")], "non_relapse_death"),
+        ([event(90, "death")], "death_without_recorded_remission"),
+        ([event(28, "complete_remission"), event(90, "death")], "non_relapse_death"),
         ([event(28, "no_remission"), event(90, "death")], "no_remission"),
         (
             [event(80, "relapse", phenotype="antigen_positive"), event(80, "death")],
@@ -173,27 +174,62 @@ def test_relapse_free_survival_starts_at_remission_and_needs_one():
     assert first_event(course(event(128, "relapse")), "RFS", censor_at_hct=False) is None
 
 
-def test_a_relapse_before_remission_does_not_hide_the_one_after_it():
+@pytest.mark.parametrize("failure", ["relapse", "no_remission"])
+def test_a_remission_after_failure_starts_no_relapse_free_survival(failure):
+    """Another treatment reached that remission; event-free survival had ended before."""
     found = course(
-        event(40, "relapse", phenotype="antigen_positive"),
+        event(40, failure),
         event(90, "complete_remission"),
         event(200, "relapse", phenotype="antigen_negative"),
         event(300, "last_contact"),
     )
-    assert first_event(found, "EFS", censor_at_hct=False) == (40, "antigen_positive")
-    assert first_event(found, "RFS", censor_at_hct=False) == (110, "antigen_negative")
+    assert first_event(found, "EFS", censor_at_hct=False)[0] == 40
+    assert first_event(found, "RFS", censor_at_hct=False) is None
 
 
-def test_a_transplant_before_remission_does_not_hide_the_one_after_it():
+def test_who_was_transplanted_before_remission_is_not_in_hypothetical_relapse_free_survival():
     found = course(
         event(20, "hct"),
         event(28, "complete_remission"),
         event(200, "hct"),
         event(250, "relapse"),
     )
-    assert first_event(found, "RFS", censor_at_hct=True) == (172, CENSORED)
+    assert first_event(found, "RFS", censor_at_hct=True) is None
     assert first_event(found, "RFS", censor_at_hct=False) == (222, "unknown_phenotype")
     assert first_event(found, "EFS", censor_at_hct=True) == (20, CENSORED)
+
+
+def test_a_transplant_that_is_the_last_record_competes_and_death_on_its_day_comes_first():
+    """10 of 20 transplanted, nothing recorded after it: half, not none."""
+    moved = course(event(28, "complete_remission"), event(100, "hct"), days=(100,))
+    cohort = [moved] * 10 + [course(event(28, "complete_remission"), days=(365,))] * 10
+    estimand = {"estimand": "hct_or_therapy_competing"}
+    rows = incidence_rows(cohort)
+    assert final(rows, "transplant_in_remission", **estimand) == pytest.approx(0.5)
+    died = course(event(28, "complete_remission"), event(100, "hct"), event(100, "death"))
+    found = first_event(died, "EFS", censor_at_hct=False, hct_competes=True)
+    assert found == (100, "non_relapse_death")
+
+
+@pytest.mark.parametrize(
+    ("remission", "competing", "censored"),
+    [(28, (90, "other_therapy_in_remission"), (90, CENSORED)), (120, (300, CENSORED), None)],
+)
+def test_a_further_infusion_in_remission_competes_or_ends_the_watch(remission, competing, censored):
+    products = [infusion(), infusion(90, "CD22", 2)]
+    found = course(event(remission, "complete_remission"), infusions=products, days=(300,))
+    assert first_event(found, "EFS", censor_at_hct=False, hct_competes=True) == competing
+    assert first_event(found, "EFS", censor_at_hct=True) == (censored or (300, CENSORED))
+    assert first_event(found, "EFS", censor_at_hct=False) == (300, CENSORED)
+
+
+def test_the_antigens_that_a_relapse_lost_are_those_of_its_negative_rows():
+    found = course(
+        event(200, "relapse", phenotype="antigen_negative", antigen="CD22"),
+        event(200, "relapse", phenotype="antigen_positive", antigen="CD19"),
+        event(300, "relapse", phenotype="antigen_negative"),
+    )
+    assert found.lost_antigens == ((200, ("CD22",)),)
 
 
 @pytest.mark.parametrize("first", ["antigen_positive", "antigen_negative"])
@@ -241,7 +277,7 @@ def test_tables_keep_their_contracts_and_a_cohort_may_be_empty():
     ]
     survival = SURVIVAL.frame(survival_rows(cohort))
     incidence = INCIDENCE.frame(incidence_rows(cohort))
-    assert set(incidence["cause"]) == set(CAUSES + TRANSPLANTS)
+    assert set(incidence["cause"]) == set(CAUSES + COMPETING_THERAPIES)
     incidence = incidence.query(
         "estimand == 'treatment_policy' and unknown_phenotype == 'own_cause'"
     )
@@ -390,12 +426,14 @@ def test_a_transplant_competes_under_its_own_name_in_the_second_estimand():
         course(days=(400,)),
     ]
     rows = incidence_rows(cohort)
-    competing = {"estimand": "hct_competing"}
+    competing = {"estimand": "hct_or_therapy_competing"}
     assert final(rows, "transplant_in_remission", **competing) == pytest.approx(0.25)
     assert final(rows, "transplant_remission_unknown", **competing) == pytest.approx(0.25)
     assert final(rows, "unknown_phenotype", **competing) == pytest.approx(0.25)
     assert final(rows, "unknown_phenotype") == pytest.approx(0.25 + 0.5 * 0.5)
-    assert not any(r["cause"] in TRANSPLANTS for r in rows if r["estimand"] == "treatment_policy")
+    assert not any(
+        r["cause"] in COMPETING_THERAPIES for r in rows if r["estimand"] == "treatment_policy"
+    )
 
 
 def test_follow_up_by_hand_counts_the_dead_as_still_watched():

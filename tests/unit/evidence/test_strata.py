@@ -100,6 +100,24 @@ def test_death_and_any_event_stand_beside_the_causes():
         )
 
 
+def test_a_relapse_that_lost_another_antigen_is_none_of_the_antigen_asked():
+    """CD22-negative on day 130, an unnamed antigen on day 150, two watched; 4 patients each."""
+    lost = course(relapse=130, cause="antigen_negative")._replace(lost_antigens=((130, ("CD22",)),))
+    unnamed = course(relapse=150, cause="antigen_negative")
+    courses = {"A": lost, "B": unnamed, "C": course(), "D": course()}
+    risk = [said(p, 90, "SIGNAL", "M2", t) for p in courses for t in ("CD19", "CD22")]
+    rows = strata_rows(courses, risk)
+    STRATA.frame(rows)
+    ends = {
+        (r["target"], r["cause"]): r["incidence"]
+        for r in rows
+        if r["mechanism"] == "M2" and r["day"] == 60
+    }
+    assert ends["CD19", "antigen_negative"] == pytest.approx(0.25)
+    assert ends["CD19", "any_event"] == pytest.approx(0.5)
+    assert ends["CD22", "antigen_negative"] == pytest.approx(0.5)
+
+
 def cumulative_hazards_ratio(ever, never):
     return np.log(1 - ever) / np.log(1 - never)
 

@@ -402,7 +402,7 @@ def outcome_steps(patients, endpoints=True):
                     "survival_high": min(r["share"] + 0.1, 1),
                 }
                 for e in ("OS", "EFS", "RFS")
-                for k in ("treatment_policy", "censored_at_hct")
+                for k in ("treatment_policy", "censored_at_hct_or_therapy")
                 for r in rows
             ]
         )
@@ -441,7 +441,7 @@ def follow_up(patients):
                 "median_follow_up_high_days": None,
             }
             for e in ("OS", "EFS", "RFS")
-            for k in ("treatment_policy", "censored_at_hct")
+            for k in ("treatment_policy", "censored_at_hct_or_therapy")
         ]
     )
 

@@ -141,7 +141,7 @@ def test_every_patient_of_a_landmark_stands_before_the_groups():
         ["D28", "any event", "40"],
         ["D28", "death any cause", "40"],
     ]
-    assert len(part["table"]["rows"]) == 6 * 8
+    assert len(part["table"]["rows"]) == 6 * 9
     assert landmark_part(strata(8), 5)["missing"].startswith("Not drawn")
 
 
