@@ -10,7 +10,7 @@ from aftercar.evidence.assess import assess
 from aftercar.evidence.collect import STREAM_TABLES, StreamTables, collect_evidence
 from aftercar.evidence.first_seen import variant_history
 from aftercar.evidence.merge import joined_table
-from aftercar.evidence.options import options_of
+from aftercar.evidence.options import check_conflicts, options_of
 from aftercar.evidence.rulebook import rulebook_of
 from aftercar.io.documents import read_document
 from aftercar.io.joblog import start_log
@@ -22,8 +22,10 @@ if TYPE_CHECKING:
 if __name__ == "__main__":
     log = start_log(snakemake.log[0])
     given, settings = snakemake.params, snakemake.params.settings
-    known = set(read_table(EVIDENCE_BASE, given.evidence_base)["id"])
+    base = read_table(EVIDENCE_BASE, given.evidence_base)
+    known = set(base["id"])
     read = {name: read_document(*paths) for name, paths in given.documents.items()}
+    check_conflicts(read["conflicts"], dict(zip(base["id"], base["direction"], strict=True)))
     rulebook = rulebook_of(read["relapse"], read["recovery"], known)
     tables = StreamTables(
         **{

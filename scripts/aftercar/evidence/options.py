@@ -89,6 +89,29 @@ def options_of(
     return tuple(read)
 
 
+def check_conflicts(conflicts: dict, direction_of: dict[str, str]) -> None:
+    """Raise RuleError with all claims of conflicts.yaml that say another thing than their rows.
+
+    `direction_of` is the direction of each row of EVIDENCE_BASE; a descriptive row has none and
+    may only stand beside one that has.
+    """
+    problems = []
+    for conflict in conflicts["conflicts"]:
+        for claim in conflict["claims"]:
+            said = claim.get("direction", "")
+            cited = {n: direction_of[n] for n in claim["evidence_ids"] if n in direction_of}
+            problems += [
+                f"{conflict['id']}: {name} has the direction {found} in evidence.tsv, its claim "
+                f"has {said or 'none stated'}; correct the claim"
+                for name, found in cited.items()
+                if found and found != said
+            ]
+            if said and said not in cited.values():
+                problems.append(f"{conflict['id']}: no cited row has the direction {said}")
+    if problems:
+        raise RuleError("; ".join(problems))
+
+
 def option_rows(
     patient_id: str,
     options: tuple[Option, ...],

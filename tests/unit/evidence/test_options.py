@@ -20,7 +20,7 @@ from tests.unit.evidence.patients import (
 )
 
 from aftercar.contracts.clinical import OPTIONS
-from aftercar.evidence.options import options_of
+from aftercar.evidence.options import check_conflicts, options_of
 from aftercar.evidence.rulebook import RuleError
 
 # Words of a physician who decides: none of them may stand in a statement or a precondition.
@@ -367,10 +367,50 @@ def test_all_six_conflicts_have_two_sides_and_cite_rows_that_exist():
     assert told == {
         "preexisting_negative_cells": [{"EV050"}, {"EV052", "EV053"}],
         "extramedullary_disease": [set(), {"EV060"}],
-        "transplant": [{"EV066", "EV070"}, {"EV071", "EV072"}],
+        "transplant": [{"EV066", "EV070"}, {"EV071"}, {"EV072", "EV073"}],
         "anti_car_immunity": [{"EV083"}, {"EV084", "EV085"}],
         "cd22_loss": [{"EV117"}, {"EV119"}],
         "kmt2a_relapse": [{"EV026"}, {"EV030"}],
     }
     cited = {name for sides in told.values() for side in sides for name in side}
     assert cited <= set(evidence_base()["id"])
+
+
+def directions():
+    base = evidence_base()
+    return dict(zip(base["id"], base["direction"], strict=True))
+
+
+def test_claims_say_what_their_rows_say():
+    check_conflicts(clinical("conflicts"), directions())
+
+
+@pytest.mark.parametrize(
+    ("row", "said", "told"),
+    [
+        ("EV072", "none", "EV072 has the direction conflicting"),
+        ("EV066", "harm", "EV066 has the direction protective"),
+        ("EV073", "none", "no cited row has the direction none"),
+        ("EV071", None, "EV071 has the direction none in evidence.tsv, its claim has none stated"),
+    ],
+)
+def test_a_claim_against_the_direction_of_its_rows_is_refused(row, said, told):
+    broken = copy.deepcopy(clinical("conflicts"))
+    claim = broken["conflicts"][2]["claims"][0]
+    claim["evidence_ids"] = [row]
+    claim.pop("direction")
+    if said:
+        claim["direction"] = said
+    with pytest.raises(RuleError, match=told):
+        check_conflicts(broken, directions())
+
+
+def test_evidence_against_transplant_is_not_called_no_difference():
+    """Sandhu 2025: 28 % of 18 in remission after transplant, 49 % of 81 without one."""
+    (conflict,) = (c for c in clinical("conflicts")["conflicts"] if c["id"] == "transplant")
+    (against,) = (c for c in conflict["claims"] if "EV072" in c["evidence_ids"])
+    for words in ("fewer", "28 % of 18", "49 % of 81", "counts not printed"):
+        assert words in against["says"]
+    (none,) = (c for c in conflict["claims"] if "EV071" in c["evidence_ids"])
+    assert "n=34" in none["says"]
+    assert "before the CAR" in none["says"]
