@@ -9,7 +9,8 @@ KINDS_OF_CONTEXT = (
     "before_infusion",  # therapy before the first infusion: earlier lines, bridging
     "toxicity",  # crs and icans with the grade that their components give
     "infection",
-    "virus",  # days on which a virus was found in blood
+    "virus",  # days on which a virus was found
+    "virus_test",  # tests that did not find it, FAILED or could not tell
     "exposure",  # drugs that act on CAR-T cells or on the toxicity
 )
 AGREEMENTS = ("", "agrees", "disagrees", "not comparable")

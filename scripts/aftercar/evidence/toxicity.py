@@ -15,12 +15,15 @@ class Grade(NamedTuple):
     grade: int
     status: str  # QUANTIFIED; INDETERMINATE: `grade` is a lower bound
     missing: tuple[str, ...]
+    why: str = ""  # instead of what is missing
 
     @property
     def text(self) -> str:
         """The grade in words."""
         if self.status == "QUANTIFIED":
             return f"{self.name} grade {self.grade} (ASTCT)"
+        if self.why:
+            return f"{self.name} grade {self.grade} or higher (ASTCT): {self.why}"
         return (
             f"{self.name} grade {self.grade} or higher (ASTCT), not assessed: "
             f"{', '.join(self.missing)}"
@@ -37,6 +40,7 @@ GRADES = {
     "motor": (0, 4),
     "edema": (0, 3, 4),
 }
+NO_FEVER = "no fever and no antipyretic drug entered: by definition no CRS, or treatment missing"
 SCALES = {
     name: dict(zip(WORDS[name], grades, strict=True)) for name, grades in GRADES.items()
 }  # component -> word -> grade
@@ -74,7 +78,8 @@ def crs_grade(
         unknown = "fever" if fever is None else "whether a drug suppressed fever"
         if fever is False and not worst:
             return Grade("CRS", 0, "QUANTIFIED", ())
-        return Grade("CRS", 0, "INDETERMINATE", (unknown, *missing))
+        why = "" if fever is None else NO_FEVER
+        return Grade("CRS", 0, "INDETERMINATE", (unknown, *missing), why)
     if fever or worst:
         worst = max(worst, 1)
     elif fever is None:

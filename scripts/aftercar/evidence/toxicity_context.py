@@ -4,6 +4,7 @@ from aftercar.contracts.toxicity_components import components_of
 from aftercar.evidence.measured import MAY_BE_AFTER_LYMPHODEPLETION, is_before_lymphodepletion
 from aftercar.evidence.timeline import Event, Value, View
 from aftercar.evidence.toxicity import CapdBounds, Grade, crs_grade, icans_grade
+from aftercar.evidence.viruses import FOUND, virus_rows
 
 END_UNKNOWN = "end not entered: one day, or still going on"
 APHERESIS = "whether before or after apheresis is not entered"
@@ -13,7 +14,6 @@ OTHER_TOOL = "ICE was entered; below the age of 12 CAPD takes its place"
 AGE_UNKNOWN = "age group not known: graded by ICE, as from the age of 12"
 GRADE_5 = "grade 5 (ASTCT) if this toxicity was its cause"
 FATAL = "entered as grade 5 of another system: death by it is grade 5 (ASTCT)"
-FOUND = ("QUANTIFIED", "DETECTED_BELOW_LLOQ")
 Row = dict[str, object]
 
 
@@ -34,7 +34,10 @@ def toxicity_rows(patient_id: str, view: View, settings: dict) -> list[Row]:
             rows.append(_before(event, view))
         elif event.event in settings["exposures"]:
             rows.append(_episode("exposure", event, view))
-    rows += _viruses(view)
+    rows += [
+        _episode(kind, event, view) | found
+        for kind, event, found in virus_rows(view, settings["virus_gap_days"])
+    ]
     numbers: dict[tuple, int] = {}
     for row in rows:
         same = row["kind"], row["name"], row["day"]
@@ -232,34 +235,3 @@ def _before_lymphodepletion(view: View, measure: str) -> Value | None:
         and is_before_lymphodepletion(value, view)
     ]
     return usable[-1] if usable else None
-
-
-def _viruses(view: View) -> list[Row]:
-    """Return each run of specimens in a row in which a virus was found in blood."""
-    by_virus: dict[str, list[Value]] = {}
-    for value in view.values.get("virus_copies", ()):
-        if value.specimen == "PB" and value.status in (*FOUND, "NOT_DETECTED"):
-            by_virus.setdefault(value.target, []).append(value)
-    rows = []
-    for virus, values in sorted(by_virus.items()):
-        run: list[Value] = []
-        for value in values:
-            if value.status in FOUND:
-                run.append(value)
-            elif run:
-                rows.append(_virus(virus, run, value, view))
-                run = []
-        if run:
-            rows.append(_virus(virus, run, None, view))
-    return rows
-
-
-def _virus(virus: str, run: list[Value], negative: Value | None, view: View) -> Row:
-    event = Event(run[0].day, run[-1].day if negative else None, virus)
-    most = max(run, key=lambda value: value.value or 0.0)
-    end = (
-        f"not detected on day {negative.day}" if negative else "no later specimen without the virus"
-    )
-    status = "QUANTIFIED" if most.status == "QUANTIFIED" else "DETECTED_BELOW_LLOQ"
-    shown = f"{len(run)} specimen{'s' if len(run) > 1 else ''}, at most {most.text}"
-    return _episode("virus", event, view) | {"status": status, "value": shown, "flags": end}

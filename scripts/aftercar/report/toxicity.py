@@ -19,7 +19,9 @@ def toxicity_tables(rows: list[dict]) -> dict[str, dict]:
         kinds.setdefault(row["kind"], []).append(row)
     return {
         "grades": _grades(kinds.get("toxicity", [])),
-        "episodes": _episodes([*kinds.get("infection", []), *kinds.get("virus", [])]),
+        "episodes": _episodes(
+            kinds.get("infection", []), [*kinds.get("virus", []), *kinds.get("virus_test", [])]
+        ),
         "drugs": _drugs(kinds.get("exposure", [])),
         "before": _before([*kinds.get("burden", []), *kinds.get("before_infusion", [])]),
     }
@@ -44,19 +46,29 @@ def _grades(rows: list[dict]) -> dict:
     )  # fmt: skip
 
 
-def _episodes(rows: list[dict]) -> dict:
+def _episodes(infections: list[dict], viruses: list[dict]) -> dict:
+    # a test in another specimen than blood is named so: "HHV6 in CSF"
+    in_blood = any(" in " not in row["name"] for row in viruses)
+    not_seen = [
+        "" if infections else "infections: none entered",
+        "" if in_blood else "virus in blood: not tested",
+    ]
+    note = "; ".join(part for part in not_seen if part)
     return table(
-        "Infections as entered, and viruses found in blood (specimens in a row)",
+        "Infections as entered, and tests for viruses: episodes in which one was found (specimens "
+        "in a row), and tests that did not find it or FAILED",
         ("What", "From", "To", "After infusion", "Lasted", "Grade", "Measured", "Remarks"),
         [
             (
-                _name(r), day_text(r["day"]), _end(r), _onset(r), _lasted(r),
+                _name(r), day_text(r["day"]), _end(r), _onset(r),
+                NOTHING if r["kind"] == "virus_test" else _lasted(r),
                 _entered(r) if r["grade_entered"] is not None else NOTHING,
                 readable(r["value"]) or "as entered", parts(r["flags"], ";") or NOTHING,
             )
-            for r in rows
+            for r in (*infections, *viruses)
         ],
-        empty="infections: none was entered and no virus was found; see the curves for tests done",
+        empty=note,
+        note=note,
     )  # fmt: skip
 
 
@@ -97,6 +109,8 @@ def _component(text: str) -> str:
 
 
 def _name(row: dict) -> str:
+    if row["kind"] == "virus_test":
+        return f"{row['name']}, tests"
     return row["name"] if row["kind"] == "virus" else event_title(row["name"])
 
 

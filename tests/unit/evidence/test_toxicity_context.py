@@ -200,6 +200,63 @@ def test_a_virus_that_was_never_found_is_no_episode():
     assert not [row for row in rows([no_virus(20)]) if row["kind"] == "virus"]
 
 
+def virus_found(found):
+    return [r for r in found if r["kind"] in ("virus", "virus_test")]
+
+
+def test_specimens_far_apart_are_not_one_episode_of_a_virus():
+    found = virus_found(rows([virus(10, 500.0), virus(320, 600.0), no_virus(350), no_virus(360)]))
+    assert [(r["kind"], r["day"], r["end_day"], r["duration_days"]) for r in found] == [
+        ("virus", 10, None, None),
+        ("virus", 320, 320, 1),
+        ("virus_test", 350, 360, 11),
+    ]
+    assert "end not known" in found[0]["flags"]
+    assert "found again) on day 320" in found[0]["flags"]
+
+
+def test_a_negative_long_after_does_not_tell_when_an_episode_ended():
+    found = virus_found(rows([virus(10, 500.0), no_virus(310)]))[0]
+    assert (found["end_day"], found["duration_days"]) == (None, None)
+    assert "(not detected) on day 310" in found["flags"]
+
+
+@pytest.mark.parametrize("status", ["FAILED", "INDETERMINATE"])
+def test_a_virus_test_that_failed_is_said_and_is_no_negative(status):
+    failed = value(50, "virus_copies", None, target="CMV", stream="lab", status=status)
+    (found,) = virus_found(rows([failed]))
+    assert (found["kind"], found["status"]) == ("virus_test", status)
+    assert found["value"].startswith(f"{status} 1 time")
+
+
+def test_a_virus_that_was_looked_for_in_vain_stands_with_its_limit():
+    (found,) = virus_found(rows([no_virus(20), no_virus(30)]))
+    assert found["status"] == "NOT_DETECTED"
+    assert found["value"] == "tested 2 times, not found (limit 150 copies/mL); days: 20, 30"
+
+
+def test_a_virus_in_another_specimen_than_blood_is_named_with_it():
+    csf = value(50, "virus_copies", 5000.0, "CSF", target="HHV6", stream="lab", limit=150.0)
+    assert virus_found(rows([csf]))[0]["name"] == "HHV6 in CSF"
+
+
+@pytest.mark.parametrize(
+    "components",
+    [
+        "fever=no;hypotension=several_pressors;oxygen=positive_pressure",
+        "fever=no;hypotension=several_pressors",
+        "fever=no;oxygen=low_flow",
+    ],
+)
+def test_low_pressure_or_oxygen_without_fever_or_treatment_is_left_open(components):
+    found = graded("crs", components, "4", "ASTCT")
+    assert (found["grade_astct"], found["status"]) == (0, "INDETERMINATE")
+    assert found["agreement"] == "not comparable"
+    assert "by definition no CRS, or treatment missing" in found["flags"]
+    calm = graded("crs", "fever=no;hypotension=none;oxygen=none")
+    assert (calm["grade_astct"], calm["status"]) == (0, "QUANTIFIED")
+
+
 def test_burden_has_its_definition_and_is_not_assessed_without_a_value():
     found = {
         r["name"]: r for r in rows(facts=patient(baseline_mrd="0.01")) if r["kind"] == "burden"

@@ -11,6 +11,7 @@ from tests.unit.evidence.patients import (
     no_car,
     patient,
     recovered,
+    value,
 )
 from tests.unit.evidence.test_options import TREATMENT_VERBS
 from tests.unit.report.made_up import page_of, typical
@@ -71,6 +72,27 @@ def test_no_event_is_not_said_to_be_no_toxicity():
     for table in told.values():
         assert table["rows"] == []
         assert not re.search(r"\b(no|without) (crs|icans|toxicity)\b", table["empty"].lower())
+
+
+def test_a_virus_that_nobody_looked_for_is_not_said_to_be_absent():
+    said = "infections: none entered; virus in blood: not tested"
+    assert toxicity_tables([])["episodes"]["empty"] == said
+    infected = toxicity_tables(context()[0])["episodes"]
+    assert infected["rows"][0][0] == "infection"
+    assert infected["note"] == "virus in blood: not tested"
+
+
+def test_a_failed_virus_test_is_no_test_that_found_nothing():
+    copies = ("virus_copies", None)
+    failed = value(50, *copies, target="CMV", stream="lab", status="FAILED")
+    episodes = toxicity_tables(context([failed], events=[])[0])["episodes"]
+    row = cells(episodes, "CMV, tests")
+    assert row["Measured"] == "FAILED 1 time, nothing is known from it; days: 50"
+    assert episodes["note"] == "infections: none entered"
+    fluid = value(50, "virus_copies", 900.0, "CSF", target="HHV6", stream="lab", limit=150.0)
+    episodes = toxicity_tables(context([fluid], events=[])[0])["episodes"]
+    assert episodes["rows"][0][0] == "HHV6 in CSF"
+    assert episodes["note"].endswith("virus in blood: not tested")
 
 
 def test_burden_and_bridging_stand_with_definition_and_days():
