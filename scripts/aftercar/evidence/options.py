@@ -1,11 +1,12 @@
 """What the review names for a mechanism, with preconditions checked from data; never advice."""
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from aftercar.evidence.landmarks import applies
 from aftercar.evidence.predicates import evaluate
 from aftercar.evidence.rulebook import Rulebook, RuleError, resolved_predicate
-from aftercar.evidence.timeline import View
+from aftercar.evidence.timeline import Event, View
 from aftercar.evidence.verdicts import Verdict, all_of
 
 SIGNS = ("SIGNAL", "SIGNAL_CONFLICTING")
@@ -14,8 +15,12 @@ RELAPSES = {
     "antigen_positive": ("M1", "M5"),
     "antigen_negative": ("M2", "M4"),
     "antigen_dim": ("M2", "M4"),
+    "mixed": ("M1", "M2", "M4", "M5"),
     "lineage_switch": ("M3",),
 }
+NOT_KNOWN = ("M1", "M2", "M3", "M4", "M5")  # what a relapse of unknown phenotype may be
+T_LINEAGE_TARGETS, T_LINEAGE_RELAPSES = {"CD7", "CD5"}, ("M4", "M5")
+OUTSIDE_MARROW = ("CNS", "extramedullary", "combined")
 NOT_CONCERNED = "does not concern this patient"
 
 
@@ -167,16 +172,26 @@ def observed_mechanisms(view: View, risk: list[dict[str, object]]) -> dict[str, 
                 f"{word}{target} at {row['landmark']}"
             )
     for event in view.events:
-        names = RELAPSES.get(event.phenotype, ()) if event.event == "relapse" else ()
-        if event.event == "lineage_switch":
-            names = ("M3",)
-        if event.event == "extramedullary_relapse":
-            names = ("M7",)
-        t_lineage = bool({"CD7", "CD5"} & set(view.targets))
-        for name in names:
-            if (name in ("M4", "M5")) == t_lineage or name in ("M3", "M7"):
-                seen.setdefault(name, []).append(event.text)
+        for name, text in _mechanisms_of(event, view):
+            seen.setdefault(name, []).append(text)
     return seen
+
+
+def _mechanisms_of(event: Event, view: View) -> Iterator[tuple[str, str]]:
+    """Yield each mechanism that a relapse shows, or that it may be where its phenotype is open."""
+    if event.event == "lineage_switch":
+        yield "M3", event.text
+    if event.event not in ("relapse", "extramedullary_relapse"):
+        return
+    if event.event == "extramedullary_relapse" or event.site in OUTSIDE_MARROW:
+        yield "M7", event.text
+    told = "" if event.phenotype in RELAPSES else ", phenotype not known, may be of this mechanism"
+    lineages = {
+        t in T_LINEAGE_TARGETS for t in ([event.antigen] if event.antigen else view.targets)
+    }
+    for name in RELAPSES.get(event.phenotype, NOT_KNOWN):
+        if name == "M3" or (name in T_LINEAGE_RELAPSES) in lineages:
+            yield name, f"{event.text}{told}"
 
 
 def _told(name: str, verdict: Verdict) -> str:

@@ -316,6 +316,32 @@ def test_the_observed_mechanism_is_named_from_signal_and_relapse():
     assert option("OTHER_TARGET_CD22", [kept(85, "CD22")])["observed"] == ""
 
 
+@pytest.mark.parametrize(
+    ("name", "more", "mechanisms"),
+    [
+        ("relapse", {"phenotype": "unknown"}, "M1 M2 M3"),
+        ("relapse", {"phenotype": ""}, "M1 M2 M3"),
+        ("relapse", {"phenotype": "mixed", "antigen": "CD19"}, "M1 M2"),
+        ("relapse", {"phenotype": "antigen_positive", "site": "CNS"}, "M1 M7"),
+        ("extramedullary_relapse", {"phenotype": "antigen_negative", "antigen": "CD19"}, "M2 M7"),
+        ("extramedullary_relapse", {"phenotype": "unknown"}, "M1 M2 M3 M7"),
+        ("lineage_switch", {"phenotype": "lineage_switch"}, "M3"),
+    ],
+)
+def test_a_relapse_stands_with_each_mechanism_that_it_is_or_may_be(name, more, mechanisms):
+    history = {"facts": patient(extramedullary="yes"), "events": [event(80, name, **more)]}
+    found = option("TRANSPLANT", [value(85, "b_cells_fraction", 0.1)], **history)["observed"]
+    assert " ".join(sorted({part.split(":")[0] for part in found.split("; ")})) == mechanisms
+    assert ("phenotype not known" in found) == (more["phenotype"] in ("", "unknown"))
+
+
+def test_a_relapse_without_antigen_after_both_kinds_of_car_may_be_of_either_lineage():
+    history = {"infusions": [infusion(targets="CD7"), infusion(40, "CD19", 2)]}
+    relapse = event(80, "relapse", phenotype="antigen_negative")
+    found = option("TRANSPLANT", [kept(85, "CD5")], **history | {"events": [relapse]})["observed"]
+    assert [part.split(":")[0] for part in found.split("; ")] == ["M2", "M4"]
+
+
 def test_a_negative_relapse_after_a_cd7_car_is_of_the_t_lineage():
     relapse = event(80, "relapse", phenotype="antigen_negative", antigen="CD7")
     found = option("OTHER_TARGET_CD5", [kept(85, "CD5")], **T_ALL | {"events": [relapse]})

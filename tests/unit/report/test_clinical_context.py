@@ -112,6 +112,15 @@ def test_an_observed_mechanism_stands_first_and_an_untested_precondition_is_not_
     assert other["Each precondition"][0].startswith("CD22 kept on the blasts: not assessed")
 
 
+def test_an_option_after_a_relapse_of_unknown_phenotype_is_not_called_unseen():
+    relapse = event(80, "relapse", phenotype="unknown", site="marrow")
+    rows = option_table(context(events=[relapse])[1])["rows"]
+    for row in rows:
+        assert any("phenotype not known" in text for text in row[2]), row
+    unseen = option_table(context([car(88, 500)], events=[], facts=patient())[1])["rows"][0]
+    assert unseen[2] == "no signal or relapse of it on record: that is not the same as none"
+
+
 def test_no_option_ever_has_the_sign_of_a_clear_answer():
     kept = absent(85, "antigen_negative_blast_fraction", 0.01, "BM", target="CD22")
     rows = option_table(context([*LOST, kept])[1])["rows"]
