@@ -44,7 +44,12 @@ CAUSE_OF_MECHANISM = {
 }
 ALL = "ALL"  # every patient of a landmark, whatever the table says
 BEFORE_LANDMARKS = "BEFORE_FIRST_LANDMARK"
-STRATUM_CATEGORIES = tuple(word for word in RISK_CATEGORY if word != "NOT_APPLICABLE")
+# Entries of patients.tsv that may be younger than the landmark: nothing says when they were known.
+# baseline_* and prior_* are from before the infusion by definition, kmt2a_rearranged is inborn to
+# the disease, extramedullary is asked as before the first infusion; TP53 is sequenced when it is.
+UNDATED_FACTS = ("tp53_status",)
+UNDATED = "RESTS_ON_UNDATED_ENTRY"
+STRATUM_CATEGORIES = (*(word for word in RISK_CATEGORY if word != "NOT_APPLICABLE"), UNDATED)
 
 _PATIENTS = Column("int64", "patients", minimum=0)
 _EVENTS = Column("int64", "events", minimum=0)
@@ -109,7 +114,9 @@ STRATA = Table(
         "target": RISK.columns["target"],
         "category": Column(
             "string",
-            "what the table said at the landmark, from data up to it; ALL: every patient",
+            "what the table said at the landmark, from data up to it; RESTS_ON_UNDATED_ENTRY: a "
+            "sign that only tp53_status of patients.tsv gives, which may have been learned later, at "
+            "relapse even; ALL: every patient",
             allowed=(*STRATUM_CATEGORIES, ALL),
         ),
         "cause": Column(

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 from aftercar.contracts.cohort import STRATUM_CATEGORIES
 from aftercar.evidence.outcomes import Course
-from aftercar.evidence.strata import from_landmark
+from aftercar.evidence.strata import from_landmark, stratum_of
 from aftercar.stats.firth_cox import Effect, firth_cox
 
 REFERENCE = "NO_SIGNAL"
@@ -24,15 +24,16 @@ def outcome_model_rows(
     `model`: the section evidence/outcome_model of the configuration, off without covariates:
     landmark, cause, covariates (mechanism and target), events_refused_below and events_few_below
     (per coefficient), largest_hazard_ratio, largest_limit_ratio. Each category but NO_SIGNAL that
-    occurs is one coefficient: patients who were not assessable stay in, as a group of their own.
-    Patients whom a covariate does not apply to are not in the model and are counted.
+    occurs is one coefficient: patients who were not assessable stay in, as a group of their own, and
+    so do UNDATED ones. Patients whom a covariate does not apply to are not in the model and are
+    counted.
     """
     if not model.get("covariates"):
         return []
     day = model["landmark"]
     covariates = [(c["mechanism"], c.get("target", "")) for c in model["covariates"]]
     said = {
-        (row["patient_id"], row["mechanism"], row["target"]): row["category"]
+        (row["patient_id"], row["mechanism"], row["target"]): stratum_of(row)
         for row in risk
         if row["landmark_day"] == day
     }

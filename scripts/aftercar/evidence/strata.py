@@ -15,6 +15,8 @@ from aftercar.contracts.cohort import (
     CAUSES,
     OTHER_ANTIGEN,
     STRATUM_CATEGORIES,
+    UNDATED,
+    UNDATED_FACTS,
 )
 from aftercar.evidence.outcomes import (
     CENSORED,
@@ -27,6 +29,7 @@ from aftercar.evidence.outcomes import (
 
 # A row on each of these days lets a reader look up numbers at risk between events.
 PRINTED_DAYS = (0, 90, 180, 365, 730)
+UNDATED_TEXTS = tuple(f"{fact}=" for fact in UNDATED_FACTS)
 DAYS_PER_MONTH = 30.4375
 
 
@@ -44,19 +47,43 @@ def from_landmark(course: Course, landmark_day: int, endpoint: str) -> tuple[int
     return day - landmark_day, cause
 
 
+def stratum_of(row: dict) -> str:
+    """Return the group of a plain row of RISK: its category, or UNDATED.
+
+    UNDATED: without an entry of UNDATED_FACTS, whose day nobody knows, there would be no sign, or
+    only contested ones. It may have been learned at relapse, which then seems to follow it.
+    """
+    signs = [sign for sign in (row.get("drivers") or "").split(" | ") if sign]
+    contested = {text.partition(":")[0] for text in (row.get("conflicts") or "").split(" | ")}
+    dated = [sign for sign in signs if not _rests_on_undated(sign)]
+    if len(dated) == len(signs):
+        return str(row["category"])
+    if row["category"] == "SIGNAL":
+        dated = [sign for sign in dated if sign.split(" ")[0].rstrip(":") not in contested]
+    return str(row["category"]) if dated else UNDATED
+
+
+def _rests_on_undated(sign: str) -> bool:
+    """Say whether all values of a driver are undated: `RULE (target): value; value [note]`."""
+    values = sign.partition(": ")[2]
+    if values.endswith("]"):
+        values = values.rpartition(" [")[0]
+    return all(value.startswith(UNDATED_TEXTS) for value in values.split("; "))
+
+
 def strata_rows(courses: dict[str, Course], risk: Iterable[dict]) -> list[dict[str, object]]:
     """Return rows of STRATA from the courses by patient and plain rows of RISK.
 
     A row stands on each day with an event of its cause, on PRINTED_DAYS and on the last day
-    watched. NOT_ASSESSABLE is a group of its own; patients whom a mechanism does not apply to are
-    not in its groups.
+    watched. NOT_ASSESSABLE is a group of its own, and so is UNDATED; patients
+    whom a mechanism does not apply to are not in its groups.
     """
     members: dict[tuple, dict[str, str]] = defaultdict(dict)
     landmarks: dict[int, str] = {}
     for row in risk:
         landmarks[row["landmark_day"]] = row["landmark"]
         if row["patient_id"] in courses and row["category"] in STRATUM_CATEGORIES:
-            group = (row["landmark_day"], row["mechanism"], row["target"], row["category"])
+            group = (row["landmark_day"], row["mechanism"], row["target"], stratum_of(row))
             members[group][row["patient_id"]] = row["category"]
     times: dict[tuple[str, int, str], tuple[int, str] | None] = {
         (patient, day, endpoint): from_landmark(course, day, endpoint)

@@ -9,6 +9,7 @@ from aftercar.contracts.cohort import (
     CAUSES,
     STRATUM_CATEGORIES,
     TOTALS,
+    UNDATED,
 )
 from aftercar.contracts.vocabulary import MECHANISMS
 from aftercar.report.cohort_tables import (
@@ -24,6 +25,7 @@ from aftercar.report.words import RISK_SHORT
 
 DAYS_ON = (180, 365)  # days after a landmark, and after the infusion, that tables print
 RECOVERY_DAYS = (90, 180, 365)
+STRATUM_WORDS = RISK_SHORT | {UNDATED: "Rests on an undated entry"}
 LINEAGES = {
     "b_cells": "B-cell recovery",
     "hematogones": "Hematogone recovery",
@@ -55,10 +57,11 @@ def strata_parts(strata: pd.DataFrame, suppress_below: int) -> list[dict]:
                 if not len(group):
                     continue
                 curve = group[group["cause"] == cause]
-                rows.append((landmark, RISK_SHORT[category], *_cells(group, curve, suppress_below)))
+                said = STRATUM_WORDS[category]
+                rows.append((landmark, said, *_cells(group, curve, suppress_below)))
                 line = _line(curve)
                 if len(line) > 1:
-                    lines.append({"label": RISK_SHORT[category], "points": line, "style": place})
+                    lines.append({"label": said, "points": line, "style": place})
             if lines:
                 panels.append({"title": f"from {landmark}", "lines": lines})
         parts.append(
@@ -257,7 +260,7 @@ def model_table(model: pd.DataFrame, suppress_below: int) -> dict:
         rows.append(
             (
                 f"{row['mechanism']} {row['target']}".strip(),
-                RISK_SHORT[row["category"]] if row["category"] else "every category",
+                STRATUM_WORDS[row["category"]] if row["category"] else "every category",
                 patients,
                 left_out,
                 f"{events} / {row['parameters']}",

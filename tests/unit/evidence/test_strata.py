@@ -2,10 +2,11 @@
 
 import numpy as np
 import pytest
+from tests.unit.evidence.patients import judged, patient, risk_at, value
 
 from aftercar.contracts.cohort import STRATA, VISIT_RATES
 from aftercar.evidence.outcomes import CENSORED, Course
-from aftercar.evidence.strata import from_landmark, strata_rows, visit_rate_rows
+from aftercar.evidence.strata import from_landmark, strata_rows, stratum_of, visit_rate_rows
 
 
 def course(relapse=None, death=None, last=400, cause="antigen_positive", hct=()):
@@ -116,6 +117,32 @@ def test_a_relapse_that_lost_another_antigen_is_none_of_the_antigen_asked():
     assert ends["CD19", "antigen_negative"] == pytest.approx(0.25)
     assert ends["CD19", "any_event"] == pytest.approx(0.5)
     assert ends["CD22", "antigen_negative"] == pytest.approx(0.5)
+
+
+@pytest.mark.parametrize(
+    ("facts", "evidence", "group"),
+    [
+        ({}, [], "RESTS_ON_UNDATED_ENTRY"),
+        ({"baseline_mrd": "0.1"}, [], "SIGNAL"),
+        ({}, [value(60, "tp53_pathogenic_vaf", 0.3, "BM", low=0.2, high=0.4)], "SIGNAL"),
+        ({"tp53_status": "unknown"}, [], "NOT_ASSESSABLE"),
+    ],
+    ids=["undated only", "a sign from before the infusion", "sequenced on day 60", "no sign"],
+)
+def test_a_sign_that_only_an_undated_entry_gives_is_a_group_of_its_own(facts, evidence, group):
+    found = judged(evidence, landmarks=[90], facts=patient(**{"tp53_status": "altered"} | facts))
+    row = risk_at(found, "M2", 90)
+    assert stratum_of(row) == group
+    rows = strata_rows({"P1": course()}, [row])
+    STRATA.frame(rows)
+    assert {r["category"] for r in rows} == {"ALL", group}
+
+
+def test_contested_signs_beside_an_undated_entry_do_not_make_the_signal_a_dated_one():
+    signs = ["LATE (CD19): car=1, PB S1, day 90", "TP53_PATH (CD19): tp53_status=altered, undated"]
+    row = said("A", 90, "SIGNAL", "M2") | {"drivers": " | ".join(signs), "conflicts": ""}
+    assert stratum_of(row) == "SIGNAL"
+    assert stratum_of(row | {"conflicts": "LATE: contested"}) == "RESTS_ON_UNDATED_ENTRY"
 
 
 def cumulative_hazards_ratio(ever, never):

@@ -448,7 +448,7 @@ def follow_up(patients):
 
 def strata(patients):
     """Outcomes by category: half signal, a third without, the rest not assessable."""
-    shares = (patients // 2, 0, patients // 3, patients // 6)
+    shares = (patients // 2, 0, patients // 3, patients // 6, 0)
     sizes = dict(zip(STRATUM_CATEGORIES, shares, strict=True))
     everybody = {"ALL": patients}
     asked = (("ALL", ""), ("M1", "CD19"), ("M2", "CD19"), ("M3", ""), ("M6", ""), ("M7", ""))
