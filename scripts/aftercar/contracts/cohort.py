@@ -115,8 +115,8 @@ STRATA = Table(
         "category": Column(
             "string",
             "what the table said at the landmark, from data up to it; RESTS_ON_UNDATED_ENTRY: a "
-            "sign that only tp53_status of patients.tsv gives, which may have been learned later, at "
-            "relapse even; ALL: every patient",
+            "sign that only tp53_status of patients.tsv gives, which may have been learned later, "
+            "even at relapse; ALL: every patient",
             allowed=(*STRATUM_CATEGORIES, ALL),
         ),
         "cause": Column(

@@ -24,9 +24,9 @@ def outcome_model_rows(
     `model`: the section evidence/outcome_model of the configuration, off without covariates:
     landmark, cause, covariates (mechanism and target), events_refused_below and events_few_below
     (per coefficient), largest_hazard_ratio, largest_limit_ratio. Each category but NO_SIGNAL that
-    occurs is one coefficient: patients who were not assessable stay in, as a group of their own, and
-    so do UNDATED ones. Patients whom a covariate does not apply to are not in the model and are
-    counted.
+    occurs is one coefficient: patients who were not assessable stay in, as a group of their own,
+    and so do UNDATED ones. Patients whom a covariate does not apply to are not in the model and
+    are counted.
     """
     if not model.get("covariates"):
         return []
