@@ -1,9 +1,12 @@
 """How far a study speaks for this patient, what contradicts it, and how old the collection is."""
 
+import re
 from typing import Any
 
 YOUNG, ADULT = ("infant", "child", "adolescent"), ("adult", "older_adult")
 AGES = {"young": ("children and young adults", YOUNG), "adult": ("adults", ADULT)}
+
+BINDER = re.compile(r"\b(murine|humani[sz]ed|human|camelid)\b", re.IGNORECASE)
 
 
 def indirectness(row: dict, facts: dict[str, str], infusions: list[dict[str, str]]) -> list[str]:
@@ -15,22 +18,59 @@ def indirectness(row: dict, facts: dict[str, str], infusions: list[dict[str, str
     told = []
     if row["diseases"] and facts["disease"] not in row["diseases"].split(";"):
         told.append(f"from another disease ({_listed(row['diseases'])}, not {facts['disease']})")
-    targets = {target for infusion in infusions for target in infusion["targets"].split(";")}
     if row["targets"] == "none":
         told.append(f"not about CAR-T ({row['product']})")
-    elif row["targets"] and targets and not targets & set(row["targets"].split(";")):
-        mine = _listed(";".join(sorted(targets)))
-        told.append(f"from another construct (CAR on {_listed(row['targets'])}, not {mine})")
-    given = {i.get("costimulation", "") for i in infusions} - {"", "unknown"}
-    if row["costimulation"] and given and row["costimulation"] not in given:
-        mine = _listed(";".join(sorted(given)))
-        told.append(f"from another construct ({row['costimulation']}, not {mine})")
+    elif row["targets"]:
+        told += _constructs(f"CAR on {_listed(_sorted(row['targets']))}", _products(infusions))
+    for studied, column, what in (
+        (row["costimulation"], "costimulation", ""),
+        (_binder(row["product"]), "scfv_origin", " binder"),
+    ):
+        if studied:
+            given = {i["infusion_no"]: i.get(column, "") for i in infusions}
+            known = {n: f"{word}{what}" for n, word in given.items() if word not in ("", "unknown")}
+            told += _constructs(f"{studied}{what}", known)
     if row["ages"]:
         studied, groups = AGES[row["ages"]]
         age_group = facts.get("age_group", "")
         if age_group and age_group not in groups:
             told.append(f"from another age group ({studied}, not {age_group.replace('_', ' ')})")
     return told
+
+
+def _products(infusions: list[dict[str, str]]) -> dict[str, str]:
+    """Return in words what the CAR of each infusion binds; those of one day are one product."""
+    together: dict[str, list[dict[str, str]]] = {}
+    for infusion in infusions:
+        together.setdefault(infusion["day"] or f"no {infusion['infusion_no']}", []).append(infusion)
+    return {
+        " and ".join(i["infusion_no"] for i in given): "CAR on "
+        + _listed(_sorted(";".join(i["targets"] for i in given)))
+        for given in together.values()
+    }
+
+
+def _constructs(studied: str, given: dict[str, str]) -> list[str]:
+    """Say that a study is about another construct than some or all of the infusions.
+
+    `given` is by number of infusion what was given, in the words of `studied`.
+    """
+    other = {number: mine for number, mine in given.items() if mine != studied}
+    if not other:
+        return []
+    which = "" if len(other) == len(given) else f" than infusion {' and '.join(other)}"
+    mine = " or ".join(dict.fromkeys(text.removeprefix("CAR on ") for text in other.values()))
+    return [f"from another construct{which} ({studied}, not {mine})"]
+
+
+def _binder(product: str) -> str:
+    """Return the origin of the binder where the words for the product state it, else nothing."""
+    found = BINDER.search(product)
+    return found[1].lower().replace("z", "s") if found else ""
+
+
+def _sorted(names: str) -> str:
+    return ";".join(sorted(set(names.split(";"))))
 
 
 def contradictions(name: str, conflicts: list[dict]) -> list[str]:

@@ -39,6 +39,10 @@ def compared(found):
         ("EV003", patient(age_group="adult"), {}, "(children and young adults, not adult)"),
         ("EV076", patient(age_group="child"), {}, "(adults, not child)"),
         ("EV123", patient(), {"targets": "CD7"}, "(CAR on CD19 and CD22, not CD7)"),
+        ("EV003", patient(), {"targets": "CD22;CD19"}, "(CAR on CD19, not CD19 and CD22)"),
+        ("EV046", patient(), {}, "(CAR on CD19 and CD22, not CD19)"),
+        ("EV020", patient(), {"scfv_origin": "humanised"}, "(murine binder, not humanised binder)"),
+        ("EV083", patient(), {"scfv_origin": "murine"}, "(humanised binder, not murine binder)"),
     ],
 )
 def test_a_study_of_others_says_so(name, facts, product, said):
@@ -51,11 +55,31 @@ def test_a_study_of_others_says_so(name, facts, product, said):
         (patient(), {}),
         (patient(age_group="child"), {"costimulation": "4-1BB"}),
         (patient(age_group="adolescent"), {"costimulation": "unknown"}),
-        (patient(), {"targets": "CD19;CD22"}),
+        (patient(), {"scfv_origin": "humanised"}),  # the row does not state its binder
     ],
 )
 def test_a_study_of_the_same_kind_or_what_is_not_stated_is_not_called_another(facts, product):
     assert compared(card("EV003", facts, [infusion(**product)])[0]) == ""
+
+
+def test_a_study_of_one_of_two_products_names_the_other():
+    first = infusion(costimulation="CD28", scfv_origin="murine")
+    second = infusion(40, "CD19", 2, costimulation="4-1BB", scfv_origin="humanised")
+    found = compared(card("EV003", infusions=[first, second])[0])
+    assert found == "from another construct than infusion 1 (4-1BB, not CD28)"
+    murine = compared(card("EV020", infusions=[first, second])[0])
+    assert murine == "from another construct than infusion 2 (murine binder, not humanised binder)"
+    switched = compared(card("EV003", infusions=[infusion(), infusion(40, "CD22", 2)])[0])
+    assert switched == "from another construct than infusion 2 (CAR on CD19, not CD22)"
+
+
+def test_two_products_of_one_day_are_compared_together():
+    both = [infusion(), infusion(0, "CD22", 2)]
+    assert compared(card("EV123", infusions=both)[0]) == ""
+    one_after_the_other = [infusion(), infusion(40, "CD22", 2)]
+    assert "(CAR on CD19 and CD22, not CD19 or CD22)" in compared(
+        card("EV123", infusions=one_after_the_other)[0]
+    )
 
 
 def test_what_a_row_was_said_to_study_is_what_its_text_says():
