@@ -19,6 +19,7 @@ include: "workflow/rules/cytometry.smk"
 include: "workflow/rules/sequencing.smk"
 include: "workflow/rules/singlecell.smk"
 include: "workflow/rules/evidence.smk"
+include: "workflow/rules/signatures.smk"
 include: "workflow/rules/report.smk"
 
 

@@ -1,4 +1,5 @@
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,16 @@ settings.register_profile("pipeline", deadline=None, derandomize=True)
 settings.load_profile("pipeline")
 
 ROOT = Path(__file__).parents[1]
+QUIET = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    # every address but files resolves to nothing
+    "--host-resolver-rules=MAP * ~NOTFOUND",
+]
 
 
 def skip_or_fail(reason: str) -> None:
@@ -36,3 +47,32 @@ def shared_data() -> Path:
     if not folder.is_dir():
         skip_or_fail("../shared/data is absent: tests on public files are not run")
     return folder
+
+
+@pytest.fixture(scope="session")
+def browser():
+    """One headless Chromium, without any network, for all tests of a process."""
+    program = shutil.which("chromium") or shutil.which("chromium-browser")
+    if program is None:
+        skip_or_fail("Chromium is absent: pages are not opened")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=program, args=QUIET)
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture
+def axe_tab(browser):
+    """A page in which axe-core runs although the page itself forbids scripts."""
+    from tests.browser.axe_core import axe_source
+
+    try:
+        source = axe_source()
+    except FileNotFoundError:
+        skip_or_fail("axe-core is absent (make test fetches it with npm): pages are not checked")
+    context = browser.new_context(bypass_csp=True, viewport={"width": 1280, "height": 1000})
+    context.add_init_script(source)
+    yield context.new_page()
+    context.close()

@@ -59,5 +59,16 @@ def fetch() -> str:
     return f"{named} is there"
 
 
+def axe_findings(page) -> list[str]:
+    """Return what axe-core objects to, of any impact, with all that is folded opened."""
+    page.evaluate("document.querySelectorAll('details').forEach((part) => (part.open = true))")
+    found = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
+    return [
+        f"{rule['impact']} {rule['id']}: {node['html'][:160]} {node['failureSummary'][:300]}"
+        for rule in found["violations"]
+        for node in rule["nodes"][:3]
+    ]
+
+
 if __name__ == "__main__":
     print(fetch())

@@ -1,10 +1,6 @@
-"""A headless Chromium that cannot reach any network, and pages of synthetic patients."""
-
-import shutil
+"""Pages of synthetic patients, and a tab that records what they ask for."""
 
 import pytest
-from tests.browser.axe_core import axe_source
-from tests.conftest import skip_or_fail
 from tests.unit.report.made_up import (
     PATIENTS_MADE_UP,
     cohort_page,
@@ -15,17 +11,6 @@ from tests.unit.report.made_up import (
 )
 from tests.unit.report.made_up_cells import WITH_BOUNDS, antigen_cells, cells, single_cells
 from tests.unit.report.made_up_crowded import crowded_page
-
-QUIET = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    # every address but files resolves to nothing
-    "--host-resolver-rules=MAP * ~NOTFOUND",
-]
 
 
 @pytest.fixture(scope="session")
@@ -46,20 +31,6 @@ def reports(tmp_path_factory):
     return folder
 
 
-@pytest.fixture(scope="session")
-def browser():
-    """One Chromium for all tests."""
-    program = shutil.which("chromium") or shutil.which("chromium-browser")
-    if program is None:
-        skip_or_fail("Chromium is absent: pages are not opened")
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=program, args=QUIET)
-        yield chromium
-        chromium.close()
-
-
 @pytest.fixture
 def tab(browser):
     """A new page that records what it asks for and what it complains about."""
@@ -71,27 +42,3 @@ def tab(browser):
     page.on("pageerror", lambda error: page.complaints.append(str(error)))
     yield page
     context.close()
-
-
-@pytest.fixture
-def axe_tab(browser):
-    """A page in which axe-core runs although the page itself forbids scripts."""
-    try:
-        source = axe_source()
-    except FileNotFoundError:
-        skip_or_fail("axe-core is absent (make test fetches it with npm): pages are not checked")
-    context = browser.new_context(bypass_csp=True, viewport={"width": 1280, "height": 1000})
-    context.add_init_script(source)
-    yield context.new_page()
-    context.close()
-
-
-def axe_findings(page) -> list[str]:
-    """Return what axe-core objects to, of any impact, with all that is folded opened."""
-    page.evaluate("document.querySelectorAll('details').forEach((part) => (part.open = true))")
-    found = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
-    return [
-        f"{rule['impact']} {rule['id']}: {node['html'][:160]} {node['failureSummary'][:300]}"
-        for rule in found["violations"]
-        for node in rule["nodes"][:3]
-    ]

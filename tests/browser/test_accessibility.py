@@ -4,7 +4,7 @@ import base64
 
 import pytest
 from tests.browser import axe_core
-from tests.browser.conftest import axe_findings
+from tests.browser.axe_core import axe_findings
 
 pytestmark = pytest.mark.browser
 # S01 is under test as hostile, final and amended; on paper, one page of each kind.

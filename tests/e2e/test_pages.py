@@ -6,7 +6,7 @@ import subprocess
 
 import pandas as pd
 import pytest
-from tests.browser.conftest import axe_findings, axe_tab, browser  # noqa: F401 (fixtures)
+from tests.browser.axe_core import axe_findings
 from tests.e2e.workflow_run import ROOT
 
 from aftercar.simulate.tubes import HOSTILE_KEYWORDS
@@ -80,13 +80,13 @@ def test_the_readme_prints_what_the_demo_prints(finished):
 
 
 @pytest.mark.parametrize("name", ["cohort", "quality", "patients/P03"])
-def test_axe_finds_nothing(finished, axe_tab, name):  # noqa: F811
+def test_axe_finds_nothing(finished, axe_tab, name):
     axe_tab.goto(f"file://{finished / f'reports/{name}.html'}")
     assert axe_findings(axe_tab) == []
 
 
 @pytest.mark.parametrize("patient", ["P03", "P07"])
-def test_the_first_page_is_one_sheet_of_paper(finished, browser, tmp_path, patient):  # noqa: F811
+def test_the_first_page_is_one_sheet_of_paper(finished, browser, tmp_path, patient):
     page = browser.new_page()
     page.goto(f"file://{finished / f'reports/patients/{patient}.html'}")
     page.pdf(path=tmp_path / "page.pdf", prefer_css_page_size=True, print_background=True)

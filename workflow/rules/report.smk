@@ -13,31 +13,6 @@ A signature (scripts/sign_report.py) adds a snapshot and a line to <report/signe
 page of its patient again, no other one.
 """
 
-from aftercar.contracts.signatures import SignatureError
-from aftercar.io.signatures import read_audit
-
-
-def signatures():
-    """The signatures of each patient, oldest first; an audit that was changed is refused."""
-    found = {}
-    try:
-        for line in read_audit(config["report"]["signed"]):
-            found.setdefault(line["patient_id"], []).append(line)
-    except SignatureError as error:
-        raise WorkflowError(str(error)) from None
-    return found
-
-
-SIGNATURES = signatures()
-
-
-def signed_snapshots(wildcards):
-    """The contents that the two newest signatures of a patient are of."""
-    return [
-        f"{config['report']['signed']}/{line['snapshot']}"
-        for line in SIGNATURES.get(wildcards.patient, [])[-2:]
-    ]
-
 
 localrules:
     render_patient,

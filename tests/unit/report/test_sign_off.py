@@ -278,4 +278,4 @@ class TestAudit:
 
 
 def test_a_page_without_signatures_says_so():
-    assert "Nobody has signed a report of this patient." in page_of(typical)
+    assert "No report of this patient has been signed." in page_of(typical)
