@@ -48,7 +48,7 @@ def option_table(options: list[dict]) -> dict:
                     for name in parts(row["mechanisms"], ";")
                 ),
                 [readable(text) for text in parts(row["observed"], ";")]
-                or "no signal or relapse of it on record: that is not the same as none",
+                or "nothing on record, which is not the same as absent",
                 option_chip(row["status"]),
                 [_precondition(text) for text in parts(row["preconditions"], " | ")],
                 parts(row["conflicts"], " | ") or NOTHING,

@@ -118,7 +118,7 @@ def test_an_option_after_a_relapse_of_unknown_phenotype_is_not_called_unseen():
     for row in rows:
         assert any("phenotype not known" in text for text in row[2]), row
     unseen = option_table(context([car(88, 500)], events=[], facts=patient())[1])["rows"][0]
-    assert unseen[2] == "no signal or relapse of it on record: that is not the same as none"
+    assert unseen[2] == "nothing on record, which is not the same as absent"
 
 
 def test_no_option_ever_has_the_sign_of_a_clear_answer():
