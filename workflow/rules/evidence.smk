@@ -34,6 +34,7 @@ rule assess_patient:
         clone_history=stream_tables(".clone_history.tsv", SINGLECELL),
         cell_populations=stream_tables(".populations.tsv", SINGLECELL),
         quality=stream_tables(".quality.tsv", *EVERY_STREAM),
+        inputs=stream_tables(".inputs.tsv", *EVERY_STREAM),
     output:
         evidence="<results>/evidence/patients/{patient}.evidence.tsv",
         kinetics="<results>/evidence/patients/{patient}.kinetics.tsv",

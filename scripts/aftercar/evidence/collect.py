@@ -8,7 +8,7 @@ import pandas as pd
 from aftercar.contracts.cytometry import POPULATIONS, RATIOS
 from aftercar.contracts.sequencing import BIALLELIC, CALLABILITY, CLONES, LOH, SPLICING, VARIANTS
 from aftercar.contracts.singlecell import ANTIGEN_LOSS, CELL_POPULATIONS, CLONE_HISTORY
-from aftercar.contracts.specimen import QUALITY
+from aftercar.contracts.specimen import INPUT_FILES, QUALITY
 from aftercar.evidence.collect_cytometry import population_evidence, ratio_evidence
 from aftercar.evidence.collect_laboratory import laboratory_evidence
 from aftercar.evidence.collect_sequencing import (
@@ -25,6 +25,7 @@ from aftercar.evidence.collect_singlecell import (
     clone_history_evidence,
 )
 from aftercar.evidence.evidence_rows import evidence_row
+from aftercar.evidence.repeated import without_repeats
 from aftercar.evidence.timeline import infusion_of
 
 STREAM_OF_ASSAY = {
@@ -48,6 +49,7 @@ STREAM_TABLES = {
     "clone_history": CLONE_HISTORY,
     "cell_populations": CELL_POPULATIONS,
     "quality": QUALITY,
+    "inputs": INPUT_FILES,
 }
 
 
@@ -70,6 +72,7 @@ class StreamTables(NamedTuple):
     clone_history: pd.DataFrame = NOTHING
     cell_populations: pd.DataFrame = NOTHING
     quality: pd.DataFrame = NOTHING
+    inputs: pd.DataFrame = NOTHING
 
 
 def collect_evidence(
@@ -79,7 +82,8 @@ def collect_evidence(
 
     `sheets` holds his rows of patients, infusions, samples, labs and events as text. A specimen of
     samples.tsv without any measurement has a row of measure `specimen`: FAILED with the reason
-    where a quality check failed, else NOT_ASSESSED.
+    where a quality check failed, else NOT_ASSESSED. One data file under two specimens says nothing
+    twice: see `without_repeats`.
     """
     infusions = sorted(map(infusion_of, sheets["infusions"]), key=lambda i: i.number)
     rows = [
@@ -102,6 +106,7 @@ def collect_evidence(
         *_of(tables.cell_populations, cell_population_evidence),
         *laboratory_evidence(sheets["labs"], infusions),
     ]
+    rows = without_repeats(rows, tables.inputs, sheets["samples"])
     rows += _specimens_without_value(sheets["samples"], rows, tables.quality)
     return sorted(rows, key=_key)
 
