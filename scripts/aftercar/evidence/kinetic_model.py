@@ -29,6 +29,7 @@ HALF_LIVES_DAYS = {"fast": (0.2, 300.0), "slow": (2.0, 20_000.0)}
 RESIDUAL_SD = (0.03, 3.0)  # ln scale
 SLOW_AT_MOST = 0.5  # of the fast rate: two equal rates cannot be told apart
 WIDEST = 100.0  # upper to lower limit; what spans more is not called an estimate (convention)
+HIGHER = 0.01  # ln likelihood; a smaller gain moves no limit
 FIRST_STEP, STEP_GROWTH, TOLERANCE = 0.1, 1.8, 0.02  # ln scale of the quantity
 # The model was published for copies; shares and counts of cells follow another course.
 MEASURES = ("car_copies", "car_copies_per_genome")
@@ -91,7 +92,13 @@ def fitted_quantities(points: Points) -> list[Estimate]:
         return [Estimate(name, None, None, None, reason) for name in CURVE_QUANTITIES]
     problem = _Problem(points)
     best, height = problem.best()
-    return [_profiled(problem, name, best, height) for name in CURVE_QUANTITIES]
+    while True:
+        estimates = [_profiled(problem, name, best, height) for name in CURVE_QUANTITIES]
+        # the profile may meet a higher point than the starts led to: the maximum lies above it
+        higher = problem.above_profile(height)
+        if higher is None:
+            return estimates
+        best, height = higher
 
 
 def kinetic_model_rows(patient_id: str, view: View, recovery: dict) -> list[dict[str, object]]:
@@ -237,6 +244,7 @@ class _Problem:
         self.bounds[SHARE] = (-12.0, 6.0)
         self.bounds[SPREAD] = (log(RESIDUAL_SD[0]), log(RESIDUAL_SD[1]))
         self.highest, self.top_day = highest, float(top)
+        self.seen: tuple[np.ndarray, float] | None = None  # the highest held point so far
 
     def best(self) -> tuple[np.ndarray, float]:
         """Return the highest likelihood that was found and where; the peak starts in every gap."""
@@ -293,7 +301,17 @@ class _Problem:
     ) -> tuple[np.ndarray, float]:
         """Return the highest likelihood with ln of a quantity held."""
         found = [self._climb(start, quantity, at) for start in starts]
-        return max(found, key=lambda one: one[1])
+        highest = max(found, key=lambda one: one[1])
+        if self.seen is None or highest[1] > self.seen[1]:
+            self.seen = highest
+        return highest
+
+    def above_profile(self, height: float) -> tuple[np.ndarray, float] | None:
+        """Return the maximum above the highest held point if it exceeds `height`."""
+        if self.seen is None or self.seen[1] <= height + HIGHER:
+            return None
+        found = self._climb(self.seen[0], None, 0.0)
+        return found if found[1] > height + HIGHER else None
 
     def limits(self, quantity: str) -> tuple[float, float]:
         """Return how far ln of a quantity is searched."""
