@@ -10,7 +10,6 @@ export UV_PYTHON_DOWNLOADS := never
 DEMO := tests/demo
 SNAKEMAKE := $(BIN)/snakemake --workflow-profile workflow/profiles/default
 DIRECTORY ?= .
-SIGNED ?= signed
 SIMULATOR := $(wildcard scripts/aftercar/simulate/*.py) $(DEMO)/make_data.py resources/genes/exons.tsv resources/genes/proteins.fa
 
 .PHONY: demo test check bench sign export format docs validation lock clean
@@ -39,10 +38,10 @@ bench: $(VENV)/.installed benchmarks/.venv/.installed
 	PYTHONPATH=scripts $(BIN)/python -m benchmarks.run $(BENCH)
 
 # Sign a patient's report after review, and check all signatures:
-# (all of them are checked without PATIENT; SIGNED is the folder of config key report/signed)
+# (all of them, and all pages, are checked without PATIENT; HEAD is the head noted after signing)
 # make sign PATIENT=P03 REVIEWER="R. Viewer" DIRECTORY=/path/to/the/working/directory
 sign: $(VENV)/.installed
-	cd $(DIRECTORY) && $(abspath $(BIN)/python) $(CURDIR)/scripts/sign_report.py $(if $(PATIENT),$(PATIENT) --reviewer "$(REVIEWER)",--verify) --signed $(SIGNED)
+	cd $(DIRECTORY) && $(abspath $(BIN)/python) $(CURDIR)/scripts/sign_report.py $(if $(PATIENT),$(PATIENT) --reviewer "$(REVIEWER)",--verify $(if $(HEAD),--head $(HEAD)))
 
 # A copy of reports (profile research) and tables with keyed pseudonyms, for handing on:
 # make export KEY=/elsewhere/key OUT=/path/to/write DIRECTORY=/path/to/the/working/directory

@@ -1,5 +1,6 @@
 """Render the page of one patient, and the JSON that says the same."""
 
+from hashlib import sha256
 from typing import TYPE_CHECKING
 
 from aftercar.contracts.cytometry import GATE_VIEWS
@@ -44,9 +45,7 @@ if __name__ == "__main__":
         | {"issued_on": given.issued_on},
         rule_titles=rule_titles(read_document(given.rules, given.rules_schema)),
     )
-    content = with_sign_off(
-        content, given.signatures, [read_content(path) for path in found.signed]
-    )
+    content = with_sign_off(content, given.signatures, list(map(read_content, found.signed)))
     figures = patient_figures(
         content,
         concatenate_tables(GATE_VIEWS, found.views),
@@ -57,4 +56,5 @@ if __name__ == "__main__":
     page = render_patient(content, figures)
     log.info("%d bytes, headline: %s", len(page.encode()), content["headline"])
     write_page(snakemake.output.page, page)
-    write_page(snakemake.output.content, content_json(content))
+    with_page = content | {"page_sha256": sha256(page.encode()).hexdigest()}
+    write_page(snakemake.output.content, content_json(with_page))

@@ -5,18 +5,19 @@ import sys
 from datetime import UTC, datetime
 
 from aftercar.contracts.signatures import SignatureError, reviewer_name
-from aftercar.io.signatures import add_signature, read_report, verify_all
+from aftercar.io import signatures
 from aftercar.report.patient import content_json
 
 
 def sign(patient: str, reviewer: str, reports: str, signed: str) -> str:
     """Sign the report of a patient as it stands, and return what to tell the reviewer."""
-    line = add_signature(
+    line = signatures.add_signature(
         signed,
-        read_report(reports, patient),
+        signatures.read_report(reports, patient),
         reviewer=reviewer_name(reviewer),
         signed_at=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
         written=content_json,
+        page_sha256=signatures.page_hash(reports, patient),
     )
     instead = f", superseding {line['supersedes'][:16]}" if line["supersedes"] else ""
     return (
@@ -25,28 +26,33 @@ def sign(patient: str, reviewer: str, reports: str, signed: str) -> str:
     )
 
 
-def verify(signed: str) -> str:
-    """Check the audit and every snapshot, and return what was found."""
-    lines = verify_all(signed)
-    head = lines[-1]["line_sha256"] if lines else "none"
-    return f"{len(lines)} signatures, audit and snapshots unchanged. Head of the audit: {head}"
+def verify(signed: str, reports: str, head: str) -> str:
+    """Check the audit, every snapshot, report and page, and return what was found."""
+    lines = signatures.verify_all(signed, head)
+    pages = signatures.verify_reports(reports, lines)
+    return (
+        f"{len(lines)} signatures, audit and snapshots unchanged; {pages} reports and pages as "
+        f"written. Head of the audit: {lines[-1]['line_sha256'] if lines else 'none'}"
+    )
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("patient", nargs="?", help="patient_id of the report to sign")
-    parser.add_argument("--reviewer", help="who has reviewed the page")
-    parser.add_argument("--reports", default="reports", help="folder of the pages")
-    parser.add_argument("--signed", default="signed", help="folder of config key report/signed")
-    parser.add_argument("--verify", action="store_true", help="only check all signatures")
-    given = parser.parse_args()
+    ask = argparse.ArgumentParser(description=__doc__)
+    ask.add_argument("patient", nargs="?", help="patient_id of the report to sign")
+    ask.add_argument("--reviewer", help="who has reviewed the page")
+    ask.add_argument("--reports", default="reports", help="folder of the pages")
+    ask.add_argument("--config", default="config/config.yaml", help="its report/signed is used")
+    ask.add_argument("--signed", help="folder of signed reports, if not that of --config")
+    ask.add_argument("--verify", action="store_true", help="only check signatures and pages")
+    ask.add_argument("--head", default="", help="hash noted after signing: must still be there")
+    given = ask.parse_args()
     if not given.verify and not (given.patient and given.reviewer):
-        parser.error("expected a patient and --reviewer, or --verify")
+        ask.error("expected a patient and --reviewer, or --verify")
     try:
-        print(
-            verify(given.signed)
-            if given.verify
-            else sign(given.patient, given.reviewer, given.reports, given.signed)
-        )
+        folder = given.signed or signatures.signed_folder(given.config)
+        if given.verify:
+            print(verify(folder, given.reports, given.head))
+        else:
+            print(sign(given.patient, given.reviewer, given.reports, folder))
     except SignatureError as error:
         sys.exit(f"Refused. {error}")

@@ -10,10 +10,10 @@ import re
 
 NO_LINE = "0" * 64  # what the first line calls its predecessor
 # Added to a content after its hash was taken: a signature must not change what it signs.
-NOT_HASHED = ("content_sha256", "sign_off")
+NOT_HASHED = ("content_sha256", "sign_off", "page_sha256")
 FIELDS = (
-    "number", "patient_id", "content_sha256", "supersedes", "reviewer", "signed_at", "software",
-    "snapshot", "previous", "line_sha256",
+    "number", "patient_id", "content_sha256", "page_sha256", "supersedes", "reviewer",
+    "signed_at", "software", "snapshot", "previous", "line_sha256",
 )  # fmt: skip
 
 
@@ -59,10 +59,17 @@ def verified_content(content: dict, name: str) -> dict:
 
 
 def next_line(
-    lines: list[dict], content: dict, *, reviewer: str, signed_at: str, snapshot: str
+    lines: list[dict],
+    content: dict,
+    *,
+    reviewer: str,
+    signed_at: str,
+    snapshot: str,
+    page_sha256: str = "",
 ) -> dict:
     """Return the line that signs a verified content after the lines of an audit.
 
+    `page_sha256` is that of the page that was reviewed. Signing renders it again, as FINAL.
     Raise SignatureError for a FAILED report and one whose newest signature is of this content.
     """
     patient, digest = content["patient_id"], content["content_sha256"]
@@ -80,6 +87,7 @@ def next_line(
         "number": len(lines) + 1,
         "patient_id": patient,
         "content_sha256": digest,
+        "page_sha256": page_sha256,
         "supersedes": before[-1] if before else "",
         "reviewer": reviewer,
         "signed_at": signed_at,
@@ -113,7 +121,8 @@ def _line_problem(
         line = json.loads(written)
     except json.JSONDecodeError:
         return "text that is not JSON, expected one line per signature", {}
-    if not isinstance(line, dict) or set(line) != set(FIELDS):
+    # the first audits had no hash of the page
+    if not isinstance(line, dict) or set(line) | {"page_sha256"} != set(FIELDS):
         return f"other fields than expected: {', '.join(FIELDS)}", {}
     rest = {key: value for key, value in line.items() if key != "line_sha256"}
     if content_hash(rest) != line["line_sha256"]:

@@ -20,7 +20,7 @@ from aftercar.contracts import (
     singlecell,
     specimen,
 )
-from aftercar.contracts.signatures import content_hash
+from aftercar.contracts.signatures import NOT_HASHED, content_hash
 from aftercar.contracts.table import Table
 from aftercar.report.patient import content_json
 from aftercar.report.small_counts import suppressed_table
@@ -32,7 +32,7 @@ DIGITS = 16  # hexadecimal digits of a pseudonym: 64 bits
 # Written as letters, a pseudonym never holds a number that is somebody's identifier.
 LETTERS = str.maketrans("0123456789abcdef", "abcdefghijkmnpqr")
 # What would let somebody join an export to the original: hashes of files and signatures.
-LEFT_OUT = ("sign_off", "content_sha256")
+LEFT_OUT = NOT_HASHED
 HASH = re.compile(r"(?<![0-9A-Za-z])[0-9a-f]{64}(?![0-9A-Za-z])")
 DATE = re.compile(
     r"(?<![0-9A-Za-z.-])(?:19|20)\d\d-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])"

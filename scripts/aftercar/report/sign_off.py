@@ -1,5 +1,6 @@
 """The status of a report by its signatures: preliminary, final, amended, FAILED."""
 
+from aftercar.contracts.signatures import SignatureError
 from aftercar.report.amendments import KINDS, amendments
 from aftercar.report.tabulate import table
 
@@ -11,8 +12,16 @@ def with_sign_off(content: dict, signatures: list[dict], signed: list[dict]) -> 
 
     `signatures` are the lines of the audit on this patient, oldest first; `signed` the contents of
     their snapshots, as many as there are, newest last (at least the last two where there are two).
-    A FAILED report stays FAILED whatever was signed before.
+    A FAILED report stays FAILED whatever was signed before. Raise SignatureError where a snapshot
+    has another content than its line names.
     """
+    for line, snapshot in zip(signatures[::-1], signed[::-1], strict=False):
+        if line["content_sha256"] != snapshot["content_sha256"]:
+            raise SignatureError(
+                f"{line['snapshot']}: found content {snapshot['content_sha256'][:16]}, expected "
+                f"{line['content_sha256'][:16]}, which the audit names in line {line['number']}: "
+                "snapshots were exchanged. To mend it: restore them from a backup"
+            )
     newest = signatures[-1] if signatures else None
     is_signed = newest is not None and newest["content_sha256"] == content["content_sha256"]
     base = signed[-2:-1] if is_signed else signed[-1:]

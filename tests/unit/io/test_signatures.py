@@ -1,17 +1,31 @@
 """Signed reports on disk: snapshots that stay, and an audit that shows what was done to it."""
 
+import hashlib
 import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from tests.unit.report.made_up import all_failed, content_of, typical
 
 from aftercar.contracts.signatures import SignatureError
 from aftercar.io.pages import write_page
-from aftercar.io.signatures import add_signature, read_audit, read_report, verify_all
+from aftercar.io.signatures import (
+    add_signature,
+    page_hash,
+    read_audit,
+    read_report,
+    refuse_lost_audit,
+    signed_folder,
+    verify_all,
+    verify_reports,
+)
 from aftercar.report.patient import content_json
+from aftercar.report.sign_off import with_sign_off
+
+ROOT = Path(__file__).parents[3]
 
 
 @pytest.fixture
@@ -20,8 +34,16 @@ def folder(tmp_path):
     for make in (typical, all_failed):
         content = content_of(make)[0]
         path = tmp_path / f"reports/patients/{content['patient_id']}.json"
-        write_page(path, content_json(content))
+        write_report(path, content)
     return tmp_path
+
+
+def write_report(path, content, more=""):
+    """Write a stand-in of a page, which holds the content's hash, and its JSON as the rule does."""
+    page = f"<p>{content['content_sha256']}{more}</p>"
+    write_page(path.with_suffix(".html"), page)
+    digest = hashlib.sha256(page.encode()).hexdigest()
+    write_page(path, content_json(content | {"page_sha256": digest}))
 
 
 def sign(folder, **more):
@@ -32,7 +54,7 @@ def sign(folder, **more):
 
 def change_report(folder):
     content = content_of(typical, cohort="a corrected cohort")[0]
-    write_page(folder / "reports/patients/S01.json", content_json(content))
+    write_report(folder / "reports/patients/S01.json", content)
 
 
 def test_signing_keeps_a_snapshot_that_nobody_can_write(folder):
@@ -82,6 +104,45 @@ def test_after_tampering_nothing_more_is_signed(folder):
     with pytest.raises(SignatureError, match="edited"):
         sign(folder)
     assert len(list((folder / "signed").glob("*.json"))) == 1
+
+
+def test_a_removed_last_signature_is_found_by_the_noted_head_and_by_the_report(folder):
+    line = sign(folder)
+    assert verify_all(folder / "signed", line["line_sha256"]) == [line]
+    content = read_report(folder / "reports", "S01")
+    shown = with_sign_off(content, [line], [content])
+    write_report(folder / "reports/patients/S01.json", shown, "FINAL: reviewed and signed")
+    assert verify_reports(folder / "reports", [line]) == 2
+    refuse_lost_audit(folder / "reports", [line])
+    (folder / "signed" / line["snapshot"]).unlink()
+    (folder / "signed/audit.jsonl").write_text("")
+    with pytest.raises(SignatureError, match="expected the head"):
+        verify_all(folder / "signed", line["line_sha256"])
+    with pytest.raises(SignatureError, match="lines were removed"):
+        verify_reports(folder / "reports", read_audit(folder / "signed"))
+    with pytest.raises(SignatureError, match="found a signed page, but no signature"):
+        refuse_lost_audit(folder / "reports", read_audit(folder / "signed"))
+
+
+def test_an_edited_page_is_neither_signed_nor_verified(folder):
+    assert len(page_hash(folder / "reports", "S01")) == 64
+    page = folder / "reports/patients/S01.html"
+    page.write_text(page.read_text() + "No signal")
+    with pytest.raises(SignatureError, match="found another page"):
+        verify_reports(folder / "reports", [])
+    refused = command(ROOT, folder, "S01", "--reviewer", "R. Viewer")
+    assert "found another page" in refused.stderr
+    assert read_audit(folder / "signed") == []
+
+
+def test_the_folder_of_signed_reports_is_that_of_the_settings(tmp_path):
+    config = tmp_path / "config.yaml"
+    assert signed_folder(config) == "signed"
+    config.write_text("report: {signed: /elsewhere/kept}")
+    assert signed_folder(config) == "/elsewhere/kept"
+    config.write_text("report: [")
+    with pytest.raises(SignatureError, match="no readable settings"):
+        signed_folder(config)
 
 
 def test_nobody_has_signed_where_the_folder_is_absent(tmp_path):

@@ -79,7 +79,8 @@ def signed_line(content, **changed):
 @pytest.mark.parametrize("changed", [{}, {"content_sha256": "cd" * 32}], ids=["signed", "amended"])
 def test_a_copy_is_never_signed_and_shows_no_date_or_hash_of_the_original(changed):
     content = content_of(typical, profile="research")[0]
-    original = with_sign_off(content, [signed_line(content, **changed)], [content])
+    original = with_sign_off(content, [signed_line(content, **changed)], [content | changed])
+    original["page_sha256"] = "ef" * 32
     assert "2026-03-04" in original["report_status"]["text"]
     copy = renamed_content(research_content(original), pseudonyms(["S01"], [], KEY))
     assert copy["report_status"]["status"] == "PRELIMINARY"

@@ -85,6 +85,11 @@ class TestStatus:
         shown = with_sign_off(first, lines, [first, second])
         assert shown["report_status"]["status"] == "AMENDED, not signed"
 
+    def test_an_exchanged_snapshot_is_refused(self):
+        before, now = content(), content(corrected)
+        with pytest.raises(SignatureError, match="snapshots were exchanged"):
+            with_sign_off(now, signed([], before), [now])
+
     def test_a_failed_report_stays_failed_whatever_was_signed(self):
         before, now = content(), content(all_failed)
         shown = with_sign_off(now, signed([], before), [before])
