@@ -8,6 +8,7 @@ from aftercar.contracts.evidence_base import EVIDENCE_BASE
 from aftercar.contracts.sequencing import VARIANT_HISTORY
 from aftercar.evidence.assess import assess
 from aftercar.evidence.collect import STREAM_TABLES, StreamTables, collect_evidence
+from aftercar.evidence.evidence_base import citable_evidence
 from aftercar.evidence.first_seen import variant_history
 from aftercar.evidence.merge import joined_table
 from aftercar.evidence.options import check_conflicts, options_of
@@ -23,7 +24,7 @@ if __name__ == "__main__":
     log = start_log(snakemake.log[0])
     given, settings = snakemake.params, snakemake.params.settings
     base = read_table(EVIDENCE_BASE, given.evidence_base)
-    known = set(base["id"])
+    known = citable_evidence(base, given.evidence_base)
     read = {name: read_document(*paths) for name, paths in given.documents.items()}
     check_conflicts(read["conflicts"], dict(zip(base["id"], base["direction"], strict=True)))
     rulebook = rulebook_of(read["relapse"], read["recovery"], known)

@@ -22,7 +22,7 @@ if str(HOME / "scripts") not in sys.path:
     sys.path.append(str(HOME / "scripts"))
 
 from aftercar.contracts.cytometry import ROLES
-from aftercar.contracts.settings import settings_problems
+from aftercar.contracts.settings import related_problems, settings_problems
 from aftercar.contracts.sheets import named_file
 from aftercar.cytometry.manual import role_problems
 from aftercar.cytometry.template_check import controlled_markers, template_problems
@@ -114,6 +114,9 @@ def cohort_sheets():
 
 GATING_TEMPLATES = gating_templates()
 SHEETS = cohort_sheets()
+ANTIGENS = ";".join(SHEETS["infusions"]["targets"]).split(";")
+if told := list(related_problems(config, filter(None, ANTIGENS))):
+    raise WorkflowError("\n  ".join(["Please correct config/config.yaml:", *told]))
 PATIENTS = sorted(SHEETS["patients"]["patient_id"])
 ROWS = {
     name: {

@@ -1,6 +1,7 @@
 """What is wrong with the configuration, in words that tell how to mend it."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from datetime import date
 
 
 def settings_problems(
@@ -31,10 +32,50 @@ def settings_problems(
                 yield f"{place}: found nothing, expected {meaning}"
         else:
             meaning = error.schema.get("description", "")
+            if meaning and error.schema.get("type") == "boolean":
+                meaning = f"true or false: {meaning}"
             yield (
                 f"{_place(*steps, line_of=line_of)}: found {error.instance!r}, expected "
                 f"{meaning or error.message} ({error.validator} {error.validator_value})"
             )
+
+
+def related_problems(settings: dict, targets: Iterable[str]) -> Iterator[str]:
+    """Yield a line for each key that is right by itself, but not beside the rest.
+
+    `settings` are valid by their schema, `targets` the antigens of all infusions of the cohort.
+    """
+    model = settings["evidence"].get("outcome_model", {})
+    landmarks = settings["evidence"]["landmarks"]
+    if model and model["landmark"] not in landmarks:
+        yield (
+            f"key evidence/outcome_model/landmark: found {model['landmark']}, expected one of "
+            f"evidence/landmarks ({', '.join(map(str, landmarks))}). To mend it: correct it, or "
+            "add it to evidence/landmarks"
+        )
+    known = sorted(set(targets))
+    for number, covariate in enumerate(model.get("covariates", [])):
+        if covariate.get("target", "") not in ("", *known):
+            yield (
+                f"key evidence/outcome_model/covariates/{number}/target: found "
+                f"{covariate['target']!r}, expected an antigen of infusions.tsv "
+                f"({', '.join(known) or 'none'}). To mend it: correct it, or leave it out"
+            )
+    issued = settings["report"].get("issued_on", "")
+    if issued and not is_day(issued):
+        yield (
+            f"key report/issued_on: found {issued!r}, expected a day of the calendar, like "
+            '"2027-11-23". To mend it: correct it, or leave it empty'
+        )
+
+
+def is_day(text: str) -> bool:
+    """Say whether text like 2027-11-23 is a day of the calendar."""
+    try:
+        date.fromisoformat(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _place(*steps: object, line_of: Callable[[tuple], int] | None) -> str:

@@ -58,6 +58,10 @@ def options_of(
     for conflict in conflicts["conflicts"]:
         cited = [name for claim in conflict["claims"] for name in claim["evidence_ids"]]
         problems += [f"{conflict['id']}: no evidence {n}" for n in cited if n not in evidence_ids]
+    for kind, entries in (("option", options["options"]), ("conflict", conflicts["conflicts"])):
+        names = [entry["id"] for entry in entries]
+        repeated = sorted({name for name in names if names.count(name) > 1})
+        problems += [f"{name}: {kind} stands twice" for name in repeated]
     read = []
     for raw in options["options"]:
         problems += [

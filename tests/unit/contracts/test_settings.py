@@ -3,7 +3,7 @@
 import pytest
 import yaml
 
-from aftercar.contracts.settings import settings_problems
+from aftercar.contracts.settings import related_problems, settings_problems
 
 
 @pytest.fixture
@@ -54,3 +54,35 @@ def test_all_mistakes_are_told_at_once(told):
         config["singlecell"]["seed"] = None
 
     assert len(told(change).splitlines()) == 2
+
+
+def test_a_switch_is_asked_for_as_true_or_false(told):
+    said = told(lambda config: config["evidence"].update(kinetic_model="maybe"))
+    assert "expected true or false: fit the curve" in said
+
+
+MODEL = {"landmark": 90, "covariates": [{"mechanism": "M1", "target": "CD19"}]}
+
+
+@pytest.mark.parametrize(
+    ("model", "issued_on", "message"),
+    [
+        (MODEL, "2027-02-28", ""),
+        ({}, "", ""),
+        (MODEL | {"landmark": 91}, "", "key evidence/outcome_model/landmark: found 91, expected"),
+        (
+            MODEL | {"covariates": [{"mechanism": "M1"}, {"mechanism": "M1", "target": "CD91"}]},
+            "",
+            "key evidence/outcome_model/covariates/1/target: found 'CD91'",
+        ),
+        (MODEL, "2027-02-31", "key report/issued_on: found '2027-02-31', expected a day"),
+    ],
+    ids=["right", "no model", "no landmark", "unknown target", "no such day"],
+)
+def test_a_setting_that_does_not_fit_the_others_is_named(model, issued_on, message):
+    config = {
+        "evidence": {"landmarks": [28, 90], "outcome_model": model},
+        "report": {"issued_on": issued_on},
+    }
+    told = "\n".join(related_problems(config, ["CD19", "CD7"]))
+    assert told.startswith(message) if message else told == ""

@@ -2,7 +2,11 @@ import pandas as pd
 import pytest
 from tests.unit.evidence.patients import ROOT, document, evidence_base
 
-from aftercar.evidence.evidence_base import evidence_base_findings
+from aftercar.evidence.evidence_base import (
+    EvidenceBaseError,
+    citable_evidence,
+    evidence_base_findings,
+)
 from aftercar.io.documents import DocumentError, read_document
 
 
@@ -104,3 +108,33 @@ def test_a_day_of_review_that_is_no_day_is_refused(tmp_path):
     (tmp_path / "review.yaml").write_text(text.replace("2027-11-23", "2027-13-23"))
     with pytest.raises(DocumentError, match="review_by"):
         read_document(tmp_path / "review.yaml", ROOT / "workflow/schemas/review.schema.yaml")
+
+
+def changed(name, **changes):
+    base = evidence_base().set_index("id", drop=False)
+    for column, value in changes.items():
+        base.loc[name, column] = value
+    return base.reset_index(drop=True)
+
+
+def test_the_delivered_evidence_base_may_be_cited():
+    assert citable_evidence(evidence_base(), "evidence.tsv") == set(evidence_base()["id"])
+
+
+@pytest.mark.parametrize(
+    ("name", "changes", "told"),
+    [
+        ("EV041", {"display": "yes"}, "row EV041, column estimate: found estimate 0.235"),
+        ("EV006", {"note": ""}, "row EV006, column printed_percent: found printed_percent 88"),
+        ("EV006", {"printed_percent": "92 %", "note": ""}, "found printed_percent 92 %"),
+        ("EV120", {"denominator": 0}, "row EV120, column numerator"),
+        ("EV041", {"estimate": 0.9}, "row EV041, column estimate: found estimate 0.9, ci_low"),
+        ("EV001", {"certainty": "from_memory_must_check"}, "row EV001, column certainty"),
+    ],
+)
+def test_an_edited_row_that_misleads_is_named_with_its_remedy(name, changes, told):
+    with pytest.raises(EvidenceBaseError) as refused:
+        citable_evidence(changed(name, **changes), "my_evidence.tsv")
+    assert "my_evidence.tsv" in str(refused.value)
+    assert told in str(refused.value)
+    assert "To mend it: " in str(refused.value)

@@ -4,7 +4,9 @@ import copy
 import re
 
 import pytest
+import yaml
 from tests.unit.evidence.patients import (
+    ROOT,
     absent,
     car,
     clinical,
@@ -22,6 +24,7 @@ from tests.unit.evidence.patients import (
 from aftercar.contracts.clinical import OPTIONS
 from aftercar.evidence.options import check_conflicts, options_of
 from aftercar.evidence.rulebook import RuleError
+from aftercar.io.documents import DocumentError, read_document
 
 # Words of a physician who decides: none of them may stand in a statement or a precondition.
 TREATMENT_VERBS = re.compile(
@@ -440,3 +443,63 @@ def test_evidence_against_transplant_is_not_called_no_difference():
     (none,) = (c for c in conflict["claims"] if "EV071" in c["evidence_ids"])
     assert "n=34" in none["says"]
     assert "before the CAR" in none["says"]
+
+
+def set_disease(option):
+    option["applies_if"] = [{"diseases": ["B-ALLL"], "targets": ["CD19"]}]
+
+
+def set_fact(option):
+    option["applies_if"] = [{"facts": {"extramedulary": ["yes"]}}]
+
+
+def set_word(option):
+    option["applies_if"] = [{"facts": {"extramedullary": ["Yes"]}}]
+
+
+def set_target(option):
+    option["target"] = "CD77"
+
+
+@pytest.mark.parametrize(
+    ("change", "word"),
+    [
+        (set_disease, "B-ALLL"), (set_fact, "extramedulary"), (set_word, "Yes"),
+        (set_target, "CD77"),
+    ],
+)  # fmt: skip
+def test_a_mistyped_word_of_an_option_is_refused(change, word, tmp_path):
+    options = copy.deepcopy(clinical("options"))
+    change(options["options"][1])
+    (tmp_path / "options.yaml").write_text(yaml.safe_dump(options))
+    with pytest.raises(DocumentError, match=f"'{word}'"):
+        read_document(tmp_path / "options.yaml", ROOT / "workflow/schemas/options.schema.yaml")
+
+
+def test_options_know_the_words_of_the_sheets():
+    schemas = {
+        name: yaml.safe_load((ROOT / f"workflow/schemas/{name}.schema.yaml").read_text())
+        for name in ("options", "patients", "infusions")
+    }
+    option = schemas["options"]["properties"]["options"]["items"]["properties"]
+    condition = option["applies_if"]["items"]["properties"]
+    sheet = schemas["patients"]["properties"]
+    assert condition["diseases"]["items"]["enum"] == sheet["disease"]["enum"]
+    known = {n: [v for v in c["enum"] if v] for n, c in sheet.items() if "enum" in c}
+    del known["disease"]
+    facts = condition["facts"]["properties"]
+    assert {name: part["items"]["enum"] for name, part in facts.items()} == known
+    pattern = schemas["infusions"]["properties"]["targets"]["pattern"]
+    antigens = re.match(r"\^\(([^)]*)\)", pattern)[1].split("|")
+    assert condition["targets"]["items"]["enum"] == antigens
+    assert option["target"]["enum"] == ["", *antigens]
+
+
+def test_an_option_or_conflict_that_stands_twice_is_refused():
+    options, conflicts = (copy.deepcopy(clinical(n)) for n in ("options", "conflicts"))
+    options["options"].append(options["options"][0])
+    conflicts["conflicts"].append(conflicts["conflicts"][0])
+    with pytest.raises(RuleError) as refused:
+        options_of(options, conflicts, document("relapse_rules"), set(evidence_base()["id"]))
+    assert "TRANSPLANT: option stands twice" in str(refused.value)
+    assert f"{conflicts['conflicts'][0]['id']}: conflict stands twice" in str(refused.value)
