@@ -12,6 +12,12 @@ ROUNDING = 1 + 1e-6
 
 MAY_BE_AFTER_LYMPHODEPLETION = "may be after lymphodepletion: none is recorded"
 
+# Periods, as a reason names that nothing was measured in them.
+TIMES = {
+    "of_present_disease": "after the infusion and since the relapse, if there is one",
+    "before_lymphodepletion": "before lymphodepletion",
+}
+
 
 class Source(NamedTuple):
     """Where a value comes from: the kind of specimen, the method, and what or with what."""
@@ -30,9 +36,12 @@ def measured(node: dict, view: View, target: str, gene: str) -> Verdict:
     """
     measures = node["measure"] if isinstance(node["measure"], list) else [node["measure"]]
     known = [value for name in measures for value in view.values.get(name, ())]
+    other_time: list[Value] = []
     if known:
         wanted = {"car": target, "gene": gene}.get(node.get("target", ""), node.get("target", ""))
-        known = [value for value in known if _is_meant(value, node, wanted, view)]
+        of_any_time = [v for v in known if _is_meant(v, node | {"period": "any"}, wanted, view)]
+        known = [value for value in of_any_time if _is_in_period(value, node, view)]
+        other_time = [] if known else of_any_time
     positive = _from_values(node, view, known, target) if known else None
     if positive and node.get("period") == "before_lymphodepletion":
         positive = _with_day_of_lymphodepletion(positive, view)
@@ -40,7 +49,15 @@ def measured(node: dict, view: View, target: str, gene: str) -> Verdict:
         return positive
     if "negative_by" in node:
         return _from_negative_test(node["negative_by"], view, gene, positive)
-    return positive or Verdict("NOT_ASSESSED", reason=f"{' or '.join(measures)} was not measured")
+    return positive or _not_measured(measures, node, other_time)
+
+
+def _not_measured(measures: list[str], node: dict, other_time: list[Value]) -> Verdict:
+    """Return NOT_ASSESSED; a specimen of a time that does not count is named."""
+    reason = f"{' or '.join(measures)} was not measured"
+    if other_time and node["period"] in TIMES:
+        reason += f" {TIMES[node['period']]}; the latest: {other_time[-1].text}"
+    return Verdict("NOT_ASSESSED", reason=reason)
 
 
 def _is_meant(value: Value, node: dict, wanted: str, view: View) -> bool:
@@ -52,6 +69,10 @@ def _is_meant(value: Value, node: dict, wanted: str, view: View) -> bool:
         return False
     if "identity" in node and not any(f"identity by {w}" in value.flags for w in node["identity"]):
         return False
+    return _is_in_period(value, node, view)
+
+
+def _is_in_period(value: Value, node: dict, view: View) -> bool:
     period = node.get("period", "any")
     if period == "after_infusion":
         return view.segment_start is not None and value.day > view.segment_start
