@@ -47,7 +47,8 @@ def related_problems(settings: dict, targets: Iterable[str]) -> Iterator[str]:
     """
     model = settings["evidence"].get("outcome_model", {})
     landmarks = settings["evidence"]["landmarks"]
-    if model and model["landmark"] not in landmarks:
+    # without covariates there is no model, and its landmark is of no matter
+    if model.get("covariates") and model["landmark"] not in landmarks:
         yield (
             f"key evidence/outcome_model/landmark: found {model['landmark']}, expected one of "
             f"evidence/landmarks ({', '.join(map(str, landmarks))}). To mend it: correct it, or "

@@ -69,6 +69,7 @@ MODEL = {"landmark": 90, "covariates": [{"mechanism": "M1", "target": "CD19"}]}
     [
         (MODEL, "2027-02-28", ""),
         ({}, "", ""),
+        ({"landmark": 91, "covariates": []}, "", ""),
         (MODEL | {"landmark": 91}, "", "key evidence/outcome_model/landmark: found 91, expected"),
         (
             MODEL | {"covariates": [{"mechanism": "M1"}, {"mechanism": "M1", "target": "CD91"}]},
@@ -77,7 +78,7 @@ MODEL = {"landmark": 90, "covariates": [{"mechanism": "M1", "target": "CD19"}]}
         ),
         (MODEL, "2027-02-31", "key report/issued_on: found '2027-02-31', expected a day"),
     ],
-    ids=["right", "no model", "no landmark", "unknown target", "no such day"],
+    ids=["right", "no model", "model off", "no landmark", "unknown target", "no such day"],
 )
 def test_a_setting_that_does_not_fit_the_others_is_named(model, issued_on, message):
     config = {
