@@ -48,8 +48,8 @@ def cohort_section() -> Iterator[str]:
         "then monthly blood and five marrows with noise, limits of detection and a fifth of all "
         "measurements missing (`cohort_visits.py`). CAR copies follow Stein 2019; every other "
         "number is a convention of the simulator. **So nothing here says how well a rule predicts "
-        "in patients**: it says that a sign is seen when its cause is there, and that one "
-        "mechanism does not speak of another. Their literature is on the evidence cards. An "
+        "in patients**: it says how often a sign is seen where its cause is there, in a world "
+        "built on the same ideas as the rules. Their literature is on the evidence cards. An "
         "antigen-positive clone sleeps until the CAR is lost; an antigen-negative one grows "
         "whatever the CAR does, and is twice as frequent after a high burden; a myeloid one grows "
         "in KMT2A-rearranged disease; death in remission is frequent with few CD4+ T cells and a "
@@ -79,12 +79,14 @@ def separation_section(rows: pd.DataFrame) -> Iterator[str]:
         "brackets 95 % (Wilson)."
     )
     table = []
+    seen: dict[tuple[str, int], str] = {}
     for signal, (_, event, _) in SIGNALS.items():
         mine = rows[rows["signal"] == signal]
         for landmark in SHOWN_LANDMARKS:
             near = at_landmark(mine, landmark, event, HORIZON_DAYS)
             ever = at_landmark(mine, landmark, event, 10_000)
             asked = near["cases"] + near["others"]
+            seen[signal, landmark] = f"{near['signal_in_cases']} of {near['cases']}"
             table.append(
                 (
                     signal, event.replace("_", " "), f"D{landmark}", asked,
@@ -130,7 +132,12 @@ def separation_section(rows: pd.DataFrame) -> Iterator[str]:
         "burden before the infusion, at every landmark: that rule makes it sensitive early and "
         "unspecific; its part is shown alone. A phenotype (M4, M5) needs enough blasts, hence its "
         "short lead. M5, M6 have no tests that could show absence, so they are never NO_SIGNAL. "
-        "M6 sees what landmarks catch: a virus between two of them is missed. Two kinds of row are "
+        "M6 sees what landmarks catch: a virus between two of them is missed. **Sensitivity is low "
+        f"where little can be seen yet**: M1 at D90 is SIGNAL in {seen['M1', 90]} patients with "
+        "antigen-positive relapse within half a year, M6 in B lineage at D180 in "
+        f"{seen['M6, B lineage', 180]} who die: without SIGNAL nobody is safe. M4 and M5 read the "
+        "very clone that is called relapse once it has grown: their specificity is near-circular "
+        "and says that a clone is seen early, not that it is predicted. Two kinds of row are "
         "less sensitive on purpose: what a test could not tell is not assessable, and B cells that "
         "return together with blasts are not counted as recovery."
     )
@@ -156,6 +163,7 @@ def matrix_section(rows: pd.DataFrame) -> Iterator[str]:
         f"{BURDEN.partition(': ')[2]}: BURDEN_HIGH_PRE_LD."
     )
     table = []
+    ratios: dict[tuple[str, str], str] = {}
     for signal, (lineage, own, linked) in SIGNALS.items():
         cells = []
         for event in EVENTS:
@@ -166,10 +174,25 @@ def matrix_section(rows: pd.DataFrame) -> Iterator[str]:
             low, high = ratio.interval()
             shown = f"{_short(ratio.estimate)} ({_short(low)} to {_short(high)})"
             text = "none" if np.isnan(ratio.estimate) else shown
+            ratios[signal, event] = text
             mark = "own: **{}**" if event == own else "*{}*" if event in linked else "{}"
             cells.append(mark.format(text))
         table.append((signal, *cells))
     yield markdown_table(("signal", *(e.replace("_", " ") for e in EVENTS)), table)
+    positive, negative, switch = EVENTS[:3]
+    yield (
+        "**M1, M2 and M3 do not tell mechanisms apart**, since residual disease of any clone is a "
+        f"driver of each. M1 has {ratios['M1', negative]} for antigen-negative relapse beside "
+        f"{ratios['M1', positive]} for its own; M2 has {ratios['M2', positive]} for "
+        f"antigen-positive relapse beside {ratios['M2', negative]}; M3 has "
+        f"{ratios['M3', positive]} for antigen-positive and {ratios['M3', negative]} for "
+        f"antigen-negative relapse beside {ratios['M3', switch]}. Only the parts without residual "
+        f"disease speak of one: CAR function alone has {ratios[CAR_FUNCTION, negative]} for "
+        f"antigen-negative relapse beside {ratios[CAR_FUNCTION, positive]}, burden before alone "
+        f"{ratios[BURDEN, positive]} for antigen-positive relapse beside "
+        f"{ratios[BURDEN, negative]}. The ratios of M4 and M5 are large since they read the clone "
+        "that defines the event (near-circular)."
+    )
     here = log_errors_from_one(PATIENTS, SEED)
     more = np.concatenate(in_parallel(log_errors_from_one, [(PATIENTS, s) for s in MORE_SEEDS]))
     yield (

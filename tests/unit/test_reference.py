@@ -91,3 +91,23 @@ def test_the_readme_shows_the_power_that_was_measured(root):
     assert stated_limits(page).count("\n") >= 4
     readme = (root / "README.md").read_text()
     assert readme == with_power(readme, page), "run `make validation VALIDATION=expression`"
+
+
+def test_the_validation_says_in_words_what_its_tables_of_risk_show(root):
+    """What is said of M1, M2, M3 and of low sensitivities is read off the tables beside it."""
+    page = (root / "docs/validation.md").read_text()
+    assert "does not speak of another" not in page
+    rows = [[cell.strip(" *") for cell in line.split("|")[1:-1]] for line in page.splitlines()]
+    seen = {tuple(row[:3]): row[4] for row in rows if len(row) == 11}
+    ratios = {row[0]: [cell.removeprefix("own: **") for cell in row[1:]] for row in rows
+              if len(row) == 5 and row[0].startswith("M")}  # fmt: skip
+    said = next(text for text in page.splitlines() if "Sensitivity is low" in text)
+    for key in (
+        ("M1", "antigen positive", "D90"),
+        ("M6, B lineage", "non relapse death", "D180"),
+    ):
+        assert f" {seen[key].partition(' (')[0]} " in said
+    told = next(text for text in page.splitlines() if text.startswith("**M1, M2 and M3"))
+    for signal in ("M1", "M2", "M3"):
+        for ratio in ratios[signal][: 2 if signal != "M3" else 3]:
+            assert ratio in told
