@@ -39,7 +39,7 @@ def measured(node: dict, view: View, target: str, gene: str) -> Verdict:
     other_time: list[Value] = []
     if known:
         wanted = {"car": target, "gene": gene}.get(node.get("target", ""), node.get("target", ""))
-        of_any_time = [v for v in known if _is_meant(v, node | {"period": "any"}, wanted, view)]
+        of_any_time = [value for value in known if _is_meant(value, node, wanted)]
         known = [value for value in of_any_time if _is_in_period(value, node, view)]
         other_time = [] if known else of_any_time
     positive = _from_values(node, view, known, target) if known else None
@@ -56,20 +56,19 @@ def _not_measured(measures: list[str], node: dict, other_time: list[Value]) -> V
     """Return NOT_ASSESSED; a specimen of a time that does not count is named."""
     reason = f"{' or '.join(measures)} was not measured"
     if other_time and node["period"] in TIMES:
-        reason += f" {TIMES[node['period']]}; the latest: {other_time[-1].text}"
+        reason += f" {TIMES[node['period']]}, the latest is {other_time[-1].text}"
     return Verdict("NOT_ASSESSED", reason=reason)
 
 
-def _is_meant(value: Value, node: dict, wanted: str, view: View) -> bool:
+def _is_meant(value: Value, node: dict, wanted: str) -> bool:
     if wanted and wanted not in value.target.split(";"):
         return False
     if node.get("target") and not wanted:
         return False
     if "specimens" in node and value.specimen not in node["specimens"]:
         return False
-    if "identity" in node and not any(f"identity by {w}" in value.flags for w in node["identity"]):
-        return False
-    return _is_in_period(value, node, view)
+    by = node.get("identity")
+    return by is None or any(f"identity by {word}" in value.flags for word in by)
 
 
 def _is_in_period(value: Value, node: dict, view: View) -> bool:

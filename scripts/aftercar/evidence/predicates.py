@@ -136,10 +136,9 @@ def _event(node: dict, view: View, target: str) -> Verdict:
         status = node.get("recorded", "PRESENT")
         return Verdict(status, texts, tuple(event.day for event in found), "recorded event")
     names = ", ".join(node["event"])
-    of = f" ({', '.join(node['phenotypes'])})" if "phenotypes" in node else ""
-    return Verdict(
-        node.get("not_recorded", "NOT_ASSESSED"), reason=f"no event {names}{of} recorded"
-    )
+    # that no relapse of a phenotype is on record says nothing of the cells
+    reason = "" if "phenotypes" in node else f"no event {names} recorded"
+    return Verdict(node.get("not_recorded", "NOT_ASSESSED"), reason=reason)
 
 
 def _phenotype_fits(event: Event, node: dict, view: View, target: str) -> bool:

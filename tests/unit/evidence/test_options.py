@@ -305,6 +305,13 @@ def test_an_earlier_infusion_against_the_other_target_is_named():
     assert "no earlier infusion against CD22: ABSENT (infusion 2 (CD22) on day 40)" in told
 
 
+def test_a_specimen_that_is_too_early_to_speak_is_named():
+    told = option("OTHER_TARGET_CD22", [kept(-10, "CD22"), car(20, 500)])["preconditions"]
+    assert "was not measured after the infusion and since the relapse" in told
+    assert "BM BM-10, day -10" in told
+    assert "no event" not in told
+
+
 def test_an_option_for_another_product_does_not_concern_the_patient():
     assert option("OTHER_TARGET_CD5", [kept(85, "CD5")])["status"] == "NOT_APPLICABLE"
     assert option("OTHER_TARGET_CD22", [kept(85, "CD22")], **T_ALL)["status"] == "NOT_APPLICABLE"
