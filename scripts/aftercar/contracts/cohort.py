@@ -159,7 +159,8 @@ RECOVERY_CURVES = Table(
         "not_attributable": Column(
             "int64",
             "of them recovered or watched after a transplant or drug that removes or restores the "
-            "lineage: watched to their last specimen not recovered, never counted as recovered",
+            "lineage, or without CAR-T after a transplant: watched to their last specimen not "
+            "recovered (with CAR-T), never counted as recovered (lost)",
             minimum=0,
         ),
         "unknown": Column("int64", "further patients in whom it could not be told", minimum=0),

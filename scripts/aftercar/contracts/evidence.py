@@ -135,7 +135,11 @@ KINETICS = Table(
             "first confirmed negative (inclusive), days since the first infusion",
             nullable=True,
         ),
-        "loss_status": Column("string", "rule status of loss of persistence", allowed=RULE_STATUS),
+        "loss_status": Column(
+            "string",
+            "rule status of loss of persistence; INDETERMINATE where a transplant came before it",
+            allowed=RULE_STATUS,
+        ),
         "flags": _TEXT,
     },
 )
