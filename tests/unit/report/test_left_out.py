@@ -45,7 +45,8 @@ def test_each_curve_tells_how_many_it_begins_with():
 
     said = content_of(30, change=fewer)["in_curves"][1]
     assert "Overall survival: 30" in said
-    assert "Relapse-free survival: 21 (only patients with a dated complete remission)" in said
+    only = "only patients whose dated complete remission came before any event"
+    assert f"Relapse-free survival: 21 ({only})" in said
     assert "Cumulative incidence: 30" in said
 
 

@@ -103,7 +103,7 @@ def test_no_curve_goes_on_where_fewer_than_ten_are_watched():
 def test_a_page_says_that_groups_are_formed_at_the_landmark_and_makes_no_test():
     page = cohort_page(30)
     assert "Does the table separate patients?" in page
-    assert "Nobody is grouped by what happened later" in page
+    assert "No one is grouped by what happened later" in page
     assert "p = 0" not in page
     assert "p-value" not in page
     assert "Cox model (development only)" in page
