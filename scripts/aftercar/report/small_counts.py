@@ -35,6 +35,13 @@ def shown_parts(counts: list[int], suppress_below: int) -> list[str]:
     return shown
 
 
+def shown_groups(counts: list[int], suppress_below: int) -> list[str]:
+    """Return the counts of groups whose sum is a count that is shown by the same rule."""
+    if sum(counts) < suppress_below:
+        return [shown_count(count, suppress_below) for count in counts]
+    return shown_parts(counts, suppress_below)
+
+
 def suppressed_table(table: str, suppress_below: int) -> str:
     """Return a tab-separated table of the cohort with small counts as "< n", for handing on.
 

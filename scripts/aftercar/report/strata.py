@@ -19,7 +19,7 @@ from aftercar.report.cohort_tables import (
 )
 from aftercar.report.numbers import number, percent, plain_rows
 from aftercar.report.outcomes import shown_part
-from aftercar.report.small_counts import shown_count
+from aftercar.report.small_counts import shown_count, shown_groups
 from aftercar.report.tabulate import NOTHING, table
 from aftercar.report.words import RISK_SHORT
 
@@ -52,13 +52,24 @@ def strata_parts(strata: pd.DataFrame, suppress_below: int) -> list[dict]:
         for _, here in mine.groupby("landmark_day", sort=True):
             landmark = str(here["landmark"].iloc[0])
             lines = []
-            for place, category in enumerate(STRATUM_CATEGORIES):
-                group = here[here["category"] == category]
-                if not len(group):
-                    continue
+            groups = {
+                category: group
+                for category in STRATUM_CATEGORIES
+                if len(group := here[here["category"] == category])
+            }
+            # over all categories the counts stand in the table of every patient
+            patients = shown_groups(
+                [int(g["patients"].max()) for g in groups.values()], suppress_below
+            )
+            events = shown_groups(
+                [int(g.loc[g["cause"] == cause, "events"].sum()) for g in groups.values()],
+                suppress_below,
+            )
+            for (category, group), *counts in zip(groups.items(), patients, events, strict=True):
+                place = STRATUM_CATEGORIES.index(category)
                 curve = group[group["cause"] == cause]
                 said = STRATUM_WORDS[category]
-                rows.append((landmark, said, *_cells(group, curve, suppress_below)))
+                rows.append((landmark, said, *counts, *_estimates(group, curve)))
                 line = _line(curve)
                 if len(line) > 1:
                     lines.append({"label": said, "points": line, "style": place})
@@ -137,14 +148,9 @@ def _cause(cause: str) -> str:
     return f"{cause_words(cause)} relapse" if phenotype else cause_words(cause)
 
 
-def _cells(group: pd.DataFrame, curve: pd.DataFrame, suppress_below: int) -> list[str]:
-    patients, events = int(group["patients"].max()), int(curve["events"].sum())
+def _estimates(group: pd.DataFrame, curve: pd.DataFrame) -> list[str]:
     any_event = group[group["cause"] == "any_event"]
-    return [
-        shown_count(patients, suppress_below),
-        shown_count(events, suppress_below),
-        *(estimate_at(steps, day) for steps in (curve, any_event) for day in DAYS_ON),
-    ]
+    return [estimate_at(steps, day) for steps in (curve, any_event) for day in DAYS_ON]
 
 
 def _line(curve: pd.DataFrame) -> list[list[float | None]]:
