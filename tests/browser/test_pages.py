@@ -158,6 +158,37 @@ def test_the_first_page_is_one_sheet_of_paper(tab, reports, tmp_path, name):
     assert re.search(r"page 1 of \d+", first)
 
 
+SMALLEST_DRAWN = """() => {
+  const shown = [...document.querySelectorAll(".timeline .plot")].filter(s => s.checkVisibility());
+  if (shown.length !== 1) return [shown.length, 0];
+  const box = shown[0].getBoundingClientRect(), view = shown[0].viewBox.baseVal;
+  const scale = Math.min(box.width / view.width, box.height / view.height);
+  const sizes = [...shown[0].querySelectorAll("text")]
+    .map(t => parseFloat(getComputedStyle(t).fontSize));
+  return [1, 0.75 * scale * Math.min(...sizes)];
+}"""
+
+
+@pytest.mark.parametrize("name", [*PATIENTS, "amended", "crowded"])
+def test_type_of_the_printed_timeline_has_five_and_a_half_points(browser, reports, name):
+    context = browser.new_context(viewport={"width": paper_width(name), "height": 1000})
+    page = opened(context.new_page(), reports, f"patients/{name}.html")
+    assert page.evaluate(SMALLEST_DRAWN)[0] == 1  # on screen, too, one drawing is shown
+    page.emulate_media(media="print")
+    shown, points = page.evaluate(SMALLEST_DRAWN)
+    assert (shown, points >= 5.5) == (1, True), points
+    context.close()
+
+
+def test_a_timeline_says_what_it_leaves_out_for_want_of_room(browser, reports):
+    context = browser.new_context(viewport={"width": paper_width(""), "height": 1000})
+    page = opened(context.new_page(), reports, "patients/crowded.html")
+    page.emulate_media(media="print")
+    shown = page.locator(".timeline .plot:visible").text_content()
+    assert "Not drawn here, see Curves and therapy" in shown
+    context.close()
+
+
 def test_two_thousand_patients_open_in_two_seconds(tab, tmp_path):
     path = tmp_path / "cohort.html"
     path.write_text(cohort_page(2000), encoding="utf-8")

@@ -7,6 +7,7 @@ import subprocess
 import pandas as pd
 import pytest
 from tests.browser.axe_core import axe_findings
+from tests.browser.test_pages import SMALLEST_DRAWN
 from tests.e2e.workflow_run import ROOT
 
 from aftercar.simulate.tubes import HOSTILE_KEYWORDS
@@ -83,6 +84,17 @@ def test_the_readme_prints_what_the_demo_prints(finished):
 def test_axe_finds_nothing(finished, axe_tab, name):
     axe_tab.goto(f"file://{finished / f'reports/{name}.html'}")
     assert axe_findings(axe_tab) == []
+
+
+@pytest.mark.parametrize("patient", PATIENTS)
+def test_type_of_the_printed_timeline_has_five_and_a_half_points(finished, browser, patient):
+    context = browser.new_context(viewport={"width": 680, "height": 1000})  # A4 without margins
+    page = context.new_page()
+    page.emulate_media(media="print")
+    page.goto(f"file://{finished / f'reports/patients/{patient}.html'}")
+    shown, points = page.evaluate(SMALLEST_DRAWN)
+    context.close()
+    assert (shown, points >= 5.5) == (1, True), points
 
 
 @pytest.mark.parametrize("patient", ["P03", "P07"])

@@ -48,12 +48,14 @@ def course_chart(
     description: str,
     panel_height: float = 58.0,
     therapy: bool = True,
+    note: str = "",
 ) -> str:
     """Return the panels above each other on one axis of days, with therapy bars below.
 
     A panel is {title, unit, series: [{label, points}]}; a panel without points says `not tested`.
     A point has day, value, low, high, limit, lloq and status, as in EVIDENCE. `infusions` have day
-    and targets, `events` day, end_day, event and grade, as numbers or None.
+    and targets, `events` day, end_day, event and grade, as numbers or None. `note` is
+    written below.
     """
     days = [p["day"] for panel in panels for s in panel["series"] for p in s["points"]]
     days += [e[k] for e in events for k in ("day", "end_day") if e[k] is not None]
@@ -87,6 +89,9 @@ def course_chart(
     ]
     below.append(text(GUTTER - 10, y + 17, "day", text_anchor="end", font_size=SMALL, fill=GREY))
     inside = "".join(grid) + "".join(body) + _mark_lines(marks, axis, y + 4) + "".join(below)
+    if note:
+        y += 14
+        inside += text(0, y + 20, note, font_size=SMALL, font_style="italic", fill=INK)
     return drawing(WIDTH, y + 24, inside, title=title, description=description)
 
 
@@ -158,7 +163,7 @@ def _panel(panel: dict, axis: DayAxis, top: float, height: float) -> tuple[str, 
     ]
     body += labels
     if numbers:
-        for tick in scale.ticks(4 if height > 50 else 3):
+        for tick in scale.ticks(4 if height > 50 else 3 if height >= 44 else 2):
             y = scale(tick)
             body.append(line(axis.left, y, axis.right, y, stroke="#fff", stroke_width=1.2))
             words = percent(tick) if panel["unit"] == "fraction" else number(tick)

@@ -8,6 +8,7 @@ from aftercar.report.course import course_chart
 from aftercar.report.gate_plots import tube_plots
 from aftercar.report.genes import gene_chart
 from aftercar.report.numbers import day_text
+from aftercar.report.page_timelines import page_timelines
 from aftercar.report.words import ASSAY_WORDS
 
 
@@ -18,7 +19,7 @@ def patient_figures(
     genes: dict[str, dict],
     antigen_cells: pd.DataFrame | None = None,
 ) -> dict[str, object]:
-    """Return the SVG drawings of a page: timeline, courses, gates, genes, cells.
+    """Return the SVG drawings of a page: timelines of page 1, courses, gates, genes, cells.
 
     `views` is GATE_VIEWS, `cells` CELLS (both may be empty); `genes` maps a symbol to its exons
     and domains, as genes.gene_chart takes them (empty: no picture). `antigen_cells` is
@@ -32,15 +33,11 @@ def patient_figures(
         content, cells, ANTIGEN_CELLS.empty() if antigen_cells is None else antigen_cells
     )
     return {
-        "timeline": course_chart(
-            content["first_page_panels"],
-            content["infusions"],
-            content["events"],
+        "timelines": page_timelines(
+            content,
             landmarks,
-            title=f"Course of {name}",
             description="CAR-T cells, normal cells with the target, leukemia and therapy over days "
             "since the first infusion. All values stand in the tables of curves.",
-            panel_height=44.0,
         ),
         "courses": {
             group["name"]: course_chart(

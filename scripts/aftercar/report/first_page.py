@@ -5,7 +5,8 @@
 ROOMY, SMALL = 32, 46
 DRIVER, ACROSS = 70, 120  # letters on a line of the mechanism table, and across the page
 # From most to least: drivers and conflicts of each mechanism, failed specimens, tests.
-DEPTHS = ((3, 2, 4, 14), (2, 1, 3, 10), (1, 1, 2, 6), (1, 0, 1, 4))
+TESTS_TERSE = 2
+DEPTHS = ((3, 2, 4, 10), (2, 1, 3, 8), (1, 1, 2, 6), (1, 0, 1, 4))
 
 
 def first_page_fit(content: dict) -> dict[str, int | bool]:
@@ -18,6 +19,7 @@ def first_page_fit(content: dict) -> dict[str, int | bool]:
     depth, terse = next((t for t in tries if _lines(content, *t) <= SMALL), tries[-1])
     return {
         **dict(zip(("drivers", "conflicts", "failed", "tests"), depth, strict=True)),
+        **({"tests": TESTS_TERSE} if terse else {}),
         "small": terse or _lines(content, depth, terse) > ROOMY,
         "terse": terse,
     }

@@ -8,6 +8,7 @@ from typing import Any
 from markupsafe import Markup
 
 from aftercar.report.first_page import first_page_fit
+from aftercar.report.page_timelines import print_rules
 from aftercar.report.populations import CUT_WORDS
 from aftercar.report.sign_off import with_sign_off
 from aftercar.report.svg import inert
@@ -35,9 +36,11 @@ def render_patient(content: dict, figures: Mapping[str, object]) -> str:
     version = content["provenance"]["versions"]["aftercar"]
     status = content["report_status"]["status"]
     name = content["patient_id"][:LONGEST_NAME]
+    timelines: Any = figures["timelines"]
     return _render(
         "patient.html.j2",
         margin=f"{name} · AfterCAR {version} · {status} · research use only",
+        rules=print_rules(timelines) if timelines else "",
         c=content,
         charts=figures,
         answer_kind=kind,
@@ -57,8 +60,13 @@ def render_quality(content: dict, figures: Mapping[str, object]) -> str:
     return _render("quality.html.j2", c=content, charts=figures)
 
 
-def _render(template: str, *, script: str = "", margin: str = "", **variables: object) -> str:
-    """Fill a template; `margin` is printed at the foot of every sheet of paper."""
+def _render(
+    template: str, *, script: str = "", margin: str = "", rules: str = "", **variables: object
+) -> str:
+    """Fill a template; `margin` is printed at the foot of every sheet of paper.
+
+    `rules` are added to the style.
+    """
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     environment = Environment(
@@ -74,6 +82,7 @@ def _render(template: str, *, script: str = "", margin: str = "", **variables: o
     style = _source(environment, "page.css")
     if margin:
         style += f'@page{{@bottom-left{{content:"{margin}";font:8pt Arial,sans-serif}}}}\n'
+    style += rules
     policy = f"default-src 'none'; img-src data:; style-src '{_hash(style)}'; base-uri 'none'"
     policy += "; form-action 'none'"
     if script:

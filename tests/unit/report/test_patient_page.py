@@ -197,7 +197,7 @@ def test_a_template_refuses_to_print_a_missing_value():
     content, _, _ = content_of(nothing_but_a_row)
     content["header"]["disease"] = None
     figures = {
-        "timeline": "",
+        "timelines": [],
         "courses": {},
         "gates": [],
         "gates_left_out": 0,
