@@ -180,6 +180,28 @@ def test_type_of_the_printed_timeline_has_five_and_a_half_points(browser, report
     context.close()
 
 
+# Ids that stand on more lines than their words do: a line ends inside of one.
+BROKEN_IDS = """() => [...document.querySelectorAll(".sheet .id")].flatMap(id => {
+  const node = id.firstChild, found = [];
+  for (const word of node.data.matchAll(/\\S+/g)) {
+    const range = document.createRange();
+    range.setStart(node, word.index);
+    range.setEnd(node, word.index + word[0].length);
+    if (range.getClientRects().length > 1) found.push(word[0]);
+  }
+  return found;
+})"""
+
+
+def test_no_line_ends_inside_the_id_of_a_rule(browser, reports):
+    context = browser.new_context(viewport={"width": paper_width(""), "height": 1000})
+    page = opened(context.new_page(), reports, "patients/S01.html")
+    page.emulate_media(media="print")
+    assert page.locator(".sheet .id").count()
+    assert page.evaluate(BROKEN_IDS) == []
+    context.close()
+
+
 def test_a_timeline_says_what_it_leaves_out_for_want_of_room(browser, reports):
     context = browser.new_context(viewport={"width": paper_width(""), "height": 1000})
     page = opened(context.new_page(), reports, "patients/crowded.html")
