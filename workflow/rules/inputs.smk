@@ -59,7 +59,7 @@ rule check_inputs:
     log:
         "<logs>/check_inputs/all.log",
     conda:
-        "../../envs/base.yaml"
+        "../../envs/inputs.yaml"
     params:
         code=digest("check_inputs", *HEADER_RESOURCES),
         settings=lambda wildcards: check_params(),
@@ -71,7 +71,7 @@ rule check:
     log:
         "<logs>/check/all.log",
     conda:
-        "../../envs/base.yaml"
+        "../../envs/inputs.yaml"
     params:
         code=digest("check", *HEADER_RESOURCES),
         settings=lambda wildcards: check_params(),
