@@ -31,9 +31,10 @@ check: $(VENV)/.installed-dev
 	$(BIN)/snakefmt --check Snakefile workflow
 	$(BIN)/mypy
 
-# Speed and memory beside other tools, of which each has its pins in benchmarks/; some ten minutes.
-# One part alone: make bench BENCH=gating (or batch, residual_disease, variants, cell_...). The
-# part variants needs freebayes, bcftools and samtools, for instance those of Debian 12.
+# Speed and memory beside other tools, of which each has its pins in benchmarks/; under half an hour.
+# One part alone: make bench BENCH=gating (or batch, residual_disease, variants, cell_...). The parts
+# variants and cell_variants need the public CD19 reference and freebayes, bcftools and samtools of
+# Debian 12; what is missing is named before anything is measured.
 bench: $(VENV)/.installed benchmarks/.venv/.installed
 	PYTHONPATH=scripts $(BIN)/python -m benchmarks.run $(BENCH)
 

@@ -6,11 +6,11 @@ from pathlib import Path
 
 from benchmarks.expressed import GENES, draw_10x
 from benchmarks.expression_rule import AGAIN
-from benchmarks.results import result
+from benchmarks.results import result, runs
 from benchmarks.tools import Tool, started
 
 CELLS, FEWER_CELLS = 100_000, 10_000
-REPEATS = 3  # of what takes seconds; a run over all cells takes minutes and is measured once
+REPEATS = 3
 SCANPY = "scanpy 1.11.5"
 
 
@@ -21,12 +21,15 @@ def run(folder: Path) -> list[dict]:
     with started(Tool("AfterCAR", "expression_rule", all_cores=True)) as ours:
         ours.run(small)  # warms up
         few = statistics.median(ours.run(small)["seconds"] for _ in range(REPEATS))
-        whole = ours.run(large)
+        turns = [ours.run(large) for _ in range(REPEATS)]
         again = statistics.median(ours.run(Path(AGAIN))["seconds"] for _ in range(REPEATS))
     with started(Tool(SCANPY, "with_scanpy", all_cores=True)) as peer:
         peer.run(small)
         peer_few = statistics.median(peer.run(small)["seconds"] for _ in range(REPEATS))
-        usual = peer.run(large)
+        usual = [peer.run(large) for _ in range(REPEATS)]
+    whole = turns[0]
+    seconds = statistics.median(turn["seconds"] for turn in turns)
+    peer_seconds = statistics.median(turn["seconds"] for turn in usual)
     if not whole["counts"]["lost_cells"]:
         raise SystemExit("the clone without CD19 was not called LOST: the work was not done")
     what = f"From a 10x .h5 of {CELLS:,} cells x {GENES:,} genes to antigen calls, with doublets"
@@ -38,24 +41,24 @@ def run(folder: Path) -> list[dict]:
     )
     return [
         result(
-            "cell_expression.seconds", what, f"{how}; one run", "s", whole["seconds"],
-            peers={SCANPY: usual["seconds"]}, target={"at_most_times": {SCANPY: 1.5}},
+            "cell_expression.seconds", what, f"{how}; {runs(REPEATS)}", "s", seconds,
+            peers={SCANPY: peer_seconds}, target={"at_most_times": {SCANPY: 1.5}},
         ),
         result(
-            "cell_expression.memory", what, f"{how}; peak of the whole process", "MB",
-            whole["peak_mb"], peers={SCANPY: usual["peak_mb"]}, target={"at_most": 6000},
+            "cell_expression.memory", what, f"{how}; peak of the whole process, first run", "MB",
+            whole["peak_mb"], peers={SCANPY: usual[0]["peak_mb"]}, target={"at_most": 6000},
         ),
         result(
             "cell_expression.antigens.seconds",
             f"Comparison of six antigens over the sub-populations of these {CELLS:,} cells",
-            f"Kinds and sub-populations of the cells are known; median of {REPEATS}", "s",
+            f"Kinds and sub-populations of the cells are known; {runs(REPEATS)}", "s",
             again, target={"at_most": 5},
         ),
         result(
             "cell_expression.growth",
             f"Time for {CELLS:,} cells relative to that for {FEWER_CELLS:,}",
-            f"As above; {FEWER_CELLS:,} cells take {few:.1f} s (scanpy: {peer_few:.1f} s), median "
-            f"of {REPEATS}", "times", whole["seconds"] / few,
-            peers={SCANPY: usual["seconds"] / peer_few}, target={"at_most": CELLS // FEWER_CELLS},
+            f"As above; {FEWER_CELLS:,} cells take {few:.1f} s (scanpy: {peer_few:.1f} s), "
+            f"{runs(REPEATS)}", "times", seconds / few,
+            peers={SCANPY: peer_seconds / peer_few}, target={"at_most": CELLS // FEWER_CELLS},
         ),
     ]  # fmt: skip

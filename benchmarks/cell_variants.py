@@ -6,8 +6,8 @@ import statistics
 from pathlib import Path
 
 from benchmarks.commands import measured
-from benchmarks.results import result
-from benchmarks.sequenced import CELLS, VARIANTS, cell_set, references, require_reference
+from benchmarks.results import result, runs
+from benchmarks.sequenced import CELLS, VARIANTS, cell_set, references
 from benchmarks.tools import PEERS, Tool, started
 
 REPEATS = 3
@@ -17,7 +17,6 @@ Counts = dict[tuple[str, int], tuple[int, int]]
 
 def run(folder: Path) -> list[dict]:
     """Return the entries of this part."""
-    require_reference()
     fasta, _ = references(folder)
     bam, barcodes, variants, reads = cell_set(folder, CELLS, 0)
     tables = folder / "tables"
@@ -42,7 +41,7 @@ def run(folder: Path) -> list[dict]:
     return [
         result(
             "cell_variants.seconds", what,
-            f"{how}; median of {REPEATS}, 1 process of {os.cpu_count()} cores", "s",
+            f"{how}; {runs(REPEATS)}, 1 process of {os.cpu_count()} cores", "s",
             statistics.median(turn["seconds"] for turn in turns),
             peers={CELLSNP: statistics.median(turn["seconds"] for turn in peer)},
             target={"times_less_than": {CELLSNP: 1}},

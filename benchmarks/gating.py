@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from benchmarks.results import result
+from benchmarks.results import result, runs
 from benchmarks.samples import CHANNELS, EVENTS, draw, place_gates
 from benchmarks.tools import PEERS, Tool, median_seconds, peak_above
 
@@ -84,7 +84,7 @@ def _given(seconds: dict, peak: dict, gates: int) -> list[dict]:
         }
         entries.append(
             result(
-                f"gating.given.{axes}.seconds", what, _how(f"median of {REPEATS}"), "s",
+                f"gating.given.{axes}.seconds", what, _how(runs(REPEATS)), "s",
                 seconds[GIVEN], peers={name: seconds[key] for name, key in named.items()},
                 floor=seconds["floor"], target=targets if axes == "logicle" else None,
             )
@@ -102,7 +102,7 @@ def _given(seconds: dict, peak: dict, gates: int) -> list[dict]:
 def _placing(seconds: dict, peak: dict) -> list[dict]:
     return [
         result(
-            "gating.placing.seconds", PLACED, _how(f"median of {REPEATS}"), "s",
+            "gating.placing.seconds", PLACED, _how(runs(REPEATS)), "s",
             seconds[PLACING], peers={GIVEN: seconds[GIVEN]}, floor=seconds["floor"],
             # as much again as the tree takes, and as much again as it may take
             target={"at_most_times": {GIVEN: 2, "floor": 6}},

@@ -1,18 +1,21 @@
-"""docs/benchmarks.md, made of results.json."""
+"""docs/benchmarks.md and its pictures, made of results.json."""
 
 import re
 from pathlib import Path
 
+from benchmarks.plots import PICTURES, pictures
 from benchmarks.results import clauses
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs/benchmarks.md"
+IMAGES = ROOT / "docs/images"
 INTRODUCTION = """\
 # Speed and memory
 
-`make bench` measures AfterCAR beside other tools in one run and writes this page and
+`make bench` measures AfterCAR beside other tools in one run and writes this page, its pictures and
 `benchmarks/results.json`. One part alone: `make bench BENCH=gating`. Less is better everywhere. A
-target that is not reached is written here as missed.
+target that is not reached is written here as missed. Seconds are medians of as many runs as each
+table says.
 
 Cells and gates (`gating`, `batch`, `residual_disease`):
 
@@ -94,7 +97,7 @@ def versions() -> str:
 
 def page(entries: list[dict]) -> str:
     """Return docs/benchmarks.md."""
-    lines = [INTRODUCTION, versions()]
+    lines = [INTRODUCTION, versions(), *_overview(entries)]
     for entry in entries:
         lines += [f"## {entry['id']}", "", f"{entry['what']}.", "", f"{entry['how']}.", ""]
         lines += [f"| tool | {entry['unit']} | times ours |", "|---|---|---|"]
@@ -118,3 +121,36 @@ def page(entries: list[dict]) -> str:
             ]
         lines.append("")
     return "\n".join(lines).rstrip() + "\n"
+
+
+def _overview(entries: list[dict]) -> list[str]:
+    """Return the pictures and one row for each benchmark, missed targets first said in words."""
+    aimed = [entry for entry in entries if entry["met"] is not None]
+    missed = [f"`{entry['id']}`" for entry in aimed if not entry["met"]]
+    told = f"Missed: {', '.join(missed)}." if missed else "None is missed."
+    lines = ["## All at once", "", f"{len(aimed) - len(missed)} of {len(aimed)} targets are met."]
+    lines += [told, ""]
+    for name in pictures(entries):
+        lines += [f"![{PICTURES[name][0]}](images/{name})", ""]
+    lines += ["| benchmark | unit | AfterCAR | best other tool | target |", "|---|---|---|---|---|"]
+    words = {True: "met", False: "**missed**", None: "none is set"}
+    for entry in entries:
+        peers = {n: v for n, v in entry["peers"].items() if not n.startswith("AfterCAR")}
+        best = min(peers, key=peers.__getitem__, default=None)
+        other = "" if best is None else f"{peers[best]:g} ({best})"
+        name = f"[{entry['id']}](#{entry['id'].replace('.', '')})"
+        lines.append(
+            f"| {name} | {entry['unit']} | {entry['ours']:g} | {other} | {words[entry['met']]} |"
+        )
+    return [*lines, ""]
+
+
+def write_page(entries: list[dict]) -> None:
+    """Write the page and its pictures; a picture of which nothing is measured is removed."""
+    PAGE.write_text(page(entries))
+    drawn = pictures(entries)
+    for name in PICTURES:
+        if name in drawn:
+            (IMAGES / name).write_text(drawn[name])
+        else:
+            (IMAGES / name).unlink(missing_ok=True)

@@ -1,10 +1,12 @@
 """What `make bench` writes down: results.json, and the page made of it."""
 
 import json
+import re
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "benchmarks/results.json"
+RUNS = r"\b(median of \d+|one run)\b"
 KEYS = ("id", "what", "how", "unit", "ours", "peers", "floor", "target", "met")
 
 
@@ -14,9 +16,12 @@ def result(
 ) -> dict:  # fmt: skip
     """Return one entry of results.json; less is better in every unit.
 
+    `how` tells data, cores and, of seconds, the number of runs (see `runs`), else ValueError.
     `target` may have `at_most` (in the unit of the entry), `times_less_than` (peer -> factor) and
     `at_most_times` (peer or "floor" -> factor). Without a target nothing is met or missed.
     """
+    if unit == "s" and not re.search(RUNS, how):
+        raise ValueError(f"{identifier}: {how!r} does not say how many runs the seconds are of")
     entry = {
         "id": identifier,
         "what": what,
@@ -28,6 +33,11 @@ def result(
         "target": target,
     }
     return entry | {"met": None if target is None else all(met for _, _, met in clauses(entry))}
+
+
+def runs(number: int) -> str:
+    """Return the words for what the seconds of several runs are."""
+    return f"median of {number}" if number > 1 else "one run"
 
 
 def _rounded(value: float) -> float:
@@ -50,6 +60,17 @@ def clauses(entry: dict) -> list[tuple[str, str, bool]]:
         name = "the floor" if other == "floor" else other
         told.append((f"at most {factor:g} times {name}", f"{found:.1f} times", found <= factor))
     return told
+
+
+def limit(entry: dict) -> float | None:
+    """Return the greatest figure of ours that meets the target; None without a target."""
+    target, beside = entry["target"], entry["peers"] | {"floor": entry["floor"]}
+    if target is None:
+        return None
+    limits = [target["at_most"]] if "at_most" in target else []
+    limits += [beside[peer] / factor for peer, factor in target.get("times_less_than", {}).items()]
+    limits += [beside[other] * factor for other, factor in target.get("at_most_times", {}).items()]
+    return min(limits)
 
 
 def _times(value: float, other: float) -> float:

@@ -8,7 +8,7 @@ import numpy as np
 from tests.accuracy.bam_writer import write_bam
 from tests.accuracy.peer_callers import write_bed, write_reference
 from tests.accuracy.sequenced_reads import Reads, Variant, draw_amplicon
-from tests.accuracy.variant_specimens import PUBLIC, genome, specimen, targets
+from tests.accuracy.variant_specimens import genome, specimen, targets
 
 PLANTED: list[tuple[float, list[Variant]]] = [
     (0.02, [(28932529, "T", "TG"), (28933043, "G", "T")]),
@@ -20,12 +20,6 @@ MOLECULES_PER_CELL, FURTHER_READS = 6, 3
 CELL_READ_NT, READ_END_NT = 91, 6
 CLONE_SHARE = 0.1
 LETTERS = np.frombuffer(b"ACGT", dtype=np.uint8)
-
-
-def require_reference() -> None:
-    """Stop where the public CD19 reference is absent."""
-    if not PUBLIC.is_dir():
-        raise SystemExit(f"{PUBLIC} is absent: there is no CD19 reference to draw reads from")
 
 
 def references(folder: Path) -> tuple[Path, Path]:

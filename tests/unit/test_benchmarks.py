@@ -2,15 +2,24 @@
 
 import importlib
 import json
+import re
 import sys
 from pathlib import Path
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from benchmarks import needs
 from benchmarks.page import page
-from benchmarks.results import KEYS, clauses, merge, result
-from benchmarks.run import PARTS
+from benchmarks.plots import pictures
+from benchmarks.results import KEYS, RUNS, clauses, limit, merge, result, runs
+from benchmarks.run import PARTS, WHOLE, whole_run
+
+SVG = "{http://www.w3.org/2000/svg}"
+HOW = "h; one run"
 
 
 @pytest.fixture(scope="module")
@@ -19,13 +28,16 @@ def entries(root):
 
 
 def test_every_entry_says_what_was_measured_how_and_beside_whom(entries):
-    assert {entry["id"].split(".")[0] for entry in entries} == set(PARTS)
+    assert {entry["id"].split(".")[0] for entry in entries} - {WHOLE} == set(PARTS)
     assert len({entry["id"] for entry in entries}) == len(entries)
     for entry in entries:
         assert tuple(entry) == KEYS
         assert entry["what"]
         assert any(word in entry["how"] for word in ("events", "reads", "cells", "patients"))
         assert entry["unit"] in {"s", "MB", "%", "calls", "times"}
+        assert entry["unit"] != "s" or re.search(RUNS, entry["how"])
+        assert entry["floor"] is None or entry["floor"] > 0
+        assert set(entry["target"] or {}) <= {"at_most", "times_less_than", "at_most_times"}
         values = [entry["ours"], *entry["peers"].values()]
         assert all(isinstance(value, float) and value >= 0 for value in values)
 
@@ -41,8 +53,79 @@ def test_met_is_what_the_figures_say(entries):
             assert entry["met"] == all(met for _, _, met in clauses(entry))
 
 
-def test_the_page_shows_the_results(root, entries):
+def test_the_page_and_its_pictures_show_the_results(root, entries):
     assert (root / "docs/benchmarks.md").read_text() == page(entries), "run `make bench`"
+    for name, drawn in pictures(entries).items():
+        assert (root / f"docs/images/{name}").read_text() == drawn, "run `make bench`"
+        assert f"(images/{name})" in page(entries)
+    shown = " ".join(pictures(entries).values())
+    assert all(f"{entry['ours']:g} {entry['unit']}<" in shown for entry in entries)
+
+
+def test_the_names_of_tools_carry_the_pinned_versions(root, entries):
+    pins = "".join((root / f"{where}requirements.txt").read_text() for where in ("", "benchmarks/"))
+    names = {name for entry in entries for name in entry["peers"]}
+    others = [name for name in names if not name.startswith("AfterCAR")]
+    named = {re.match(r"(?:loop with )?(\w+) ([\d.]+)", name).groups() for name in others}
+    assert {tool for tool, _ in named} >= {"FlowKit", "OpenFlo", "cellSNP", "scanpy", "freebayes"}
+    for tool, version in named:
+        if tool in needs.CALLERS:  # programs: asked for their version before they are measured
+            assert needs.CALLERS[tool] == version
+        else:
+            assert f"\n{tool.lower()}=={version} \\\n" in pins
+
+
+def test_seconds_without_their_number_of_runs_are_refused():
+    assert [runs(1), runs(3)] == ["one run", "median of 3"]
+    with pytest.raises(ValueError, match="how many runs"):
+        result("x.y", "w", "some reads", "s", 1.0)
+
+
+figures = st.floats(0.01, 1e4)
+
+
+@given(ours=figures, peer=figures, floor=figures, most=figures, factor=st.floats(0.2, 20))
+def test_the_line_in_the_picture_is_where_the_target_begins_to_be_missed(
+    ours, peer, floor, most, factor
+):
+    target = {"at_most": most, "times_less_than": {"a": factor}, "at_most_times": {"floor": factor}}
+    entry = result("x.y", "w", HOW, "s", ours, peers={"a": peer}, floor=floor, target=target)
+    if not np.isclose(entry["ours"], limit(entry)):
+        assert entry["met"] == (entry["ours"] < limit(entry))
+
+
+def test_bars_are_as_long_as_their_figures_and_a_missed_target_is_written_in_the_picture():
+    entry = result("x.y", "a <b>", HOW, "s", 30.0, peers={"p": 60.0}, target={"at_most": 15})
+    drawn = ElementTree.fromstring(pictures([entry])["bench_time.svg"])
+    bars = [float(bar.get("width")) for bar in drawn.iter(f"{SVG}rect")][1:]
+    assert bars[1] == pytest.approx(2 * bars[0], rel=0.01)
+    left = next(float(bar.get("x")) for bar in drawn.iter(f"{SVG}rect") if bar.get("x"))
+    dashed = next(drawn.iter(f"{SVG}line"))
+    assert float(dashed.get("x1")) == pytest.approx(left + bars[0] / 2, abs=0.2)
+    words = {text.text for text in drawn.iter(f"{SVG}text")}
+    assert {"a <b>", "AfterCAR", "p", "30 s", "60 s", "TARGET MISSED"} <= words
+
+
+def test_a_run_of_all_parts_is_measured_itself_and_may_take_half_an_hour():
+    assert whole_run(1790.0)["met"]
+    late = whole_run(1810.0)
+    assert (late["id"], late["met"], late["ours"]) == ("bench.seconds", False, 1810.0)
+    assert "cores of" in late["how"]
+
+
+def test_a_part_that_cannot_run_here_is_named_before_anything_is_measured(monkeypatch, tmp_path):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    freebayes = tmp_path / "freebayes"
+    freebayes.write_text("#!/bin/sh\necho 'version:  v1.3.9'\n")
+    freebayes.chmod(0o755)
+    monkeypatch.setattr(needs, "PUBLIC", tmp_path / "absent")
+    told = needs.message(needs.missing(PARTS), PARTS)
+    assert "variants: freebayes: found 1.3.9, expected 1.3.6" in told
+    assert "variants: bcftools: found none, expected 1.16" in told
+    assert "cell_variants: the public CD19 reference" in told
+    others = " ".join(part for part in PARTS if part not in needs.READS)
+    assert told.endswith(f'make bench BENCH="{others}"')
+    assert needs.missing(["gating", "risk"]) == {}
 
 
 @pytest.mark.parametrize(
@@ -51,7 +134,7 @@ def test_the_page_shows_the_results(root, entries):
 )
 def test_a_missed_target_is_shown_as_missed(ours, told):
     target = {"at_most": 2, "times_less_than": {"peer": 5}, "at_most_times": {"floor": 2}}
-    entry = result("x.y", "w", "h", "s", ours, peers={"peer": 6.0}, floor=0.7, target=target)
+    entry = result("x.y", "w", HOW, "s", ours, peers={"peer": 6.0}, floor=0.7, target=target)
     rows = [line for line in page([entry]).splitlines() if "met |" in line or "missed" in line]
     assert [row.split(" | ")[-1].rstrip(" |") for row in rows if row.startswith("|")] == told
     assert entry["met"] is (ours == 1.0)
@@ -65,8 +148,8 @@ def test_beside_a_peer_without_any_false_call_only_none_is_enough(ours, met):
 
 
 def test_measuring_one_part_again_keeps_the_others():
-    old = [result(f"{part}.seconds", "w", "h", "s", 1.0) for part in PARTS]
-    new = [result(f"{PARTS[1]}.seconds", "w", "h", "s", 2.0)]
+    old = [result(f"{part}.seconds", "w", HOW, "s", 1.0) for part in PARTS]
+    new = [result(f"{PARTS[1]}.seconds", "w", HOW, "s", 2.0)]
     others = [1.0] * (len(PARTS) - 2)
     assert [entry["ours"] for entry in merge(old, new, PARTS)] == [1.0, 2.0, *others]
 
