@@ -130,13 +130,13 @@ def test_a_part_that_cannot_run_here_is_named_before_anything_is_measured(monkey
 
 @pytest.mark.parametrize(
     ("ours", "told"),
-    [(1.0, ["met", "met", "met"]), (3.0, ["**missed**", "**missed**", "**missed**"])],
+    [(1.0, "met"), (3.0, "**missed**")],
 )
 def test_a_missed_target_is_shown_as_missed(ours, told):
     target = {"at_most": 2, "times_less_than": {"peer": 5}, "at_most_times": {"floor": 2}}
     entry = result("x.y", "w", HOW, "s", ours, peers={"peer": 6.0}, floor=0.7, target=target)
     rows = [line for line in page([entry]).splitlines() if "met |" in line or "missed" in line]
-    assert [row.split(" | ")[-1].rstrip(" |") for row in rows if row.startswith("|")] == told
+    assert [row.split(" | ")[-1].rstrip(" |") for row in rows if row.startswith("|")] == 4 * [told]
     assert entry["met"] is (ours == 1.0)
 
 
