@@ -1,5 +1,9 @@
 """Another workflow can use this one as a module; Snakemake's own linter is content."""
 
+import threading
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+
 import pytest
 from tests.e2e.workflow_run import ROOT, snakemake, working_copy
 
@@ -24,6 +28,34 @@ use rule * from aftercar as aftercar_*
     status, said = snakemake(workdir, target, snakefile=workdir / "Snakefile")
     assert status == 0, said
     assert (workdir / target).read_text().count("P10") >= 42
+
+
+class Quiet(SimpleHTTPRequestHandler):
+    def log_message(self, format, *arguments):
+        """Say nothing."""
+
+
+def test_a_module_of_single_fetched_files_is_refused_with_what_to_do(tmp_path):
+    """The library and the resources are read beside the rules: only a whole clone has them."""
+    workdir = working_copy(tmp_path / "demo", ["P10"])
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=ROOT)) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        (workdir / "Snakefile").write_text(
+            f"""
+module aftercar:
+    snakefile: "http://127.0.0.1:{server.server_port}/workflow/Snakefile"
+    config: config
+
+configfile: "config/config.yaml"
+use rule * from aftercar as aftercar_*
+"""
+        )
+        direct = {"no_proxy": "127.0.0.1", "XDG_CACHE_HOME": str(tmp_path / "cache")}
+        status, said = snakemake(workdir, "-n", snakefile=workdir / "Snakefile", env=direct)
+        server.shutdown()
+    assert status == 1
+    assert "fetched as single files" in said
+    assert "git clone the repository" in said
 
 
 def test_lint(workdir):

@@ -18,6 +18,12 @@ for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS")
 # The library and the resources lie beside this file: a checkout, never single remote files.
 HERE = Path(workflow.current_basedir.get_path_or_uri(secret_free=True))
 HOME = HERE.resolve().parents[1]
+if not (HOME / "scripts/aftercar").is_dir():
+    raise WorkflowError(
+        f"The rules of AfterCAR were fetched as single files (found {HERE}, expected a folder with "
+        "the whole of AfterCAR around it). To mend it: git clone the repository, and name the "
+        "clone's workflow/Snakefile as snakefile of the module or on the command line"
+    )
 if str(HOME / "scripts") not in sys.path:
     sys.path.append(str(HOME / "scripts"))
 
