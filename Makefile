@@ -12,7 +12,7 @@ SNAKEMAKE := $(BIN)/snakemake --workflow-profile workflow/profiles/default
 DIRECTORY ?= .
 SIMULATOR := $(wildcard scripts/aftercar/simulate/*.py) $(DEMO)/make_data.py resources/genes/exons.tsv resources/genes/proteins.fa
 
-.PHONY: demo test check bench sign export format docs validation lock clean
+.PHONY: demo test check bench sign export format docs validation audit lock clean
 
 # The synthetic cohort through the whole pipeline; a second run finds nothing to do.
 demo: $(VENV)/.installed $(DEMO)/data/.complete
@@ -83,19 +83,24 @@ $(VENV)/.installed-dev: $(VENV)/.installed requirements-dev.txt
 	fi
 	@touch $@
 
-benchmarks/.venv/.installed: benchmarks/requirements.txt $(VENV)/.installed
+# Environments of their own: the tools that are measured, the program that audits.
+%/.venv/.installed: %/requirements.txt $(VENV)/.installed
 	@if command -v uv >/dev/null 2>&1; then \
-	  uv venv --quiet --allow-existing --python $(BIN)/python benchmarks/.venv && \
-	  uv pip install --quiet --python benchmarks/.venv/bin/python --require-hashes -r benchmarks/requirements.txt; \
+	  uv venv --quiet --allow-existing --python $(BIN)/python $*/.venv && \
+	  uv pip install --quiet --python $*/.venv/bin/python --require-hashes -r $<; \
 	else \
-	  $(BIN)/python -m venv benchmarks/.venv && \
-	  benchmarks/.venv/bin/python -m pip install --quiet --require-hashes -r benchmarks/requirements.txt; \
+	  $(BIN)/python -m venv $*/.venv && \
+	  $*/.venv/bin/python -m pip install --quiet --require-hashes -r $<; \
 	fi
 	@touch $@
 
 $(DEMO)/data/.complete: $(SIMULATOR) | $(VENV)/.installed
 	PYTHONPATH=scripts $(BIN)/python $(DEMO)/make_data.py $(DEMO)
 	@touch $@
+
+# Known weaknesses of all pins, asked of PyPI or OSV; a pin that nobody answers for is not clean.
+audit: tests/audit/.venv/.installed
+	tests/audit/.venv/bin/python tests/audit/audit_pins.py $(AUDIT)
 
 # New pins from requirements*.in, for Python 3.11 to 3.13 at once.
 lock:
@@ -105,6 +110,8 @@ lock:
 	  --generate-hashes --no-header --no-emit-index-url --no-emit-find-links --quiet -o requirements-dev.txt
 	uv pip compile benchmarks/requirements.in --universal --fork-strategy fewest --python-version 3.11 \
 	  --generate-hashes --no-header --no-emit-index-url --no-emit-find-links --quiet -o benchmarks/requirements.txt
+	uv pip compile tests/audit/requirements.in --universal --fork-strategy fewest --python-version 3.11 \
+	  --generate-hashes --no-header --no-emit-index-url --no-emit-find-links --quiet -o tests/audit/requirements.txt
 
 clean:
 	rm -rf $(DEMO)/data $(DEMO)/truth $(DEMO)/config/*.tsv $(DEMO)/results $(DEMO)/reports $(DEMO)/logs $(DEMO)/.snakemake

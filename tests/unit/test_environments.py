@@ -137,7 +137,13 @@ def test_every_rule_has_an_environment_that_exists(root):
 
 
 @pytest.mark.parametrize(
-    "name", ["requirements.txt", "requirements-dev.txt", "benchmarks/requirements.txt"]
+    "name",
+    [
+        "requirements.txt",
+        "requirements-dev.txt",
+        "benchmarks/requirements.txt",
+        "tests/audit/requirements.txt",
+    ],
 )
 def test_requirements_pin_with_hashes_and_name_no_address(root, name):
     text = (root / name).read_text()
