@@ -1,8 +1,9 @@
 """Configuration, sheets and what rules share. No rules in this file."""
 
-import ast
+import functools
 import hashlib
 import os
+import re
 import sys
 from pathlib import Path
 
@@ -174,24 +175,31 @@ def files_of(rows, *columns):
     return list(dict.fromkeys(path for path in named if path))
 
 
+OWN_IMPORT = re.compile(rb"^[ \t]*from (aftercar\.[\w.]+) import\b", re.MULTILINE)
+
+
+@functools.cache
+def code_file(name):
+    """Content of a script or library module, and the library modules that it imports."""
+    content = (HOME / f"scripts/{name}.py").read_bytes()
+    return content, [
+        name.decode().replace(".", "/") for name in OWN_IMPORT.findall(content)
+    ]
+
+
 def digest(script, *resources):
     """Content hash of a script, of every library module that it reaches and of resources.
 
     Snakemake watches the script of a rule, not what the script imports. As a parameter,
     this hash makes the rule run again if, and only if, code that it depends on changed.
+    Every job on another machine computes it again: each file is read once, none is parsed.
     """
     sources, to_read = {}, [script]
     while to_read:
         name = to_read.pop()
-        if name in sources:
-            continue
-        sources[name] = (HOME / f"scripts/{name}.py").read_bytes()
-        to_read += [
-            node.module.replace(".", "/")
-            for node in ast.walk(ast.parse(sources[name]))
-            if isinstance(node, ast.ImportFrom)
-            and (node.module or "").startswith("aftercar.")
-        ]
+        if name not in sources:
+            sources[name], imported = code_file(name)
+            to_read += imported
     content = [sources[name] for name in sorted(sources)]
     for path in sorted(map(resource, resources)):
         files = sorted(Path(path).rglob("*")) if Path(path).is_dir() else [Path(path)]
