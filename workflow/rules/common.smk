@@ -119,23 +119,26 @@ def cohort_sheets():
     return sheets
 
 
+def rows_by_patient(records):
+    """The rows of a sheet by patient, in the order of the sheet."""
+    found = {}
+    for row in records:
+        found.setdefault(row["patient_id"], []).append(row)
+    return found
+
+
 GATING_TEMPLATES = gating_templates()
 SHEETS = cohort_sheets()
 ANTIGENS = ";".join(SHEETS["infusions"]["targets"]).split(";")
 if told := list(related_problems(config, filter(None, ANTIGENS))):
     raise WorkflowError("\n  ".join(["Please correct config/config.yaml:", *told]))
 PATIENTS = sorted(SHEETS["patients"]["patient_id"])
-ROWS = {
-    name: {
-        patient: rows.to_dict("records")
-        for patient, rows in sheet.groupby("patient_id", sort=True)
-    }
-    for name, sheet in SHEETS.items()
-}
+RECORDS = {name: sheet.to_dict("records") for name, sheet in SHEETS.items()}
+ROWS = {name: rows_by_patient(records) for name, records in RECORDS.items()}
 CONTROLS = {
     assay: [
         row
-        for row in SHEETS["samples"].to_dict("records")
+        for row in RECORDS["samples"]
         if row["control_for"] and row["assay"] == assay
     ]
     for assay in ("flow", "dna", "rna")

@@ -45,7 +45,7 @@ onstart:
 rule check_inputs:
     input:
         files=files_of(
-            SHEETS["samples"].to_dict("records"),
+            RECORDS["samples"],
             "path",
             "bam",
             "workspace",

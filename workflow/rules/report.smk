@@ -153,6 +153,6 @@ rule render_quality:
     params:
         code=digest("render_quality", TEMPLATES),
         cohort=config["cohort"],
-        samples=without_paths(SHEETS["samples"].to_dict("records")),
+        samples=without_paths(RECORDS["samples"]),
     script:
         "../../scripts/render_quality.py"

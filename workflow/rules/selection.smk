@@ -18,14 +18,14 @@ HEADER_RESOURCES = ("resources/genes", *GATING_RESOURCES)
 def check_params():
     """What both rules need to know."""
     return {
-        "samples": SHEETS["samples"].to_dict("records"),
+        "samples": RECORDS["samples"],
         "panels": {
             name: resource(path) for name, path in config["cytometry"]["panels"].items()
         },
         "references": config["sequencing"]["references"],
         "genes": config["sequencing"]["genes"],
         "name_problems": listed_name_problems(
-            SHEETS["samples"].to_dict("records"),
+            RECORDS["samples"],
             config["sequencing"]["references"],
             resolve_names,
         ),
