@@ -3,22 +3,20 @@
 from typing import TYPE_CHECKING
 
 from aftercar.contracts.specimen import INPUT_FILES
-from aftercar.evidence.merge import COHORT_TABLES, joined_table
+from aftercar.evidence.merge import COHORT_TABLES
 from aftercar.io.joblog import start_log
 from aftercar.io.provenance import write_provenance
-from aftercar.io.tables import read_table, write_table
+from aftercar.io.tables import concatenate_tables, write_table
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
 
 if __name__ == "__main__":
     log = start_log(snakemake.log[0])
-    files = [read_table(INPUT_FILES, path) for path in snakemake.input.inputs]
-    inputs = joined_table(INPUT_FILES, files).astype(object)
+    inputs = concatenate_tables(INPUT_FILES, snakemake.input.inputs).astype(object)
     records = inputs.where(inputs.notna(), None).to_dict("records")
     for name, contract in COHORT_TABLES.items():
-        tables = [read_table(contract, path) for path in snakemake.input[name]]
-        table = joined_table(contract, tables)
+        table = concatenate_tables(contract, snakemake.input[name])
         write_table(contract, table, snakemake.output[name])
         by = "sample_id" if "sample_id" in table and name != "evidence" else "patient_id"
         known = set(table[by])
@@ -29,4 +27,4 @@ if __name__ == "__main__":
             code=snakemake.params.code,
             inputs=used,
         )
-        log.info("%s: %d rows of %d tables", name, len(table), len(tables))
+        log.info("%s: %d rows of %d tables", name, len(table), len(snakemake.input[name]))

@@ -1,5 +1,6 @@
 """Read and write tables; both directions check the contract and name the file that breaks it."""
 
+import io
 import re
 from collections.abc import Iterable
 from pathlib import Path
@@ -15,21 +16,8 @@ FORMULA = re.compile(r"^'*[=+\-@\t\r]")
 
 def read_table(contract: Table, path: str | Path) -> pd.DataFrame:
     """Read .parquet or tab-separated text; identifiers such as 007 or NA stay text."""
-    if Path(path).suffix == ".parquet":
-        frame = pd.read_parquet(path)
-    else:
-        text = _text_columns(contract)
-        frame = pd.read_csv(
-            path,
-            sep="\t",
-            dtype=dict.fromkeys(text, str),
-            keep_default_na=False,
-            na_values={name: [""] for name in contract.columns if name not in text},
-            quoting=3,
-        )
-        for name in set(text) & set(frame.columns):
-            frame[name] = frame[name].map(_without_apostrophe)
-    return _checked(contract, frame, path)
+    parquet = Path(path).suffix == ".parquet"
+    return _checked(contract, pd.read_parquet(path) if parquet else _parsed(contract, path), path)
 
 
 def read_rows(contract: Table, path: str | Path) -> list[dict[str, Any]]:
@@ -69,11 +57,52 @@ def write_table(contract: Table, frame: pd.DataFrame, path: str | Path) -> None:
 
 
 def concatenate_tables(contract: Table, paths: Iterable[str | Path]) -> pd.DataFrame:
-    """Return the rows of all files of one contract as one checked table."""
-    frames = [frame for path in paths if len(frame := read_table(contract, path))]
-    if len(frames) < 2:
-        return frames[0] if frames else contract.empty()
-    return contract.check(pd.concat(frames, ignore_index=True))
+    """Return the rows of all files of one contract as one checked table, a row of several once.
+
+    Rows that differ under one key raise ContractError. All rows are checked at once: for the
+    thousand small tables of a cohort that takes seconds instead of minutes.
+    """
+    paths = list(paths)
+    if not paths:
+        return contract.empty()
+    try:
+        rows = _rows_of_all(contract, paths)
+        return contract.check(rows.drop_duplicates(ignore_index=True))
+    except ValueError:
+        for path in paths:  # names the file that breaks the contract by itself
+            read_table(contract, path)
+        raise
+
+
+def _rows_of_all(contract: Table, paths: list[str | Path]) -> pd.DataFrame:
+    if Path(paths[0]).suffix == ".parquet":
+        filled = [frame for path in paths if len(frame := pd.read_parquet(path))]
+        return pd.concat(filled, ignore_index=True) if filled else contract.empty()
+    header = "\t".join(contract.columns) + "\n"
+    lines = [header]
+    for path in paths:
+        text = Path(path).read_text(encoding="utf-8")
+        if not text.startswith(header):
+            raise ContractError(f"{path}: {contract.name}: the header is not {header!r}")
+        lines.append(text[len(header) :])
+        if not text.endswith("\n"):
+            lines.append("\n")
+    return _parsed(contract, io.StringIO("".join(lines)))
+
+
+def _parsed(contract: Table, source: str | Path | io.StringIO) -> pd.DataFrame:
+    text = _text_columns(contract)
+    frame = pd.read_csv(
+        source,
+        sep="\t",
+        dtype=dict.fromkeys(text, str),
+        keep_default_na=False,
+        na_values={name: [""] for name in contract.columns if name not in text},
+        quoting=3,
+    )
+    for name in set(text) & set(frame.columns):
+        frame[name] = frame[name].map(_without_apostrophe)
+    return frame
 
 
 def _text_columns(contract: Table) -> list[str]:

@@ -119,6 +119,35 @@ def test_tables_of_several_files_become_one(tmp_path):
     assert list(joined["sample_id"]) == ["A", "B"]
 
 
+@pytest.mark.parametrize("fault", ["2.5", "NA", "many"])
+def test_of_many_tables_the_one_that_breaks_the_contract_is_named(tmp_path, fault):
+    paths = [tmp_path / f"{name}.tsv" for name in "ABC"]
+    for path in paths:
+        write_table(TABLE, TABLE.frame([row(sample_id=path.stem)]), path)
+    whole = paths[1].read_text()
+    paths[1].write_text(whole.replace("\t0.5", f"\t{fault}"))
+    assert paths[1].read_text() != whole
+    with pytest.raises(ContractError, match=r"B\.tsv: cells: column fraction, row 1"):
+        concatenate_tables(TABLE, paths)
+
+
+def test_a_row_of_two_tables_counts_once_and_two_rows_of_one_key_are_refused(tmp_path):
+    one, two = tmp_path / "1.tsv", tmp_path / "2.tsv"
+    write_table(TABLE, TABLE.frame([row(fraction=0.25)]), one)
+    assert len(concatenate_tables(TABLE, [one, one])) == 1
+    write_table(TABLE, TABLE.frame([row(fraction=0.75)]), two)
+    with pytest.raises(ContractError, match="not unique"):
+        concatenate_tables(TABLE, [one, two])
+
+
+def test_the_rows_of_a_table_without_a_last_line_break_are_not_joined_with_the_next(tmp_path):
+    paths = [tmp_path / "1.tsv", tmp_path / "2.tsv"]
+    for path in paths:
+        write_table(TABLE, TABLE.frame([row(sample_id=path.stem)]), path)
+    paths[0].write_text(paths[0].read_text().rstrip("\n"))
+    assert list(concatenate_tables(TABLE, paths)["sample_id"]) == ["1", "2"]
+
+
 @pytest.mark.parametrize("table", ALL_TABLES, ids=lambda table: table.name)
 def test_every_table_survives_empty_and_explains_its_columns(tmp_path, table):
     write_table(table, table.empty(), tmp_path / "empty.tsv")
