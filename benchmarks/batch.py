@@ -1,6 +1,5 @@
 """A core facility's day: 200 files through the pipeline on two cores, beside a loop in FlowKit."""
 
-import csv
 import os
 import shutil
 import subprocess
@@ -8,6 +7,7 @@ import time
 from pathlib import Path
 
 from benchmarks.gating import FLOWKIT
+from benchmarks.large_cohort import write_sheet
 from benchmarks.results import result
 from benchmarks.samples import CHANNELS, EVENTS, PANEL, ROOT, draw, place_gates
 from benchmarks.tools import PEERS, Tool, started
@@ -81,15 +81,6 @@ def make_cohort(folder: Path, drawn: list[Path]) -> list[str]:
     for sheet in ("infusions", "labs", "events"):
         write_sheet(folder / f"config/{sheet}.tsv", sheet, [])
     return [f"results/cytometry/patients/{row['patient_id']}.populations.tsv" for row in patients]
-
-
-def write_sheet(path: Path, sheet: str, rows: list[dict]) -> None:
-    """Write rows under the delivered header of a sheet; what is not given stays empty."""
-    columns = (ROOT / f"config/{sheet}.tsv").read_text().splitlines()[0].split("\t")
-    with open(path, "w", newline="") as file:
-        writer = csv.DictWriter(file, columns, restval="", delimiter="\t", lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
 
 
 def check(folder: Path) -> None:

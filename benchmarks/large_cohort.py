@@ -1,12 +1,12 @@
 """Large cohorts, for measuring how the pipeline grows: python -m benchmarks.large_cohort FOLDER ...
 
-The sheets are complete and pass every check. The files that they name are hard links: empty ones,
+The sheets are complete and pass every check. The files that they name are links to an empty file,
 which is all that a dry run asks of a file, or small FCS files that run through.
 """
 
 import argparse
 import csv
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -29,72 +29,70 @@ SPECIMENS = {
 }
 
 
-def write_cohort(
-    folder: Path,
-    patients: int,
-    visits: int,
-    *,
-    streams: Sequence[str] = tuple(SPECIMENS),
-    tubes: Sequence[Path] = (),
-) -> list[str]:
-    """Write configuration, sheets and files of a working directory; return the patients' names.
+def write_plan(folder: Path, patients: int, visits: int) -> None:
+    """Write the working directory of a cohort of all streams whose files are empty: for dry runs.
 
-    Each patient has `visits` (at most six) with one specimen per member of `streams` (keys of
-    SPECIMENS), CAR copies and B cells of the laboratory, one infusion and one event. Flow specimens
-    are links to `tubes` in turn; without tubes all files are empty, controls are declared (one
-    unstained tube per batch of fifty patients and panel), and the cohort is for dry runs only.
+    Each visit has every specimen of SPECIMENS; one unstained tube per panel serves fifty patients.
     """
-    (folder / "config").mkdir(parents=True)
-    (folder / "data").mkdir()
-    delivered = (ROOT / "config/config.yaml").read_text()
-    (folder / "config/config.yaml").write_text(
-        delivered if tubes else delivered.replace("references: {}", "references: {g: data/empty}")
-    )
+    rows = _rows(patients, visits, tuple(SPECIMENS))
+    for number, row in enumerate(rows["samples"]):
+        row["batch"] = f"b{number // (BATCH_PATIENTS * visits * len(SPECIMENS))}"
+    for batch in sorted({row["batch"] for row in rows["samples"]}):
+        for stream in ("flow_b", "flow_mrd"):
+            row = {"sample_id": f"{batch}-{stream}", "batch": batch} | SPECIMENS[stream]
+            rows["samples"].append(row | {"specimen": "control", "control_for": "unstained"})
+    (folder / "data").mkdir(parents=True)
     empty = folder / "data/empty"
     empty.touch()
+    _write(folder, rows, lambda path, number: path.hardlink_to(empty))
+    settings = folder / "config/config.yaml"
+    settings.write_text(
+        settings.read_text().replace("references: {}", "references: {g: data/empty}")
+    )
+
+
+def write_light(
+    folder: Path, patients: int, visits: int, draw_tube: Callable[[Path, int], object]
+) -> None:
+    """Write the working directory of a cohort with one tube of residual disease per visit.
+
+    `draw_tube` writes the FCS file of a path and a number that is unlike that of all others.
+    """
+    (folder / "data").mkdir(parents=True)
+    _write(folder, _rows(patients, visits, ("flow_mrd",)), draw_tube)
+
+
+def _rows(patients: int, visits: int, streams: Sequence[str]) -> dict[str, list[dict]]:
     rows: dict[str, list[dict]] = {sheet: [] for sheet in SHEETS}
-    names = [f"P{number:05}" for number in range(patients)]
-    for number, patient in enumerate(names):
-        batch = "" if tubes else f"b{number // BATCH_PATIENTS}"
-        _add_course(rows, patient, visits)
+    for number in range(patients):
+        of = {"patient_id": f"P{number:05}"}
+        rows["patients"].append(of | {"disease": "B-ALL"})
+        rows["infusions"].append(of | {"infusion_no": 1, "day": 0, "targets": "CD19"})
+        rows["events"].append(of | {"day": 400, "event": "last_contact"})
         for visit, day in enumerate(DAYS[:visits]):
-            source = tubes[(number * visits + visit) % len(tubes)] if tubes else empty
+            blood = of | {"day": day, "specimen": "PB"}
+            copies = {"value": round(1e5 * 0.25**visit), "unit": "copies/ug", "lloq": 50, "lod": 10}
+            b_cells = {"value": 2 + 20 * visit, "unit": "cells/uL"}
+            rows["labs"].append(blood | {"analyte": "car_copies"} | copies)
+            rows["labs"].append(blood | {"analyte": "b_cells_per_ul"} | b_cells)
             for stream in streams:
-                row = {"sample_id": f"{patient}-D{day:03}-{stream}", "patient_id": patient}
-                row |= {"day": day, "batch": batch} | SPECIMENS[stream]
-                rows["samples"].append(_with_files(folder, row, source))
-    if not tubes:
-        for batch in sorted({row["batch"] for row in rows["samples"]}):
-            for stream in (name for name in streams if SPECIMENS[name]["assay"] == "flow"):
-                row = {"sample_id": f"{batch}-{stream}", "batch": batch} | SPECIMENS[stream]
-                row |= {"specimen": "control", "control_for": "unstained"}
-                rows["samples"].append(_with_files(folder, row, empty))
+                name = {"sample_id": f"{of['patient_id']}-D{day:03}-{stream}"}
+                rows["samples"].append(of | name | {"day": day} | SPECIMENS[stream])
+    return rows
+
+
+def _write(
+    folder: Path, rows: dict[str, list[dict]], write_file: Callable[[Path, int], object]
+) -> None:
+    (folder / "config").mkdir(parents=True)
+    delivered = (ROOT / "config/config.yaml").read_text()
+    (folder / "config/config.yaml").write_text(delivered)
+    for number, row in enumerate(rows["samples"]):
+        for column, ending in FILES[row["assay"]].items():
+            row[column] = f"data/{row['sample_id']}{ending}"
+            write_file(folder / row[column], number)
     for sheet in SHEETS:
         write_sheet(folder / f"config/{sheet}.tsv", sheet, rows[sheet])
-    return names
-
-
-def _add_course(rows: dict[str, list[dict]], patient: str, visits: int) -> None:
-    of = {"patient_id": patient}
-    rows["patients"].append(of | {"disease": "B-ALL"})
-    rows["infusions"].append(of | {"infusion_no": 1, "day": 0, "targets": "CD19"})
-    rows["events"].append(of | {"day": 400, "event": "last_contact"})
-    for visit, day in enumerate(DAYS[:visits]):
-        blood = of | {"day": day, "specimen": "PB"}
-        rows["labs"] += [
-            blood
-            | {"analyte": "car_copies", "value": round(1e5 * 0.25**visit), "unit": "copies/ug"}
-            | {"lloq": 50, "lod": 10},
-            blood | {"analyte": "b_cells_per_ul", "value": 2 + 20 * visit, "unit": "cells/uL"},
-        ]
-
-
-def _with_files(folder: Path, row: dict, source: Path) -> dict:
-    for column, ending in FILES[row["assay"]].items():
-        path = folder / f"data/{row['sample_id']}{ending}"
-        path.hardlink_to(source)
-        row[column] = f"data/{path.name}"
-    return row
 
 
 def write_sheet(path: Path, sheet: str, rows: list[dict]) -> None:
@@ -112,4 +110,4 @@ if __name__ == "__main__":
     parser.add_argument("--patients", type=int, default=1000)
     parser.add_argument("--visits", type=int, default=6, choices=range(1, len(DAYS) + 1))
     asked = parser.parse_args()
-    write_cohort(asked.folder, asked.patients, asked.visits)
+    write_plan(asked.folder, asked.patients, asked.visits)

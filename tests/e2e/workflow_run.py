@@ -1,6 +1,7 @@
 """Run the workflow as a user does."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -36,6 +37,16 @@ def working_copy(folder: Path, patients=None) -> Path:
             keep = [*patients, ""] if name == "samples" else patients
             edit_sheet(folder, name, lambda sheet, keep=keep: sheet[sheet["patient_id"].isin(keep)])
     return folder
+
+
+def due_jobs(said: str) -> set[tuple[str, str]]:
+    """Rule and wildcard (patient, batch or run; else empty) of each job that a dry run told."""
+    blocks = re.split(r"^(?:local)?rule (\w+):\n", said, flags=re.MULTILINE)[1:]
+    jobs = set()
+    for rule, block in zip(blocks[::2], blocks[1::2], strict=True):
+        value = re.search(r"^    wildcards: \w+=(\S+)$", block.split("\n\n")[0], re.MULTILINE)
+        jobs.add((rule, value.group(1) if value else ""))
+    return jobs - {("all", "")}
 
 
 def edit_sheet(workdir: Path, name: str, change) -> None:
