@@ -32,7 +32,8 @@ check: $(VENV)/.installed-dev
 	$(BIN)/mypy
 
 # Speed and memory beside other tools, of which each has its pins in benchmarks/; under half an hour.
-# One part alone: make bench BENCH=gating (or batch, residual_disease, variants, cell_...). The parts
+# One part alone: make bench BENCH=gating (or batch, residual_disease, variants, cell_...); the part
+# scale, half an hour more, is measured by name only: make bench BENCH=scale. The parts
 # variants and cell_variants need the public CD19 reference and freebayes, bcftools and samtools of
 # Debian 12; what is missing is named before anything is measured.
 bench: $(VENV)/.installed benchmarks/.venv/.installed
