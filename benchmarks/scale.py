@@ -75,8 +75,8 @@ def light_cohort(folder: Path, patients: int) -> list[dict]:
     between = (whole * CORES - sum(map(sum, spent.values()))) / jobs
     how = (
         f"{patients:,} patients x {LIGHT_VISITS} visits, a tube of {EVENTS:,} events each, all "
-        f"different; one run; {jobs:,} jobs on {CORES} of {os.cpu_count()} cores in {whole:.0f} s, of "
-        f"which {sum(spent['merge_tables']):.0f} s for the join of all tables; median per job: "
+        f"different; one run; {jobs:,} jobs on {CORES} of {os.cpu_count()} cores in {whole:.0f} s, "
+        f"of which {sum(spent['merge_tables']):.0f} s for the join of all tables; median per job: "
         + ", ".join(f"{rule} {statistics.median(spent[rule]):.2f} s" for rule in PER_PATIENT)
     )
     entries = [
@@ -126,8 +126,9 @@ def edits(workdir: Path, pipeline: Path, patients: int) -> list[dict]:
     _nothing_due(workdir, pipeline)
     return [
         result("scale.one_more", f"One specimen more in a finished cohort of {patients:,} patients",
-               f"{patients:,} patients of small specimens; one run; {len(own | COHORT)} jobs: those of "
-               "the patient and those of the cohort; from the start of Snakemake to its end", "s",
+               f"{patients:,} patients of small specimens; one run; {len(own | COHORT)} jobs: "
+               "those of the patient and those of the cohort; from the start of Snakemake to its "
+               "end", "s",
                seconds),
     ]  # fmt: skip
 
