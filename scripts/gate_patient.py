@@ -14,6 +14,7 @@ from aftercar.io.joblog import start_log
 from aftercar.io.provenance import input_row
 from aftercar.io.tables import concatenate_tables, write_table
 from aftercar.io.templates import read_template
+from aftercar.io.unchanged_inputs import InputWatch
 from aftercar.io.workspace import UnusableWorkspace, gate_with_workspace, write_gates
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 if __name__ == "__main__":
     log = start_log(snakemake.log[0])
     params, output, sheets = snakemake.params, snakemake.output, snakemake.params.sheets
+    watch = InputWatch(params.specimens)
     panels = {name: parse_template(read_template(path)) for name, path in params.panels.items()}
     batch_cuts = concatenate_tables(BATCH_CUTS, snakemake.input.get("cuts", []))
     course = Course(panels, batch_cuts.to_dict("records"), params.settings)
@@ -46,5 +48,6 @@ if __name__ == "__main__":
         if export is not None:
             write_gates(f"{output.gates}/{row['sample_id']}.xml", *export)
         log.info("%s: day %s, panel %s", row["sample_id"], row["day"], row["panel"] or "workspace")
+    watch.refuse_changes()
     for name, (contract, rows) in course.tables().items():
         write_table(contract, contract.frame(rows), output[name])

@@ -13,6 +13,7 @@ from aftercar.io.joblog import start_log
 from aftercar.io.provenance import file_rows
 from aftercar.io.tables import concatenate_tables, write_table
 from aftercar.io.tapestri import read_panel
+from aftercar.io.unchanged_inputs import InputWatch
 from aftercar.io.variants import read_variants
 from aftercar.sequencing.cell_specimens import CellSettings, genotype_row
 from aftercar.sequencing.genes import build_genes
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 if __name__ == "__main__":
     start_log(snakemake.log[0])
     given, config, files = snakemake.params, snakemake.params.settings, snakemake.output
+    watch = InputWatch(given.samples, given.references)
     genes = build_genes(*read_gene_models(given.models), config["genes"])
     names = ("min_base_quality", "min_barcode_match", "target_vaf", "expected_doublet_rate")
     settings = CellSettings(*(config[n] for n in names), read_genotyping_priors(given.priors))
@@ -44,8 +46,9 @@ if __name__ == "__main__":
         if row["assay"] != "scdna":
             del named["path"]  # the matrix, which another rule reads
         files_of[row["sample_id"]] = named | {"reference": fasta or ""}
+    inputs = file_rows(given.samples, lambda row: files_of[row["sample_id"]])
+    watch.refuse_changes()
     write_table(GENOTYPES, pd.concat([f.genotypes for f in found]), files.genotypes)
     write_table(CLONES, CLONES.frame([row for f in found for row in f.clones]), files.clones)
     write_table(QUALITY, QUALITY.frame([row for f in found for row in f.quality]), files.quality)
-    inputs = file_rows(given.samples, lambda row: files_of[row["sample_id"]])
     write_table(INPUT_FILES, INPUT_FILES.frame(inputs), files.inputs)

@@ -14,12 +14,14 @@ from aftercar.io.joblog import start_log
 from aftercar.io.provenance import input_row
 from aftercar.io.tables import write_table
 from aftercar.io.templates import read_template
+from aftercar.io.unchanged_inputs import InputWatch
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
 
 if __name__ == "__main__":
     log = start_log(snakemake.log[0])
+    watch = InputWatch(snakemake.params.controls)
     batch, settings = snakemake.wildcards.batch, snakemake.params.settings
     panels = {name: parse_template(read_template(p)) for name, p in snakemake.params.panels.items()}
     readable, failed, inputs = [], [], []
@@ -39,6 +41,7 @@ if __name__ == "__main__":
     served = snakemake.params.served
     cuts, quality = place_batch(batch, readable, panels, thresholds(settings), served=served)
     log.info("%d cuts, %d by a control", len(cuts), sum(c["source"] == "CONTROL" for c in cuts))
+    watch.refuse_changes()
     write_table(BATCH_CUTS, BATCH_CUTS.frame(cuts), snakemake.output.cuts)
     write_table(QUALITY, QUALITY.frame(quality + failed), snakemake.output.quality)
     write_table(INPUT_FILES, INPUT_FILES.frame(inputs), snakemake.output.inputs)

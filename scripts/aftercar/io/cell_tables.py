@@ -15,6 +15,7 @@ from aftercar.io.count_arrays import FAULTS_OF_READING
 from aftercar.io.matrices import read_matrix
 from aftercar.io.provenance import versions
 from aftercar.io.tables import read_text_columns
+from aftercar.io.whole_files import whole_file
 
 _BLOCK = 10_000  # cells
 LABEL_COLUMNS = ["barcode", "label", "subpopulation", "evidence"]
@@ -168,12 +169,12 @@ def write_annotated_specimen(
         }
         | {"versions": versions()},
     )
-    path.parent.mkdir(parents=True, exist_ok=True)
-    data.write_h5ad(path, compression="gzip", compression_opts=1)
-    with File(path, "r+") as file:
-        # shuffled, bytes of one place stand side by side: the columns of counts take less room
-        packed = {"compression": "gzip", "compression_opts": 1, "shuffle": True}
-        write_elem(file, "X", vstack(blocks, format="csr"), dataset_kwargs=packed)
+    with whole_file(path) as part:
+        data.write_h5ad(part, compression="gzip", compression_opts=1)
+        with File(part, "r+") as file:
+            # shuffled, bytes of one place stand side by side: the columns of counts take less room
+            packed = {"compression": "gzip", "compression_opts": 1, "shuffle": True}
+            write_elem(file, "X", vstack(blocks, format="csr"), dataset_kwargs=packed)
 
 
 def _plain(table: pd.DataFrame) -> pd.DataFrame:

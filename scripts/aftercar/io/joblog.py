@@ -23,9 +23,18 @@ def start_log(path: str | Path) -> logging.Logger:
 
 
 def _write_fault(kind: type[BaseException], error: BaseException, trace) -> None:
+    told = _fault_text(kind, error, trace)
+    try:
+        sys.stderr.write(told)
+        sys.stderr.flush()
+    except OSError:  # the disk of the log is full: the terminal is left
+        print(told, file=sys.__stderr__)
+
+
+def _fault_text(kind: type[BaseException], error: BaseException, trace) -> str:
     if os.environ.get("AFTERCAR_FULL_TRACEBACK"):
-        traceback.print_exception(kind, error, trace)
-        return
+        return "".join(traceback.format_exception(kind, error, trace))
+    lines = []
     chain: list[BaseException] = []
     following: BaseException | None = error
     while following is not None and following not in chain:
@@ -33,8 +42,9 @@ def _write_fault(kind: type[BaseException], error: BaseException, trace) -> None
         hidden = following.__suppress_context__
         following = following.__cause__ or (None if hidden else following.__context__)
     for one in reversed(chain):
-        print("Traceback (most recent call last):", file=sys.stderr)
-        print("".join(traceback.format_tb(one.__traceback__)), end="", file=sys.stderr)
+        lines.append("Traceback (most recent call last):\n")
+        lines += traceback.format_tb(one.__traceback__)
         ours = type(one).__module__.startswith("aftercar.")
         said = str(one) if ours else "message withheld, set AFTERCAR_FULL_TRACEBACK=1 to see it"
-        print(f"{type(one).__name__}: {said}", file=sys.stderr)
+        lines.append(f"{type(one).__name__}: {said}\n")
+    return "".join(lines)

@@ -2,9 +2,10 @@
 
 from pathlib import Path
 
+from aftercar.io.whole_files import whole_file
+
 
 def write_page(path: str | Path, content: str) -> None:
     """Write text as UTF-8 with mode 0600: pages hold what is known of patients."""
-    Path(path).parent.mkdir(parents=True, exist_ok=True)
-    Path(path).write_text(content, encoding="utf-8")
-    Path(path).chmod(0o600)
+    with whole_file(path, mode=0o600) as part:
+        part.write_text(content, encoding="utf-8")

@@ -8,6 +8,7 @@ from importlib import metadata
 from pathlib import Path
 
 from aftercar.contracts.table import ContractError
+from aftercar.io.whole_files import whole_file
 
 VERSION = "0.1.0"
 # Packages whose version can change a number.
@@ -127,9 +128,8 @@ def write_provenance(
         "settings": settings,
         "inputs": inputs,
     }
-    Path(f"{table}.provenance.json").write_text(
-        json.dumps(content, indent=1, sort_keys=True) + "\n"
-    )
+    with whole_file(f"{table}.provenance.json") as part:
+        part.write_text(json.dumps(content, indent=1, sort_keys=True) + "\n")
 
 
 def read_provenance(table: str | Path) -> dict:

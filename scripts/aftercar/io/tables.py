@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from aftercar.contracts.table import ContractError, Table
+from aftercar.io.whole_files import whole_file
 
 # A spreadsheet runs a cell that starts so as a formula; a leading apostrophe makes it text.
 FORMULA = re.compile(r"^'*[=+\-@\t\r]")
@@ -47,13 +48,16 @@ def read_text_columns(path: str | Path, separator: str) -> pd.DataFrame:
 def write_table(contract: Table, frame: pd.DataFrame, path: str | Path) -> None:
     """Write .parquet or tab-separated text, the same bytes for the same table."""
     frame = _checked(contract, frame, path)
-    Path(path).parent.mkdir(parents=True, exist_ok=True)
     if Path(path).suffix == ".parquet":
-        frame.to_parquet(path, index=False)
+        with whole_file(path) as part:
+            frame.to_parquet(part, index=False)
         return
     for name in _text_columns(contract):
         frame[name] = frame[name].map(_inert)
-    frame.to_csv(path, sep="\t", index=False, float_format="%.6g", lineterminator="\n", quoting=3)
+    with whole_file(path) as part:
+        frame.to_csv(
+            part, sep="\t", index=False, float_format="%.6g", lineterminator="\n", quoting=3
+        )
 
 
 def concatenate_tables(contract: Table, paths: Iterable[str | Path]) -> pd.DataFrame:

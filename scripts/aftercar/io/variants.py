@@ -12,6 +12,7 @@ from aftercar.io.alignments import (
     read_gene_models,
     read_reference,
 )
+from aftercar.io.whole_files import whole_file
 
 _BASES = set("ACGT")
 NAME_TABLES = (".tsv", ".txt")
@@ -143,7 +144,7 @@ def write_variants(
     for row in itertools.chain.from_iterable(samples.values()):
         sites.setdefault((row["chrom"], row["pos"], row["ref"], row["alt"]), []).append(row)
     order = {contig: number for number, contig in enumerate(sorted(contigs))}
-    with pysam.VariantFile(str(path), "w", header=header) as file:
+    with whole_file(path) as part, pysam.VariantFile(str(part), "w", header=header) as file:
         for chrom, pos, ref, alt in sorted(sites, key=lambda s: (order[s[0]], *s[1:])):
             first = sites[chrom, pos, ref, alt][0]
             record = file.new_record(contig=chrom, start=pos - 1, stop=pos - 1 + len(ref))

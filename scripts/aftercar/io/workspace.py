@@ -11,6 +11,7 @@ from xml.etree import ElementTree
 import numpy as np
 
 from aftercar.contracts.cytometry import STORED_EVENTS, STORED_SHARE
+from aftercar.io.whole_files import whole_file
 from aftercar.io.xml_safety import UnsafeXml, check_xml
 
 GATING = "http://www.isac-net.org/std/Gating-ML/v2.0/gating"
@@ -328,8 +329,8 @@ def write_gates(
                 reference = ElementTree.SubElement(either, f"{{{GATING}}}gateReference")
                 reference.set(f"{{{GATING}}}ref", part)
     ElementTree.indent(root)
-    Path(path).parent.mkdir(parents=True, exist_ok=True)
-    ElementTree.ElementTree(root).write(path, encoding="UTF-8", xml_declaration=True)
+    with whole_file(path) as part:
+        ElementTree.ElementTree(root).write(part, encoding="UTF-8", xml_declaration=True)
 
 
 def _merged(bounds: tuple) -> list:

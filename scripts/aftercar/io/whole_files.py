@@ -1,0 +1,74 @@
+"""Write files whole or not at all: a job killed midway leaves no half that looks like a result."""
+
+import errno
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+# Libraries in C tell the number of the system's error in their text only.
+_NUMBER = re.compile(r"errno\s*[=:]?\s*(\d+)", re.IGNORECASE)
+_REMEDY = {
+    errno.ENOSPC: "free space on this disk",
+    errno.EDQUOT: "free space within your quota, or ask for more",
+    errno.EFBIG: "raise the limit of file sizes (ulimit -f, or the quota)",
+    errno.EROFS: "mount the folder for writing, or choose another working directory",
+    errno.EACCES: "give yourself the right to write there, or choose another working directory",
+    errno.EPERM: "give yourself the right to write there, or choose another working directory",
+}
+
+
+class UnwritableFileError(OSError):
+    """An output that could not be written; nothing of it is left."""
+
+
+@contextmanager
+def whole_file(path: str | Path, *, mode: int | None = None) -> Iterator[Path]:
+    """Yield the path to write to; what was written takes the place of `path` at the end, at once.
+
+    The file lies beside `path`, its name begins with `.part-`; the next writer of `path` replaces
+    one that a kill has left. Its content is on disk before it gets its name. With `mode`, nobody
+    else can read it at any time. Folders are made. Where the system refuses to write, raises
+    UnwritableFileError, which says why and what to do.
+    """
+    path = Path(path)
+    part = path.with_name(f".part-{path.name}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part.unlink(missing_ok=True)
+        if mode is not None:
+            os.close(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode))
+        yield part
+        # a full disk of a file server may be told only now
+        with part.open("rb+") as written:
+            os.fsync(written.fileno())
+        part.replace(path)
+    except BaseException as error:
+        _remove(part)
+        if isinstance(error, Exception) and (number := _system_error(error)):
+            raise UnwritableFileError(number, _told(path, number)) from None
+        raise
+
+
+def _remove(part: Path) -> None:
+    try:
+        part.unlink(missing_ok=True)
+    except OSError:
+        return  # a folder that cannot be written to: the first error says more
+
+
+def _system_error(error: Exception) -> int:
+    """Return the number of the system's error behind an exception, 0 if there is none."""
+    if isinstance(error, OSError) and error.errno:
+        return error.errno
+    found = _NUMBER.search(str(error)) if isinstance(error, OSError | RuntimeError) else None
+    return int(found[1]) if found else 0
+
+
+def _told(path: Path, number: int) -> str:
+    remedy = _REMEDY.get(number, "look after the disk or the folder")
+    return (
+        f"{path}: found {os.strerror(number)!r} while writing, expected a file that can be "
+        f"written. Nothing of it is left. To mend it: {remedy}, then start the workflow again"
+    )

@@ -1,0 +1,89 @@
+"""A file that a killed or refused writer leaves is the former one, never a half of the new one."""
+
+import errno
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+from tests.conftest import ROOT
+from tests.unit.io.killed_writer import WRITERS
+
+from aftercar.io.pages import write_page
+from aftercar.io.whole_files import UnwritableFileError, whole_file
+
+
+@pytest.fixture(scope="module", params=sorted(WRITERS))
+def stopped(request, tmp_path_factory):
+    """What stood after writers of one kind of file were stopped at many places along it."""
+    folder = tmp_path_factory.mktemp("stopped")
+    run = subprocess.run(
+        [sys.executable, "-m", "tests.unit.io.killed_writer", request.param, str(folder)],
+        cwd=ROOT, env=os.environ | {"PYTHONPATH": "scripts:."}, capture_output=True, text=True,
+        check=False,
+    )  # fmt: skip
+    assert run.returncode == 0, run.stderr
+    return json.loads(run.stdout)
+
+
+def test_a_killed_writer_leaves_the_former_file_whole(stopped):
+    kills = [found for found in stopped if found.get("killed")]
+    assert len(kills) >= 4
+    assert all(found["signal"] for found in kills), "no kill came midway"
+    assert all(found["former"] for found in kills)
+
+
+def test_a_writer_without_room_says_so_and_leaves_the_former_file_whole(stopped):
+    refused = [found for found in stopped if found.get("killed") is False]
+    assert len(refused) >= 4
+    for found in refused:
+        assert found["former"]
+        assert not found["left"]
+        assert "UnwritableFileError" in found["told"]
+        assert os.strerror(errno.EFBIG) in found["told"]
+        assert "To mend it: raise the limit" in found["told"]
+
+
+def test_the_next_writer_finishes_what_a_kill_left(stopped):
+    assert stopped[-1]["finished"]
+
+
+def test_a_page_is_at_no_time_readable_for_others(tmp_path):
+    with whole_file(tmp_path / "page.html", mode=0o600) as part:
+        assert part.stat().st_mode & 0o077 == 0
+        part.write_text("secret")
+    assert (tmp_path / "page.html").stat().st_mode & 0o777 == 0o600
+
+
+def test_a_folder_that_is_no_folder_is_told_with_a_remedy(tmp_path):
+    (tmp_path / "results").write_text("a file where a folder should be")
+    with pytest.raises(UnwritableFileError, match=r"found 'File exists' .*To mend it"):
+        write_page(tmp_path / "results/page.html", "never")
+
+
+def test_a_fault_of_our_own_keeps_its_words_and_leaves_nothing(tmp_path):
+    def write():
+        with whole_file(tmp_path / "table.tsv") as part:
+            part.write_text("half")
+            raise ValueError("ours")
+
+    with pytest.raises(ValueError, match="ours"):
+        write()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_fault_is_told_on_the_terminal_where_the_log_cannot_be_written(tmp_path):
+    code = (
+        "from aftercar.io.joblog import start_log\n"
+        "from aftercar.io.pages import write_page\n"
+        f"start_log('/dev/full')\n"
+        f"write_page({str(tmp_path / 'page.html/x')!r}, 'text')\n"
+    )
+    (tmp_path / "page.html").write_text("no folder")
+    run = subprocess.run(
+        [sys.executable, "-c", code], env=os.environ | {"PYTHONPATH": str(ROOT / "scripts")},
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert run.returncode != 0
+    assert "found 'File exists' while writing" in run.stderr
