@@ -13,6 +13,7 @@ report: "workflow/report/workflow.rst"
 
 # Rules are included in the order in which data flow through the pipeline.
 include: "workflow/rules/common.smk"
+include: "workflow/rules/resources.smk"
 include: "workflow/rules/selection.smk"
 include: "workflow/rules/inputs.smk"
 include: "workflow/rules/cytometry.smk"

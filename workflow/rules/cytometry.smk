@@ -34,8 +34,8 @@ rule place_batch_cuts:
         "../../envs/cytometry.yaml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, input, attempt: max(1000, 6 * input.size_mb) * attempt,
-        runtime="20m",
+        mem_mb=memory(800, 6),
+        runtime=minutes(20, 10),
     params:
         code=digest("place_batch_cuts", *GATING_RESOURCES),
         controls=lambda wildcards: control_rows(wildcards.batch),
@@ -71,8 +71,8 @@ rule gate_patient:
         "../../envs/cytometry.yaml"
     threads: 1
     resources:
-        mem_mb=lambda wildcards, input, attempt: max(1000, 8 * input.size_mb) * attempt,
-        runtime=lambda wildcards, input, attempt: 20 * attempt,
+        mem_mb=memory(800, 8, together=False),  # one tube at a time
+        runtime=minutes(20, 10),
     params:
         code=digest("gate_patient", *GATING_RESOURCES),
         specimens=lambda wildcards: specimens(wildcards.patient, "flow"),

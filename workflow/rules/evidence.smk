@@ -50,8 +50,8 @@ rule assess_patient:
     conda:
         "../../envs/base.yaml"
     resources:
-        mem_mb=lambda wildcards, attempt: 500 * attempt,
-        runtime="10m",
+        mem_mb=memory(600, 4),
+        runtime=minutes(10, 10),
     params:
         code=digest("assess_patient", *RULE_RESOURCES),
         sheets=lambda wildcards: sheet_rows(
@@ -224,7 +224,8 @@ rule fit_kinetic_model:
     conda:
         "../../envs/base.yaml"
     resources:
-        runtime="60m",
+        mem_mb=memory(800, 4),
+        runtime=minutes(60, 10),
     params:
         code=digest("fit_kinetic_model", *RULE_DOCUMENTS["recovery"]),
         sheets={

@@ -64,9 +64,8 @@ rule render_patient:
     conda:
         "../../envs/report.yaml"
     resources:
-        mem_mb=lambda wildcards, input, attempt: max(600, 300 + 60 * input.size_mb)
-        * attempt,
-        runtime="10m",
+        mem_mb=memory(400, 60),
+        runtime=minutes(10, 10),
     params:
         code=digest(
             "render_patient",
@@ -115,8 +114,8 @@ rule render_cohort:
     conda:
         "../../envs/report.yaml"
     resources:
-        mem_mb=lambda wildcards, attempt: 1000 * attempt,
-        runtime="10m",
+        mem_mb=memory(800, 10),
+        runtime=minutes(10, 10),
     params:
         code=digest("render_cohort", TEMPLATES),
         cohort=config["cohort"],
@@ -148,8 +147,8 @@ rule render_quality:
     conda:
         "../../envs/report.yaml"
     resources:
-        mem_mb=lambda wildcards, attempt: 1000 * attempt,
-        runtime="10m",
+        mem_mb=memory(800, 10),
+        runtime=minutes(10, 10),
     params:
         code=digest("render_quality", TEMPLATES),
         cohort=config["cohort"],

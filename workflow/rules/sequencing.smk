@@ -34,8 +34,8 @@ rule measure_background:
     conda:
         "../../envs/sequencing.yaml"
     resources:
-        mem_mb=lambda wildcards, input, attempt: max(1000, 2 * input.size_mb) * attempt,
-        runtime="60m",
+        mem_mb=memory(800, 2),
+        runtime=minutes(30, 10),
     params:
         code=digest("measure_background", "resources/genes"),
         samples=lambda wildcards: healthy_rows(wildcards.run),
@@ -76,8 +76,8 @@ rule call_variants:
     conda:
         "../../envs/sequencing.yaml"
     resources:
-        mem_mb=lambda wildcards, input, attempt: max(1000, 2 * input.size_mb) * attempt,
-        runtime="60m",
+        mem_mb=memory(800, 2),
+        runtime=minutes(30, 10),
     params:
         code=digest("call_variants", "resources/genes"),
         controls=lambda wildcards: read_controls(wildcards.patient),
@@ -111,8 +111,8 @@ rule genotype_cells:
     conda:
         "../../envs/sequencing.yaml"
     resources:
-        mem_mb=lambda wildcards, input, attempt: max(1000, input.size_mb) * attempt,
-        runtime="60m",
+        mem_mb=memory(800, 1),
+        runtime=minutes(30, 10),
     params:
         code=digest(
             "genotype_cells", "resources/genes", "resources/singlecell/genotyping.yaml"
@@ -139,8 +139,8 @@ rule compare_hits_in_cells:
     conda:
         "../../envs/sequencing.yaml"
     resources:
-        mem_mb=lambda wildcards, input, attempt: max(500, 4 * input.size_mb) * attempt,
-        runtime="20m",
+        mem_mb=memory(800, 4),
+        runtime=minutes(20, 10),
     params:
         code=digest("compare_hits_in_cells"),
         samples=lambda wildcards: cell_rows(wildcards.patient),

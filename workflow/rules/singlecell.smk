@@ -40,8 +40,8 @@ rule test_antigen_loss:
     conda:
         "../../envs/singlecell.yaml"
     resources:
-        mem_mb=lambda wildcards, input, attempt: max(2000, 20 * input.size_mb) * attempt,
-        runtime="60m",
+        mem_mb=memory(1800, 20),
+        runtime=minutes(30, 60),
     params:
         code=digest("test_antigen_loss", "resources/singlecell"),
         samples=lambda wildcards: matrix_rows(wildcards.patient),
