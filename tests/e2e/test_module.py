@@ -1,6 +1,7 @@
 """Another workflow can use this one as a module; Snakemake's own linter is content."""
 
 import threading
+import zipfile
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 
@@ -62,3 +63,11 @@ def test_lint(workdir):
     status, said = snakemake(workdir, "--lint")
     assert status == 0, said
     assert "Congratulations" in said, said
+
+
+def test_snakemakes_own_report_holds_the_pages(finished, tmp_path):
+    status, said = snakemake(finished, "--report", tmp_path / "report.zip")
+    assert status == 0, said
+    with zipfile.ZipFile(tmp_path / "report.zip") as report:
+        names = {name.rsplit("/", 1)[-1] for name in report.namelist()}
+    assert {"cohort.html", "quality.html", "P10.html"} <= names
