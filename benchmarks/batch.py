@@ -2,18 +2,20 @@
 
 import os
 import shutil
+import statistics
 import subprocess
 import time
 from pathlib import Path
 
 from benchmarks.gating import FLOWKIT
 from benchmarks.large_cohort import write_sheet
-from benchmarks.results import result
+from benchmarks.results import result, runs
 from benchmarks.samples import CHANNELS, EVENTS, PANEL, ROOT, draw, place_gates
 from benchmarks.tools import PEERS, Tool, started
 
 PATIENTS, VISITS, DISTINCT, CORES = 50, 4, 10, 2
 FILES = PATIENTS * VISITS
+REPEATS = 3
 DAYS = (14, 28, 60, 90)
 
 
@@ -21,6 +23,34 @@ def run(folder: Path) -> list[dict]:
     """Return the entry of this part."""
     drawn = [draw(folder / f"{n}.fcs", EVENTS, seed=100 + n) for n in range(DISTINCT)]
     targets = make_cohort(folder, drawn)
+    gates = place_gates(drawn[0], folder)
+    options = {"gates": gates["logicle"], "cache_events": False}
+    ours, loop = [], []
+    with started(Tool(FLOWKIT, "with_flowkit", PEERS, options)) as flowkit:
+        flowkit.run(drawn[0])  # warms up
+        for _ in range(REPEATS):
+            ours.append(run_cohort(folder, targets))
+            check(folder)
+            shutil.rmtree(folder / "results")
+            loop.append(sum(flowkit.run(path)["seconds"] for path in drawn) * FILES / DISTINCT)
+    name = f"loop with {FLOWKIT}"
+    return [
+        result(
+            "batch.seconds",
+            f"{FILES} files through Snakemake, every cut placed, beside a loop that applies given "
+            "gates on logicle axes",
+            f"{PATIENTS} patients x {VISITS} visits of {EVENTS:,} events x {CHANNELS} channels "
+            f"({DISTINCT} different files, hard links of them); {runs(REPEATS)}; ours: {CORES} of "
+            f"{os.cpu_count()} cores with the start of Snakemake; loop: one process, measured on "
+            f"{DISTINCT} files and scaled to {FILES}, without its import",
+            "s", statistics.median(ours), peers={name: statistics.median(loop)},
+            target={"at_most": 120, "times_less_than": {name: 5}},
+        )
+    ]  # fmt: skip
+
+
+def run_cohort(folder: Path, targets: list[str]) -> float:
+    """Return the seconds that Snakemake takes to gate every patient, from nothing."""
     start = time.perf_counter()
     subprocess.run(
         [
@@ -30,27 +60,7 @@ def run(folder: Path) -> list[dict]:
         ],
         check=True, cwd=ROOT,
     )  # fmt: skip
-    ours = time.perf_counter() - start
-    check(folder)
-    gates = place_gates(drawn[0], folder)
-    options = {"gates": gates["logicle"], "cache_events": False}
-    with started(Tool(FLOWKIT, "with_flowkit", PEERS, options)) as flowkit:
-        flowkit.run(drawn[0])  # warms up
-        loop = sum(flowkit.run(path)["seconds"] for path in drawn) * FILES / DISTINCT
-    name = f"loop with {FLOWKIT}"
-    return [
-        result(
-            "batch.seconds",
-            f"{FILES} files through Snakemake, every cut placed, beside a loop that applies given "
-            "gates on logicle axes",
-            f"{PATIENTS} patients x {VISITS} visits of {EVENTS:,} events x {CHANNELS} channels "
-            f"({DISTINCT} different files, hard links of them); ours: one run on {CORES} of "
-            f"{os.cpu_count()} cores with the start of Snakemake; loop: one process, measured on "
-            f"{DISTINCT} files and scaled to {FILES}, without its import",
-            "s", ours, peers={name: loop},
-            target={"at_most": 120, "times_less_than": {name: 5}},
-        )
-    ]  # fmt: skip
+    return time.perf_counter() - start
 
 
 def make_cohort(folder: Path, drawn: list[Path]) -> list[str]:
