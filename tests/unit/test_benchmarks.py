@@ -228,3 +228,18 @@ def test_the_sequencing_rules_run_as_they_are_measured(tmp_path):
     with started(Tool("cells", "sequencing_rule", Path(sys.executable), options)) as rule:
         assert rule.run(cells)["counts"] == {"genotypes": 40 * VARIANTS}
     assert sum(alt for _, alt in our_counts(tmp_path).values()) > 0
+
+
+def test_the_parts_of_cohorts_and_of_cells_run_as_they_are_measured(tmp_path):
+    """Small ones of both, so that a change of the pipeline cannot break `make bench` unseen."""
+    from benchmarks import expression_rule, risk_rules
+    from benchmarks.expressed import draw_10x
+
+    judged = risk_rules.run(risk_rules.prepare(), "12")
+    assert judged["risk"] == 12 * 6 * 7, "a row for each of 12 patients, 6 landmarks, 7 mechanisms"
+    assert judged["judging_ms"] > 0
+    cells = expression_rule.prepare()
+    found = expression_rule.run(cells, str(draw_10x(tmp_path / "cells.h5", 1000)))
+    assert 800 < found["cells"] < 1000
+    assert found["lost_cells"] > 0
+    assert expression_rule.run(cells, expression_rule.AGAIN)["compared"] > 0
