@@ -78,6 +78,12 @@ Evidence and risk of a cohort (`risk`):
 - **Ours** is what the rules `assess_patient` and `merge_tables` do between their files. There is no
   other tool to compare with.
 
+Large cohorts (`scale`), measured by name only (`make bench BENCH=scale`):
+
+- **Data** are sheets of `benchmarks/large_cohort.py`: empty files for a dry run, small tubes of our
+  simulator for the light cohort. The run stops unless each edit of the finished cohort makes
+  exactly its users run again.
+
 This page is written by `benchmarks/page.py`; do not edit it by hand.
 """
 

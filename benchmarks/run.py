@@ -50,7 +50,8 @@ def whole_run(seconds: float) -> dict:
     """Return the entry of a run of all parts, with the machine that it ran on."""
     memory_gb = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9
     return result(
-        f"{WHOLE}.seconds", "All parts of this page, one after another, with drawing all data",
+        f"{WHOLE}.seconds",
+        f"All parts but {', '.join(LONG)}, one after another, with drawing all data",
         f"All events, reads, cells and patients of this page; one run on {os.cpu_count()} cores of "
         f"{processor()}, {memory_gb:.0f} GB, {platform.system()}, "
         f"Python {platform.python_version()}", "s", seconds, target={"at_most": WHOLE_TARGET_S},
