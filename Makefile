@@ -12,7 +12,7 @@ SNAKEMAKE := $(BIN)/snakemake --workflow-profile workflow/profiles/default
 DIRECTORY ?= .
 SIMULATOR := $(wildcard scripts/aftercar/simulate/*.py) $(DEMO)/make_data.py resources/genes/exons.tsv resources/genes/proteins.fa
 
-.PHONY: demo test check bench sign export format docs validation audit lock clean
+.PHONY: demo test check selftest bench sign export format docs validation audit lock clean
 
 # The synthetic cohort through the whole pipeline; a second run finds nothing to do.
 demo: $(VENV)/.installed $(DEMO)/data/.complete
@@ -24,6 +24,11 @@ demo: $(VENV)/.installed $(DEMO)/data/.complete
 test: $(VENV)/.installed-dev $(DEMO)/data/.complete
 	@$(BIN)/python tests/browser/axe_core.py
 	$(BIN)/python -m pytest -n 2 --dist loadfile $(TESTS)
+
+# Does this installation give what it should? Planted truth through every stream, with controls;
+# about a minute. make selftest KEEP=/a/new/folder keeps data and tables.
+selftest: $(VENV)/.installed
+	@PYTHONPATH=scripts:. OMP_NUM_THREADS=1 $(BIN)/python -m tests.selftest.run $(if $(KEEP),--keep $(KEEP))
 
 # Style and types, without running the pipeline.
 check: $(VENV)/.installed-dev

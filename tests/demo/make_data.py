@@ -134,49 +134,66 @@ def write_tsv(table: pd.DataFrame, path: Path) -> None:
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
-def write_sheets(folder: Path) -> Truth:
-    """Write the five sheets; return the truth of the patients."""
-    randoms = {p.patient_id: generator(f"labs {p.patient_id}") for p in COHORT}
-    courses = {p.patient_id: p.courses(generator(f"course {p.patient_id}")) for p in COHORT}
+def write_sheets(
+    folder: Path, cohort: tuple[Patient, ...], controls: dict[str, tuple]
+) -> dict[str, dict[str, list]]:
+    """Write the five sheets; return the courses of the patients."""
+    randoms = {p.patient_id: generator(f"labs {p.patient_id}") for p in cohort}
+    courses = {p.patient_id: p.courses(generator(f"course {p.patient_id}")) for p in cohort}
     sheets = {
-        "patients": patients(COHORT),
-        "infusions": infusions(COHORT),
-        "samples": samples(COHORT, CONTROLS),
-        "labs": labs(COHORT, courses, randoms),
-        "events": events(COHORT),
+        "patients": patients(cohort),
+        "infusions": infusions(cohort),
+        "samples": samples(cohort, controls),
+        "labs": labs(cohort, courses, randoms),
+        "events": events(cohort),
     }
     for name, table in sheets.items():
         write_tsv(table, folder / f"config/{name}.tsv")
-    risk = [risk_rows(patient) for patient in COHORT]
-    return {
-        "patients": [patient_row(patient, courses[patient.patient_id]) for patient in COHORT],
-        "risk": [row for certain, _ in risk for row in certain],
-        "risk_open": [row for _, uncertain in risk for row in uncertain],
-    }
+    return courses
 
 
 MAKERS = {Flow: make_tube, Reads: make_reads, Cells: make_cells}
 
 
-def make(folder: Path) -> None:
-    """Write everything into `folder`."""
-    for part in ("config", "data/flow", "data/reads", "data/cells", "data/reference", "truth"):
-        (folder / part).mkdir(parents=True, exist_ok=True)
-    truth = write_sheets(folder)
+def write_files(
+    folder: Path, cohort: tuple[Patient, ...], controls: dict[str, tuple]
+) -> dict[str, list[dict]]:
+    """Write the raw files of all specimens and controls; return what is true of them."""
+    truth: dict[str, list[dict]] = {}
     jobs: list[tuple] = [
         (MAKERS[type(specimen)], folder, patient, specimen)
-        for patient in COHORT
+        for patient in cohort
         for specimen in patient.specimens
         if not (isinstance(specimen, Flow) and specimen.path_empty)
     ]
     jobs += [
-        (make_control, folder, batch, *tube) for batch, tubes in CONTROLS.items() for tube in tubes
+        (make_control, folder, batch, *tube) for batch, tubes in controls.items() for tube in tubes
     ]
     jobs.append((make_reference, folder))
     with get_context("fork").Pool(PROCESSES) as pool:
         for done in pool.imap(run, jobs):
             for name, rows in done.items():
                 truth.setdefault(name, []).extend(rows)
+    return truth
+
+
+def make_folders(folder: Path) -> None:
+    """Make the folders that sheets, raw files and truth go into."""
+    for part in ("config", "data/flow", "data/reads", "data/cells", "data/reference", "truth"):
+        (folder / part).mkdir(parents=True, exist_ok=True)
+
+
+def make(folder: Path) -> None:
+    """Write everything into `folder`."""
+    make_folders(folder)
+    courses = write_sheets(folder, COHORT, CONTROLS)
+    risk = [risk_rows(patient) for patient in COHORT]
+    truth: dict[str, list[dict]] = {
+        "patients": [patient_row(patient, courses[patient.patient_id]) for patient in COHORT],
+        "risk": [row for certain, _ in risk for row in certain],
+        "risk_open": [row for _, uncertain in risk for row in uncertain],
+    }
+    truth |= write_files(folder, COHORT, CONTROLS)
     for name, rows in truth.items():
         write_tsv(pd.DataFrame(rows), folder / f"truth/{name}.tsv")
 

@@ -1,8 +1,9 @@
 """Reads of single cells: one BAM file with cell barcodes, or one BAM file per cell."""
 
 import csv
-import gzip
+import io
 import itertools
+import zlib
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +18,7 @@ from aftercar.io.alignments import (
     read_alignments,
     require_index,
 )
+from aftercar.io.safe_sizes import UnsafeSize, open_text_bytes
 
 RESOURCES = Path(__file__).resolve().parents[3] / "resources"
 GENOTYPING_PRIORS = RESOURCES / "singlecell" / "genotyping.yaml"
@@ -31,10 +33,20 @@ _LISTS = (".tsv", ".txt")
 
 
 def read_barcodes(path: str | Path) -> list[str]:
-    """Return the barcodes of a list, one a line, plain or gzip, in its order, with repeats."""
-    opener = gzip.open if str(path).endswith(".gz") else open
-    with opener(path, "rt") as file:
-        return [line.split("\t")[0].strip() for line in file if line.strip()]
+    """Return the barcodes of a list, one a line, plain or gzip, in its order, with repeats.
+
+    Raises AlignmentFileError for a file that is no such list.
+    """
+    try:
+        with io.TextIOWrapper(open_text_bytes(path)) as file:
+            return [line.split("\t")[0].strip() for line in file if line.strip()]
+    except (OSError, EOFError, zlib.error, ValueError) as error:
+        reason = str(error) if isinstance(error, UnsafeSize) else type(error).__name__
+        raise AlignmentFileError(
+            f"a list of barcodes that cannot be read ({reason})",
+            "text with one barcode a line, plain or gzip",
+            "copy the file again",
+        ) from None
 
 
 class TaggedCells:

@@ -1,6 +1,6 @@
 """Read what is known of single cells beside their counts, and write the annotated matrix."""
 
-import gzip
+import io
 import re
 from pathlib import Path
 from typing import Protocol
@@ -14,6 +14,7 @@ from aftercar.contracts.singlecell import IDENTITIES
 from aftercar.io.count_arrays import FAULTS_OF_READING
 from aftercar.io.matrices import read_matrix
 from aftercar.io.provenance import versions
+from aftercar.io.safe_sizes import open_text_bytes
 from aftercar.io.tables import read_text_columns
 from aftercar.io.whole_files import whole_file
 
@@ -63,8 +64,7 @@ def read_labels(path: str | Path) -> pd.DataFrame:
     and unsafe names.
     """
     try:
-        opened = gzip.open if Path(path).suffix == ".gz" else open
-        with opened(path, "rt", encoding="utf-8-sig") as file:
+        with io.TextIOWrapper(open_text_bytes(path), encoding="utf-8-sig") as file:
             separator = "\t" if "\t" in file.readline() else ","
         frame = read_text_columns(path, separator)
     except FAULTS_OF_READING:

@@ -4,11 +4,12 @@ Genes are told by Ensembl identifier and feature type, so that an antibody that 
 gene cannot stand in for it. A file that holds symbols only is read, and says so in its notes.
 """
 
-import gzip
+import io
 import re
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,11 +31,13 @@ from aftercar.io.count_arrays import (
     require_size,
     whole,
 )
+from aftercar.io.safe_sizes import MOST_TEXT_RATIO, open_text_bytes, unsafe_part
 
 if TYPE_CHECKING:
     from h5py import File, Group
 
 GENE_TYPE = "Gene Expression"
+MOST_REMARKS = 1000  # lines of remarks above the size of a text matrix
 ANTIBODY_TYPE = "Antibody Capture"
 HASHTAG = re.compile(r"hash|^hto", re.IGNORECASE)
 HUMAN_GENE = re.compile(r"ENSG\d{11}(\.\d+)?")
@@ -103,6 +106,8 @@ def _hdf5(path: Path) -> Iterator["File"]:
         ) from None
     with file:
         try:
+            if unsafe := unsafe_part(file):
+                raise UnreadableMatrix(unsafe, "all values in the file itself", EXPORT_AGAIN)
             yield file
         except (KeyError, OSError) as error:
             raise UnreadableMatrix(
@@ -260,7 +265,8 @@ def _read_folder(folder: Path, header_only: bool) -> ExpressionMatrix | None:
     try:
         rows = [line.rstrip("\r\n").split("\t") for line in _lines(features)]
         barcode = np.array([line.split("\t")[0].strip() for line in _lines(barcodes)], dtype=object)
-        size = next(line for line in _lines(matrix) if not line.startswith("%")).split()
+        first = islice(_lines(matrix), MOST_REMARKS)
+        size = next(line for line in first if not line.startswith("%")).split()
         n_features, n_cells, n_counts = (int(text) for text in size[:3])
     except UnreadableMatrix:
         raise
@@ -285,14 +291,17 @@ def _read_folder(folder: Path, header_only: bool) -> ExpressionMatrix | None:
     from scipy.io import mmread
     from scipy.sparse import csr_matrix
 
-    if n_counts > n_features * n_cells:
+    most = min(n_features * n_cells, MOST_TEXT_RATIO * matrix.stat().st_size)
+    if n_counts > most:
         raise UnreadableMatrix(
-            f"{n_counts} counts in a matrix of {n_features} x {n_cells}",
-            "at most one count per feature and cell",
+            f"{n_counts} counts in a matrix of {n_features} x {n_cells} and a file of "
+            f"{matrix.stat().st_size} bytes",
+            "at most one count per feature and cell, and no more than the file can hold",
             "copy the folder again",
         )
     try:
-        counts = mmread(matrix).T
+        with open_text_bytes(matrix) as text:
+            counts = mmread(text).T
     except (OSError, EOFError, zlib.error, ValueError):
         raise UnreadableMatrix(
             "a damaged matrix file", "a complete Matrix Market file", "copy the folder again"
@@ -318,7 +327,7 @@ def _one_file(folder: Path, names: tuple[str, ...]) -> Path:
 
 
 def _lines(path: Path) -> Iterator[str]:
-    with gzip.open(path, "rt") if path.suffix == ".gz" else open(path) as file:
+    with io.TextIOWrapper(open_text_bytes(path)) as file:
         for _ in range(MOST_NAMES):
             line = file.readline(LONGEST_NAME)
             if not line:

@@ -1,6 +1,7 @@
 """Read the five sheets as text and list all that is wrong with them at once."""
 
 import io
+import re
 from collections.abc import Collection, Mapping
 from pathlib import Path
 
@@ -16,6 +17,8 @@ from aftercar.contracts.sheets import (
     row_problems,
 )
 
+# Characters that end a line or a cell for some programs only, so that two would read two tables.
+ODD_CHARACTER = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\x85\u2028\u2029]")
 # Columns of samples.tsv that name files -> what becomes of a specimen whose cell is empty.
 FILE_COLUMNS = {
     "path": "the specimen is then shown as NOT_ASSESSED",
@@ -84,6 +87,10 @@ def _read_text(name: str, path: str) -> tuple[pd.DataFrame | None, list[Problem]
     except UnicodeDecodeError as error:
         found = f"bytes that are not UTF-8 at position {error.start}"
         return None, [Problem(name, 0, "", found, "a UTF-8 text file", "save it as UTF-8 text")]
+    if odd := ODD_CHARACTER.search(text):
+        row = text.count("\n", 0, odd.start())
+        found = f"the invisible character U+{ord(odd.group()):04X} in line {row + 1}"
+        return None, [Problem(name, 0, "", found, "text of visible characters", "delete it")]
     lines = [line for line in text.splitlines() if line.strip() and not line.startswith("#")]
     if not lines:
         return None, [Problem(name, 0, "", "an empty file", "a header line", "add the header")]

@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from aftercar.contracts.table import ContractError, Table
+from aftercar.io.safe_sizes import open_text_bytes
 from aftercar.io.whole_files import whole_file
 
 # A spreadsheet runs a cell that starts so as a formula; a leading apostrophe makes it text.
@@ -31,10 +32,13 @@ def read_rows(contract: Table, path: str | Path) -> list[dict[str, Any]]:
 def read_text_columns(path: str | Path, separator: str) -> pd.DataFrame:
     """Return a user's table with a header as text; an empty field behind each row is left out.
 
-    Raises ValueError where rows are longer than the header, OSError, EOFError or zlib.error for a
-    file that cannot be read.
+    Raises ValueError where rows are longer than the header or the file unpacks to far more than it
+    holds, OSError, EOFError or zlib.error for a file that cannot be read.
     """
-    frame = pd.read_csv(path, sep=separator, dtype=str, keep_default_na=False, encoding="utf-8-sig")
+    with open_text_bytes(path) as file:
+        frame = pd.read_csv(
+            file, sep=separator, dtype=str, keep_default_na=False, encoding="utf-8-sig"
+        )
     if isinstance(frame.index, pd.RangeIndex):
         return frame
     # pandas took the first fields of longer rows for names of the rows

@@ -7,6 +7,7 @@ import numpy as np
 
 from aftercar.contracts.reads import PanelReads
 from aftercar.io.alignments import AlignmentFileError
+from aftercar.io.safe_sizes import unsafe_part
 
 _ASSAY = "assays/dna_variants"
 _LAYERS = ("AF", "DP", "NGT")
@@ -86,6 +87,8 @@ def _opened(path: str | Path):  # type: ignore[no-untyped-def]
     except OSError:
         raise AlignmentFileError("a damaged file or none of HDF5", *_NOT_TAPESTRI) from None
     try:
+        if unsafe := unsafe_part(file):
+            raise AlignmentFileError(unsafe, *_NOT_TAPESTRI)
         _require_structure(file)
     except AlignmentFileError:
         file.close()

@@ -178,6 +178,8 @@ def cell_bam(
     for number, (allele, molecules) in enumerate(
         (("", reference_molecules), (planted, mutant_molecules))
     ):
+        if not molecules.any():
+            continue
         template = haplotype(locus, [], allele, blocks=blocks)
         cell = np.repeat(np.arange(len(barcodes)), molecules)
         umis = _sequences(len(cell), 10, random)
