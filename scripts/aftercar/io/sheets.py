@@ -112,15 +112,28 @@ def _read_text(name: str, path: str) -> tuple[pd.DataFrame | None, list[Problem]
 
 
 def _missing_files(samples: pd.DataFrame) -> list[Problem]:
-    return [
+    named = [
+        (row, column, without, path)
+        for row, sample in enumerate(samples.to_dict("records"), start=1)
+        for column, without in FILE_COLUMNS.items()
+        if (path := named_file(sample, column))
+    ]
+    absent = [
         Problem(
-            "samples", row, column, f"no file {sample[column]!r}",
+            "samples", row, column, f"no file {path!r}",
             "an existing file, given relative to the working directory",
             f"correct the path, or empty the cell: {without}",
         )
-        for row, sample in enumerate(samples.to_dict("records"), start=1)
-        for column, without in FILE_COLUMNS.items()
-        if (named := named_file(sample, column)) and not Path(named).exists()
+        for row, column, without, path in named
+        if not Path(path).exists()
+    ]  # fmt: skip
+    return absent + [
+        Problem(
+            "samples", row, column, f"braces in {path!r}", "a path without { and }",
+            "rename the file or folder: Snakemake takes what stands in braces for a wildcard",
+        )
+        for row, column, _, path in named
+        if Path(path).exists() and set(path) & set("{}")
     ]  # fmt: skip
 
 

@@ -469,3 +469,11 @@ def test_only_a_matched_normal_may_be_stated_to_hold_no_leukemic_cell(
     said = "column purity: found '0', expected above 0, unless it is a matched_normal" in text
     assert said == refused
     assert refused or text == ""
+
+
+@pytest.mark.parametrize("name", ["{patient}", "a{0}", "}"])
+def test_a_file_whose_name_snakemake_would_take_for_a_wildcard_is_refused(problems, tmp_path, name):
+    (tmp_path / f"data/{name}.fcs").touch()
+    message, _ = problems(**changed("samples", "data/a.fcs", f"data/{name}.fcs"))
+    assert f"row 1, column path: found braces in 'data/{name}.fcs'" in message
+    assert "rename the file or folder" in message
