@@ -16,6 +16,7 @@ from aftercar.io.read_collector import (
     ReadCollector,
     neighbours,
 )
+from aftercar.io.templates import SAFE
 
 GENE_MODELS = Path(__file__).resolve().parents[3] / "resources" / "genes"
 
@@ -48,7 +49,7 @@ def read_gene_models(folder: str | Path = GENE_MODELS) -> tuple[dict, list[dict[
     """Return the content of genes.yaml and the rows of exons.tsv of a folder of gene models."""
     with open(Path(folder) / "exons.tsv", newline="") as file:
         exons = list(csv.DictReader(file, delimiter="\t"))
-    return yaml.safe_load((Path(folder) / "genes.yaml").read_text()), exons
+    return yaml.load((Path(folder) / "genes.yaml").read_text(), Loader=SAFE), exons
 
 
 def contig_in(contig: str, names: Sequence[str]) -> str | None:

@@ -4,6 +4,8 @@ from pathlib import Path
 
 import yaml
 
+from aftercar.io.templates import SAFE
+
 
 class DocumentError(ValueError):
     """A YAML file that is not what its schema asks for."""
@@ -17,10 +19,10 @@ def read_document(path: str | Path, schema_path: str | Path) -> dict:
     from jsonschema import Draft202012Validator
 
     try:
-        content = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+        content = yaml.load(Path(path).read_text(encoding="utf-8"), Loader=SAFE)
     except yaml.YAMLError as error:
         raise DocumentError(f"{Path(path).name}: not readable as YAML: {error}") from None
-    schema = yaml.safe_load(Path(schema_path).read_text(encoding="utf-8"))
+    schema = yaml.load(Path(schema_path).read_text(encoding="utf-8"), Loader=SAFE)
     problems = [
         f"  {'/'.join(map(str, error.absolute_path)) or 'top level'}: {error.message}; expected "
         f"{error.schema.get('description', 'what the schema says')}"

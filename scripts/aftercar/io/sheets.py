@@ -16,6 +16,7 @@ from aftercar.contracts.sheets import (
     named_file,
     row_problems,
 )
+from aftercar.io.templates import SAFE
 
 # Characters that end a line or a cell for some programs only, so that two would read two tables.
 ODD_CHARACTER = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\x85\u2028\u2029]")
@@ -48,7 +49,7 @@ def read_sheets(
     """
     sheets, problems = {}, []
     for name in SHEETS:
-        schema = yaml.safe_load(schemas[name].read_text())
+        schema = yaml.load(schemas[name].read_text(), Loader=SAFE)
         frame, unreadable = _read_text(name, paths.get(name, ""))
         problems += unreadable
         if frame is None:
