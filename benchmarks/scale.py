@@ -2,6 +2,7 @@
 
 import json
 import os
+import resource
 import shutil
 import statistics
 import subprocess
@@ -64,9 +65,9 @@ def light_cohort(folder: Path, patients: int) -> list[dict]:
     shutil.copy(ROOT / "Snakefile", pipeline)
     write_light(workdir, patients, LIGHT_VISITS, _tube)
     _take_own_rules(workdir)
-    start = time.perf_counter()
+    start, worked = time.perf_counter(), _processor_seconds()
     subprocess.run(command(workdir, "--quiet", "all", pipeline=pipeline), check=True)
-    whole = time.perf_counter() - start
+    whole, worked = time.perf_counter() - start, _processor_seconds() - worked
     spent = job_seconds(workdir)
     jobs = sum(map(len, spent.values()))
     specimens = patients * LIGHT_VISITS
@@ -75,8 +76,9 @@ def light_cohort(folder: Path, patients: int) -> list[dict]:
     between = (whole * CORES - sum(map(sum, spent.values()))) / jobs
     how = (
         f"{patients:,} patients x {LIGHT_VISITS} visits, a tube of {EVENTS:,} events each, all "
-        f"different; one run; {jobs:,} jobs on {CORES} of {os.cpu_count()} cores in {whole:.0f} s, "
-        f"of which {sum(spent['merge_tables']):.0f} s for the join of all tables; median per job: "
+        f"different; one run; {jobs:,} jobs on {CORES} of {os.cpu_count()} cores in {whole:.0f} s "
+        f"({worked:.0f} s of processor time), of which "
+        f"{sum(spent['merge_tables']):.0f} s for the join of all tables; median per job: "
         + ", ".join(f"{rule} {statistics.median(spent[rule]):.2f} s" for rule in PER_PATIENT)
     )
     entries = [
@@ -156,6 +158,11 @@ def start_seconds(rule: str, repeats: int = 5) -> float:
         subprocess.run(code, check=True, env=os.environ | {"PYTHONPATH": str(ROOT / "scripts")})
         times.append(time.perf_counter() - start)
     return statistics.median(times)
+
+
+def _processor_seconds() -> float:
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def _tube(path: Path, number: int) -> None:
