@@ -1,9 +1,12 @@
-"""Write config/README.md and docs/outputs.md from the schemas and contracts.
+"""Write config/README.md, docs/outputs.md and a table of docs/methods.md from what the code says.
 
 PYTHONPATH=scripts python docs/write_reference.py
 A test fails where the written files and the declarations differ.
 """
 
+import ast
+import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import yaml
@@ -200,6 +203,35 @@ def outputs_reference() -> str:
     return "\n".join(lines) + "\n"
 
 
+# A digital object identifier; a closing bracket belongs to it only with its opening one.
+DOI = re.compile(r"10\.\d{4,5}/[^\s,;()]+(?:\([^\s()]*\)[^\s,;()]*)*")
+METHODS = ("<!-- methods by function, written by make docs -->", "<!-- end of the methods -->")
+
+
+def published_methods() -> Iterator[tuple[str, str, str]]:
+    """Yield module, what a function returns, and the identifiers of the works that it names."""
+    library = ROOT / "scripts/aftercar"
+    for path in sorted(library.rglob("*.py")):
+        module = str(path.relative_to(library).with_suffix(""))
+        for node in ast.walk(ast.parse(path.read_text())):
+            if module.startswith("simulate") or not isinstance(node, ast.Module | ast.FunctionDef):
+                continue
+            text = " ".join((ast.get_docstring(node) or "").split())
+            if works := [work.rstrip(".:") for work in DOI.findall(text)]:
+                said = re.split(r"[.:;] | \((?=[A-Z])", text, maxsplit=1)[0]
+                yield module, said, ", ".join(dict.fromkeys(works))
+
+
+def methods_reference() -> str:
+    """Return docs/methods.md with its table of published methods written anew."""
+    before, _, rest = (ROOT / "docs/methods.md").read_text().partition(METHODS[0])
+    rows = [(f"`{module}`", said, works) for module, said, works in published_methods()]
+    table = ["| module | what | works |", "|---|---|---|", *table_rows(rows)]
+    after = rest.partition(METHODS[1])[2]
+    return "\n".join([before + METHODS[0], "", *table, "", METHODS[1] + after])
+
+
 if __name__ == "__main__":
+    (ROOT / "docs/methods.md").write_text(methods_reference())
     (ROOT / "config/README.md").write_text(config_reference())
     (ROOT / "docs/outputs.md").write_text(outputs_reference())

@@ -14,7 +14,11 @@ from aftercar.io.variants import write_variants
 
 @pytest.mark.parametrize(
     ("path", "function"),
-    [("config/README.md", "config_reference"), ("docs/outputs.md", "outputs_reference")],
+    [
+        ("config/README.md", "config_reference"),
+        ("docs/outputs.md", "outputs_reference"),
+        ("docs/methods.md", "methods_reference"),
+    ],
 )
 def test_the_reference_is_up_to_date(root, path, function):
     written = runpy.run_path(str(root / "docs/write_reference.py"))[function]()
@@ -78,12 +82,66 @@ def test_the_delivered_configuration_shows_every_key(root):
     assert list(missing(schema, config)) == []
 
 
-def test_links_of_the_documents_lead_somewhere(root):
+DOCUMENTS = ("*.md", "docs/*.md", "config/*.md", "resources/*/*.md")
+
+
+def anchors(text):
+    """Anchors of the headings of a page, as repositories' web pages make them."""
     import re
 
-    for path in (root / "README.md", *(root / "docs").glob("*.md")):
-        for target in re.findall(r"\]\(([^)#]+)\)", path.read_text()):
-            assert (path.parent / target).exists(), f"{path.name}: {target}"
+    text = re.sub(r"^```.*?^```", "", text, flags=re.MULTILINE | re.DOTALL)
+    for heading in re.findall(r"^#+ (.+)$", text, re.MULTILINE):
+        yield re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
+
+
+def test_links_of_the_documents_lead_to_files_and_headings_that_exist(root):
+    import re
+
+    links = 0
+    for path in (path for pattern in DOCUMENTS for path in root.glob(pattern)):
+        text = re.sub(r"^```.*?^```", "", path.read_text(), flags=re.MULTILINE | re.DOTALL)
+        for target in re.findall(r"\]\(([^)\s]+)\)", text):
+            if target.startswith("https://doi.org/10."):
+                continue
+            assert "://" not in target, f"{path.name}: {target}"
+            name, _, anchor = target.partition("#")
+            file = path.parent / name if name else path
+            assert file.exists(), f"{path.name}: {target}"
+            assert not anchor or anchor in set(anchors(file.read_text())), f"{path.name}: {target}"
+            links += 1
+    assert links > 40
+
+
+def test_every_page_of_the_documents_is_reached_from_their_index(root):
+    index = (root / "docs/README.md").read_text()
+    for path in (root / "docs").glob("*.md"):
+        assert path.name == "README.md" or f"({path.name})" in index, path.name
+
+
+def test_the_interpretation_tells_every_status_word_and_mechanism(root):
+    from aftercar.contracts import vocabulary
+
+    text = (root / "docs/interpretation.md").read_text()
+    for words in (
+        vocabulary.MEASUREMENT_STATUS,
+        vocabulary.RULE_STATUS,
+        vocabulary.RISK_CATEGORY,
+        vocabulary.ANTIGEN_STATUS,
+        vocabulary.CHECK_VERDICT,
+    ):
+        for word in words:
+            assert f"| {word} |" in text, word
+    for name, meaning in vocabulary.MECHANISMS.items():
+        assert f"| {name} | {meaning}" in text, name
+
+
+def test_the_readme_has_at_most_150_lines_and_names_the_commands_that_exist(root):
+    import re
+
+    text = (root / "README.md").read_text()
+    assert len(text.splitlines()) <= 150
+    targets = set(re.findall(r"^([a-z]+):", (root / "Makefile").read_text(), re.MULTILINE))
+    assert set(re.findall(r"`make ([a-z]+)", text)) <= targets
 
 
 def test_the_readme_shows_the_power_that_was_measured(root):

@@ -31,7 +31,8 @@ from aftercar.io.count_arrays import (
     require_size,
     whole,
 )
-from aftercar.io.safe_sizes import MOST_TEXT_RATIO, open_text_bytes, unsafe_part
+from aftercar.io.hdf5_safety import unsafe_part
+from aftercar.io.safe_sizes import MOST_TEXT_RATIO, open_text_bytes
 
 if TYPE_CHECKING:
     from h5py import File, Group

@@ -1,20 +1,16 @@
-"""Files that promise or unpack to far more than they hold, or that point elsewhere, are refused.
+"""Text that unpacks to far more than its file holds is refused while it is read.
 
-Packed tables and matrices of cells hold some 3 to 10 times their size of text, never 50 times; an
-array of HDF5 packed by deflate cannot exceed 1032 times (zlib's technical notes, Gailly and Adler).
+Packed tables and matrices of cells hold some 3 to 10 times their size of text, never 50 times.
 """
 
 import gzip
 import io
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
-if TYPE_CHECKING:
-    from h5py import File
-
-# Conventions: what small files may unpack to whatever their size, and the ratios of larger ones.
+# Conventions: what small files may unpack to whatever their size, and the ratio of larger ones.
 FREE_BYTES = 16 << 20
-MOST_TEXT_RATIO, MOST_ARRAY_RATIO = 50, 1032
+MOST_TEXT_RATIO = 50
 LONGEST_LINE_BYTES = 1 << 20
 
 
@@ -62,27 +58,3 @@ def open_text_bytes(path: str | Path) -> io.BufferedReader:
     packed = Path(path).suffix == ".gz"
     source = cast(io.BufferedIOBase, gzip.open(path, "rb") if packed else open(path, "rb"))
     return io.BufferedReader(BoundedBytes(source, most), 1 << 20)
-
-
-def unsafe_part(file: "File") -> str:
-    """Return what must not be read in an HDF5 file, in words; empty if there is nothing.
-
-    That is a link into another file, an array whose values lie in other files, and an array that
-    promises more than its stored bytes can hold.
-    """
-    import h5py
-
-    def wrong_link(name: str, link: object) -> str | None:
-        return "a link into another file" if isinstance(link, h5py.ExternalLink) else None
-
-    def wrong_array(name: str, item: object) -> str | None:
-        if not isinstance(item, h5py.Dataset):
-            return None
-        if item.is_virtual or item.external:
-            return "an array whose values lie in another file"
-        stored = item.id.get_storage_size()
-        if item.nbytes > max(FREE_BYTES, MOST_ARRAY_RATIO * stored):
-            return f"an array of {item.size:.3g} values that holds {stored} bytes"
-        return None
-
-    return str(file.visititems_links(wrong_link) or file.visititems(wrong_array) or "")

@@ -7,7 +7,7 @@ import numpy as np
 
 from aftercar.contracts.reads import PanelReads
 from aftercar.io.alignments import AlignmentFileError
-from aftercar.io.safe_sizes import unsafe_part
+from aftercar.io.hdf5_safety import unsafe_part
 
 _ASSAY = "assays/dna_variants"
 _LAYERS = ("AF", "DP", "NGT")
