@@ -1,7 +1,7 @@
 # AfterCAR with the packages that requirements.txt pins. In a clone: docker build --tag aftercar .
 # In a working directory (config/ beside the files that its sheets name); nothing leaves the machine:
 #   docker run --rm --network none --user "$(id -u):$(id -g)" --volume "$PWD:/work" aftercar --cores 2
-FROM python:3.12.12-slim-bookworm
+FROM python:3.11.14-slim-bookworm
 
 # The two packages that have no wheel are plain Python; every other one must come as a wheel.
 COPY requirements.txt /opt/aftercar/
