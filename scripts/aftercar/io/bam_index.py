@@ -2,10 +2,14 @@
 
 import gzip
 import struct
+import zlib
 from pathlib import Path
+
+from aftercar.io.safe_sizes import FREE_BYTES, MOST_TEXT_RATIO
 
 _END_OF_FILE_BYTES = 28  # the empty block that ends a BAM file
 _LARGEST_BLOCK = 1 << 16
+_DEEPEST = 20  # levels of a CSI index: enough for 2^74 bases
 
 
 def index_problem(bam: str | Path, contigs: int, first_record: int) -> str:
@@ -21,7 +25,7 @@ def index_problem(bam: str | Path, contigs: int, first_record: int) -> str:
         return ""
     try:
         number, first, last, unplaced = _read_index(index)
-    except (struct.error, OSError, EOFError):
+    except (struct.error, OSError, EOFError, zlib.error):
         return "the index cannot be read"
     size = path.stat().st_size
     if number != contigs:
@@ -42,9 +46,15 @@ def _read_index(path: Path) -> tuple[int, int | None, int | None, int | None]:
     """Contigs, virtual offsets of the first read and behind the last one, reads without place."""
     data = path.read_bytes()
     if data[:2] == b"\x1f\x8b":
-        data = gzip.decompress(data)
+        most = max(FREE_BYTES, MOST_TEXT_RATIO * len(data))
+        with gzip.open(path) as file:
+            data = file.read(most + 1)
+        if len(data) > most:
+            raise struct.error("it unpacks to far more than it holds")
     if data[:4] == b"CSI\1":
         depth, extra = struct.unpack_from("<2i", data, 8)
+        if not (0 <= depth <= _DEEPEST and extra >= 0):
+            raise struct.error("not of a CSI index")
         at, bin_head = 16 + extra, struct.Struct("<IQi")
         statistics = ((1 << 3 * (depth + 1)) - 1) // 7 + 1
     elif data[:4] == b"BAI\1":
