@@ -1,3 +1,4 @@
+import fcntl
 import os
 import shutil
 from pathlib import Path
@@ -47,6 +48,23 @@ def shared_data() -> Path:
     if not folder.is_dir():
         skip_or_fail("../shared/data is absent: tests on public files are not run")
     return folder
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory, worker_id):
+    """The demo after a complete run; test processes that run side by side share one."""
+    from tests.e2e.workflow_run import snakemake, working_copy
+
+    base = tmp_path_factory.getbasetemp()
+    shared = base if worker_id == "master" else base.parent
+    workdir, done = shared / "finished/demo", shared / "finished.done"
+    with open(shared / "finished.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not done.exists():
+            status, said = snakemake(working_copy(workdir))
+            assert status == 0, said
+            done.touch()
+    return workdir
 
 
 @pytest.fixture(scope="session")

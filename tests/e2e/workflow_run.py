@@ -49,6 +49,20 @@ def due_jobs(said: str) -> set[tuple[str, str]]:
     return jobs - {("all", "")}
 
 
+def all_but(patient: str, finished: Path, folder: Path) -> Path:
+    """A copy of a finished run that lacks the files of a patient and the merged tables."""
+    workdir = shutil.copytree(finished, folder, symlinks=True)
+    mine = workdir.glob(f"results/*/*/{patient}*")
+    merged = [
+        path
+        for path in workdir.glob("results/*/*.*")
+        if path.parent.name not in ("cohort", "multiqc") and path.stem != "input_checks"
+    ]
+    for path in [*mine, *merged]:
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+    return workdir
+
+
 def edit_sheet(workdir: Path, name: str, change) -> None:
     """Rewrite a sheet with what `change` makes of its rows, all text."""
     path = workdir / f"config/{name}.tsv"

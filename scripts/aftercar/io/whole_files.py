@@ -3,7 +3,7 @@
 import errno
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -49,6 +49,28 @@ def whole_file(path: str | Path, *, mode: int | None = None) -> Iterator[Path]:
         if isinstance(error, Exception) and (number := _system_error(error)):
             raise UnwritableFileError(number, _told(path, number)) from None
         raise
+
+
+def unwritable_folders(folders: Iterable[str | Path]) -> list[str]:
+    """Return those folders, and folders down to two levels in them, that cannot be written to.
+
+    Of a folder that does not exist yet, the nearest one above it counts. To be asked before a run:
+    Snakemake itself stops all work, without a remedy, at the first such folder.
+    """
+    asked: list[Path] = []
+    for folder in map(Path, folders):
+        nearest = next((p for p in [folder, *folder.parents] if p.exists()), folder)
+        asked += [nearest, *(_subfolders(nearest, 2) if nearest == folder else [])]
+    return sorted({str(folder) for folder in asked if not os.access(folder, os.W_OK | os.X_OK)})
+
+
+def _subfolders(folder: Path, levels: int) -> Iterator[Path]:
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.is_dir():
+                yield Path(entry.path)
+                if levels > 1 and os.access(entry.path, os.R_OK | os.X_OK):
+                    yield from _subfolders(Path(entry.path), levels - 1)
 
 
 def _remove(part: Path) -> None:

@@ -11,7 +11,7 @@ from tests.conftest import ROOT
 from tests.unit.io.killed_writer import WRITERS
 
 from aftercar.io.pages import write_page
-from aftercar.io.whole_files import UnwritableFileError, whole_file
+from aftercar.io.whole_files import UnwritableFileError, unwritable_folders, whole_file
 
 
 @pytest.fixture(scope="module", params=sorted(WRITERS))
@@ -87,3 +87,18 @@ def test_a_fault_is_told_on_the_terminal_where_the_log_cannot_be_written(tmp_pat
     )  # fmt: skip
     assert run.returncode != 0
     assert "found 'File exists' while writing" in run.stderr
+
+
+def test_folders_without_the_right_to_write_are_all_named_before_a_run(tmp_path, monkeypatch):
+    refused = [tmp_path / "results/cytometry/patients", tmp_path / "reports"]
+    for folder in refused:
+        folder.mkdir(parents=True)
+    (tmp_path / "results/risk").mkdir()
+    asked = os.access
+
+    def access(path, how):
+        return str(path) not in map(str, refused) and asked(path, how)
+
+    monkeypatch.setattr(os, "access", access)
+    places = [tmp_path / "results", tmp_path / "reports/patients/new", tmp_path / "logs"]
+    assert unwritable_folders(places) == sorted(map(str, refused))
