@@ -12,12 +12,19 @@ SNAKEMAKE := $(BIN)/snakemake --workflow-profile workflow/profiles/default
 DIRECTORY ?= .
 SIMULATOR := $(wildcard scripts/aftercar/simulate/*.py) $(DEMO)/make_data.py resources/genes/exons.tsv resources/genes/proteins.fa
 
-.PHONY: demo test check selftest bench sign export format docs validation audit lock clean
+.PHONY: demo cluster-demo test check selftest bench sign export format docs validation audit lock clean
 
 # The synthetic cohort through the whole pipeline; a second run finds nothing to do.
 demo: $(VENV)/.installed $(DEMO)/data/.complete
 	$(SNAKEMAKE) --directory $(DEMO) --quiet rules progress
 	@$(BIN)/python $(DEMO)/show_results.py
+
+# The same through SLURM, in a folder that all nodes share; set partition and account in the profile:
+# make cluster-demo DIRECTORY=/shared/path (OPTIONS="--slurm-no-account" and the like, if needed)
+cluster-demo: $(VENV)/.installed $(DEMO)/data/.complete
+	@if [ "$(DIRECTORY)" = . ]; then echo "Name a folder that all nodes share: make cluster-demo DIRECTORY=/shared/path" >&2; exit 1; fi
+	mkdir -p $(DIRECTORY) && cp -R $(DEMO)/config $(DEMO)/data $(DIRECTORY)
+	$(BIN)/snakemake --workflow-profile workflow/profiles/slurm --directory $(DIRECTORY) $(OPTIONS)
 
 # All tests. With CI=true a missing Chromium, axe-core, SLURM or ../shared/data is a failure.
 # axe-core checks accessibility; npm only fetches it, tests/browser/axe-core.json pins its content.
