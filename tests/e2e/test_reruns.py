@@ -8,10 +8,21 @@ import sys
 import time
 
 import pytest
-from tests.e2e.workflow_run import ROOT, edit_sheet, final_tables, snakemake, working_copy
+from tests.e2e.workflow_run import (
+    ROOT,
+    due_jobs,
+    edit_sheet,
+    final_tables,
+    snakemake,
+    working_copy,
+)
 
 pytestmark = pytest.mark.e2e
 TABLES = "results/risk/relapse_risk.tsv"
+# What a new judgement of any patient leads to.
+AFTER_JUDGING = {
+    (rule, "") for rule in ("merge_tables", "estimate_outcomes", "render_cohort", "render_quality")
+}
 
 
 def test_a_second_run_has_nothing_to_do(finished):
@@ -38,21 +49,35 @@ def test_a_killed_run_is_completed_by_the_next_with_identical_tables(finished, w
     assert final_tables(workdir) == final_tables(finished)
 
 
-def test_only_the_users_of_a_changed_library_module_run_again(tmp_path):
+def test_an_edit_of_the_library_or_of_a_rule_reruns_exactly_its_users(tmp_path):
     ignore = shutil.ignore_patterns(".*", "__pycache__", "demo", "results", "reports", "logs")
     copy = shutil.copytree(ROOT, tmp_path / "copy", ignore=ignore)
     workdir, snakefile = working_copy(tmp_path / "demo", ["P10"]), copy / "Snakefile"
     status, said = snakemake(workdir, snakefile=snakefile)
     assert status == 0, said
 
-    module = copy / "scripts/aftercar/evidence/risk.py"
-    module.touch()
-    assert "Nothing to be done" in snakemake(workdir, "--dry-run", snakefile=snakefile)[1]
+    def due():
+        return due_jobs(snakemake(workdir, "--dry-run", snakefile=snakefile)[1])
 
-    module.write_text(module.read_text() + "\n# a change\n")
-    said = snakemake(workdir, "--dry-run", snakefile=snakefile)[1]
-    assert "rule assess_patient:" in said
-    assert "rule gate_patient:" not in said
+    judging = {("assess_patient", "P10"), ("render_patient", "P10")} | AFTER_JUDGING
+    evidence = copy / "scripts/aftercar/evidence"
+    (evidence / "risk.py").touch()
+    assert due() == set()
+    for path, users in (
+        (evidence / "risk.py", judging),
+        (evidence / "outcomes.py", {("estimate_outcomes", ""), ("render_cohort", "")}),
+        (copy / "scripts/aftercar/report/gate_plots.py", {("render_patient", "P10")}),
+    ):
+        before = path.read_text()
+        path.write_text(before + "\n# a change\n")
+        assert due() == users, path
+        path.write_text(before)
+
+    rules = copy / "resources/rules/relapse_rules.yaml"
+    before = rules.read_text()
+    rules.write_text(before.replace("at_least: 1.0e-4", "at_least: 2.0e-4", 1))
+    assert rules.read_text() != before
+    assert due() == judging
 
 
 def test_a_new_specimen_reruns_its_patient_and_the_cohort_only(finished, tmp_path):
@@ -64,9 +89,9 @@ def test_a_new_specimen_reruns_its_patient_and_the_cohort_only(finished, tmp_pat
         return type(sheet)(sheet.to_dict("records") + row.to_dict("records"))
 
     edit_sheet(workdir, "samples", one_more)
-    said = snakemake(workdir, "--dry-run")[1]
-    assert "wildcards: patient=P10" in said
-    assert "wildcards: patient=P01" not in said
+    own = {(rule, "P10") for rule in ("gate_patient", "assess_patient", "render_patient")}
+    due = due_jobs(snakemake(workdir, "--dry-run")[1])
+    assert due == own | {("check_inputs", "")} | AFTER_JUDGING
 
 
 def test_a_change_of_a_copy_beside_a_template_reruns_its_users(tmp_path):
