@@ -44,7 +44,7 @@ def write_plan(folder: Path, patients: int, visits: int) -> None:
     (folder / "data").mkdir(parents=True)
     empty = folder / "data/empty"
     empty.touch()
-    _write(folder, rows, lambda path, number: path.hardlink_to(empty))
+    _write(folder, rows, lambda path, number: path.symlink_to(empty.name))
     settings = folder / "config/config.yaml"
     settings.write_text(
         settings.read_text().replace("references: {}", "references: {g: data/empty}")
