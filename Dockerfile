@@ -11,6 +11,7 @@ RUN python -m pip install --no-cache-dir --require-hashes --only-binary :all: \
 # Named one by one: a working directory with patients' files never enters the image.
 COPY Snakefile /opt/aftercar/
 COPY workflow /opt/aftercar/workflow
+COPY envs /opt/aftercar/envs
 COPY resources /opt/aftercar/resources
 COPY scripts /opt/aftercar/scripts
 RUN python -m compileall -q /opt/aftercar/scripts && useradd --uid 10001 aftercar

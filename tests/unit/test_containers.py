@@ -14,7 +14,9 @@ from tests.e2e.workflow_run import working_copy
 
 HOME = "/opt/aftercar"
 # what the rules read: nothing of it can hold a patient's files
-COPIED = {name: f"{HOME}/{name}" for name in ("Snakefile", "workflow", "resources", "scripts")}
+COPIED = {
+    name: f"{HOME}/{name}" for name in ("Snakefile", "workflow", "envs", "resources", "scripts")
+}
 
 
 def instructions(root):
@@ -93,6 +95,7 @@ def test_the_pipeline_does_not_run_as_root_in_docker(root):
 
 @pytest.mark.dag
 def test_the_entry_point_finds_everything_among_the_copied_files(root, tmp_path):
+    """One job is run as well: Snakemake reads more for a job than for a plan, as envs/."""
     entry = json.loads(arguments(root, "ENTRYPOINT")[0])
     assert shlex.split(sections(root)["runscript"]) == ["exec", *entry, "$@"]
     home = tmp_path / "home"
@@ -101,13 +104,13 @@ def test_the_entry_point_finds_everything_among_the_copied_files(root, tmp_path)
         (shutil.copytree if (root / name).is_dir() else shutil.copy)(root / name, home / name)
     words = [sys.executable, "-m", *(word.replace(HOME, str(home)) for word in entry)]
     workdir = working_copy(tmp_path / "work", ["P10"])
+    checks = "results/quality/input_checks.tsv"
     run = subprocess.run(
-        [*words, "--cores", "1", "--dry-run"], cwd=workdir, capture_output=True, text=True,
+        [*words, "--cores", "1", checks], cwd=workdir, capture_output=True, text=True,
         check=False, env=os.environ | {"HOME": str(tmp_path)},
     )  # fmt: skip
     assert run.returncode == 0, run.stderr
-    assert "gate_patient" in run.stdout
-    assert "render_patient" in run.stdout
+    assert (workdir / checks).is_file()
 
 
 def test_the_workflow_catalog_finds_what_it_asks_of_a_standardized_workflow(root):
