@@ -127,3 +127,14 @@ def test_free_text_stays_one_cell_of_its_row(read, cells):
     sheets, problems = read("events", "detail", cells)
     assert problems == []
     assert list(sheets["events"]["detail"]) == ["", *(cell.strip() for cell in cells)]
+
+
+@pytest.mark.parametrize(
+    ("sheet", "column", "name"), [("patients", "patient_id", "a"), ("samples", "sample_id", "a-1")]
+)
+def test_names_that_are_one_file_on_some_disks_are_refused(read, sheet, column, name):
+    """On such a disk the page of the one patient would overwrite that of the other."""
+    _, problems = read(sheet, column, [name])
+    (problem,) = [one for one in problems if one.column == column]
+    assert (problem.sheet, problem.row) == (sheet, 2)
+    assert f"{name!r} beside {name.upper()!r}" in problem.found

@@ -72,6 +72,8 @@ def test_xml_is_parsed_only_behind_the_check():
         assert "check_xml(" in path.read_text(), path
 
 
-def test_rules_start_no_shell():
+def test_rules_start_no_shell_and_read_yaml_safely():
     for path in RULES:
+        for call in re.findall(r"yaml\.(\w*load\w*)\(([^\n]*)", path.read_text()):
+            assert call[0] == "safe_load" or "Loader=SAFE" in call[1], path
         assert not re.search(r"^\s*(shell|run|notebook|wrapper):", path.read_text(), re.MULTILINE)

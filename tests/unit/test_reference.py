@@ -115,7 +115,7 @@ def test_links_of_the_documents_lead_to_files_and_headings_that_exist(root):
 def test_every_page_of_the_documents_is_reached_from_their_index(root):
     index = (root / "docs/README.md").read_text()
     for path in (root / "docs").glob("*.md"):
-        assert path.name == "README.md" or f"({path.name})" in index, path.name
+        assert path.name == "README.md" or path.name in index, path.name
 
 
 def test_the_interpretation_tells_every_status_word_and_mechanism(root):

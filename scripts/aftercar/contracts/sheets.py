@@ -126,6 +126,20 @@ def row_problems(sheet: str, frame: pd.DataFrame, schema: dict) -> Iterator[Prob
             )  # fmt: skip
 
 
+def _alike_names(sheet: str, frame: pd.DataFrame, column: str) -> Iterator[Problem]:
+    """Yield names that differ by case alone: on some disks their files are one and the same."""
+    if frame.empty:
+        return
+    folded = frame[column].str.casefold()
+    alike = folded.duplicated() & ~frame[column].duplicated()
+    for index in frame.index[alike]:
+        first = frame[column][folded == folded[index]].iloc[0]
+        yield Problem(
+            sheet, int(index) + 1, column, f"{frame.loc[index, column]!r} beside {first!r}",
+            "names that differ by more than case", "rename one: both stand in names of files",
+        )  # fmt: skip
+
+
 def _numbered(frame: pd.DataFrame) -> Iterator[tuple[int, dict]]:
     """Yield the row number in the sheet, counted from 1, and the cells of each row of `frame`."""
     yield from zip((frame.index + 1).tolist(), frame.to_dict("records"), strict=True)
@@ -139,6 +153,8 @@ def cross_problems(
     `panels` holds the markers of each panel whose cuts a control may place; none where they are
     not known.
     """
+    yield from _alike_names("patients", sheets["patients"], "patient_id")
+    yield from _alike_names("samples", sheets["samples"], "sample_id")
     patients = set(sheets["patients"]["patient_id"])
     for name in ("infusions", "samples", "labs", "events"):
         for row, record in _numbered(sheets[name]):
