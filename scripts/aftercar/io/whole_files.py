@@ -1,12 +1,19 @@
 """Write files whole or not at all: a job killed midway leaves no half that looks like a result."""
 
 import errno
+import hashlib
 import os
+import platform
 import re
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+# A process is known by its number on its machine; in a container the machine is the container.
+_HOST = hashlib.sha256(platform.node().encode()).hexdigest()[:8]
+_PART = re.compile(r"\.part-(?P<host>[0-9a-f]{8})-(?P<process>[0-9]+)-(?P<name>.+)", re.DOTALL)
+_DAY = 86_400  # seconds
 # Libraries in C tell the number of the system's error in their text only.
 _NUMBER = re.compile(r"errno\s*[=:]?\s*(\d+)", re.IGNORECASE)
 _REMEDY = {
@@ -27,15 +34,17 @@ class UnwritableFileError(OSError):
 def whole_file(path: str | Path, *, mode: int | None = None) -> Iterator[Path]:
     """Yield the path to write to; what was written takes the place of `path` at the end, at once.
 
-    The file lies beside `path`, its name begins with `.part-`; the next writer of `path` replaces
-    one that a kill has left. Its content is on disk before it gets its name. With `mode`, nobody
-    else can read it at any time. Folders are made. Where the system refuses to write, raises
-    UnwritableFileError, which says why and what to do.
+    The file lies beside `path`; its name begins with `.part-` and tells the writer, so that two
+    writers of one path never share a file. What a kill has left is removed by the next writer.
+    The content is on disk before it gets its name. With `mode`, nobody else can read it at any
+    time. Folders are made. Where the system refuses to write, raises UnwritableFileError, which
+    says why and what to do.
     """
     path = Path(path)
-    part = path.with_name(f".part-{path.name}")
+    part = path.with_name(f".part-{_HOST}-{os.getpid()}-{path.name}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        _remove_left(path)
         part.unlink(missing_ok=True)
         if mode is not None:
             os.close(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode))
@@ -49,6 +58,30 @@ def whole_file(path: str | Path, *, mode: int | None = None) -> Iterator[Path]:
         if isinstance(error, Exception) and (number := _system_error(error)):
             raise UnwritableFileError(number, _told(path, number)) from None
         raise
+
+
+def _remove_left(path: Path) -> None:
+    """Remove parts of `path` whose writer is gone: ended on this machine, or of another day."""
+    for entry in os.scandir(path.parent):
+        found = _PART.fullmatch(entry.name)
+        if found is None or found["name"] != path.name:
+            continue
+        if found["host"] == _HOST:
+            gone = not _runs(int(found["process"]))
+        else:
+            gone = time.time() - entry.stat().st_mtime > _DAY
+        if gone:
+            Path(entry.path).unlink(missing_ok=True)
+
+
+def _runs(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True  # another account's
+    return True
 
 
 def unwritable_folders(folders: Iterable[str | Path]) -> list[str]:

@@ -24,7 +24,14 @@ def renamed_over(path):
     other.replace(path)
 
 
+def written_in_place_with_its_old_time(path):
+    before = path.stat()
+    path.write_bytes(b"beford")
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+
 CHANGES = {
+    "other content in place, the time put back": written_in_place_with_its_old_time,
     "longer": lambda path: path.write_bytes(b"before and after"),
     "other content of equal size": lambda path: path.write_bytes(b"beford"),
     "an equal one moved over it": renamed_over,
@@ -66,3 +73,22 @@ def test_a_changed_reference_is_named(row, tmp_path):
     fasta.write_text(">chr1\nACGTA\n")
     with pytest.raises(ChangedInputError, match="reference GRCh38"):
         watch.refuse_changes()
+
+
+@pytest.mark.parametrize("index", ["P01.bam.bai", "P01.bai", "P01.bam.csi"])
+def test_another_index_of_the_reads_is_a_change(row, tmp_path, index):
+    (tmp_path / "P01.bam").write_bytes(b"reads")
+    (tmp_path / index).write_bytes(b"index")
+    watch = InputWatch([row | {"path": str(tmp_path / "P01.bam")}])
+    (tmp_path / index).write_bytes(b"a foreign index")
+    with pytest.raises(ChangedInputError, match="column path"):
+        watch.refuse_changes()
+
+
+def test_what_a_file_server_keeps_of_a_deleted_file_is_no_change(row, tmp_path):
+    folder = tmp_path / "matrix"
+    folder.mkdir()
+    (folder / "matrix.mtx").write_text("1")
+    watch = InputWatch([row | {"path": str(folder)}])
+    (folder / ".nfs0001").write_text("kept")
+    watch.refuse_changes()

@@ -13,6 +13,18 @@ from tests.unit.io.killed_writer import WRITERS
 from aftercar.io.pages import write_page
 from aftercar.io.whole_files import UnwritableFileError, unwritable_folders, whole_file
 
+NEW_WRITER = """
+import sys
+from aftercar.io.whole_files import whole_file
+with whole_file(sys.argv[1]) as part:
+    with part.open("w") as out:
+        out.write("new\\n")
+        out.flush()
+        print("half", flush=True)
+        sys.stdin.readline()
+        out.write("new\\n" * 99)
+"""
+
 
 @pytest.fixture(scope="module", params=sorted(WRITERS))
 def stopped(request, tmp_path_factory):
@@ -47,6 +59,33 @@ def test_a_writer_without_room_says_so_and_leaves_the_former_file_whole(stopped)
 
 def test_the_next_writer_finishes_what_a_kill_left(stopped):
     assert stopped[-1]["finished"]
+
+
+def test_an_old_writer_never_gives_its_name_to_the_half_of_a_new_one(tmp_path):
+    """As when a killed launcher is started again while its job still runs."""
+    path = tmp_path / "table.tsv"
+    new = subprocess.Popen(
+        [sys.executable, "-c", NEW_WRITER, str(path)], stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE, text=True, env=os.environ | {"PYTHONPATH": "scripts"}, cwd=ROOT,
+    )  # fmt: skip
+    with whole_file(path) as part:
+        part.write_text("old\n" * 100)
+        assert new.stdout.readline() == "half\n"
+    assert path.read_text() == "old\n" * 100
+    new.communicate("go on\n", timeout=30)
+    assert new.returncode == 0
+    assert path.read_text() == "new\n" * 100
+    assert [found.name for found in tmp_path.iterdir()] == ["table.tsv"]
+
+
+def test_what_a_running_writer_of_another_machine_writes_is_left_to_it(tmp_path):
+    theirs = tmp_path / ".part-00000000-1-table.tsv"
+    theirs.write_text("half")
+    write_page(tmp_path / "table.tsv", "ours")
+    assert theirs.exists()
+    os.utime(theirs, (0, 0))
+    write_page(tmp_path / "table.tsv", "ours")
+    assert not theirs.exists()
 
 
 def test_a_page_is_at_no_time_readable_for_others(tmp_path):
