@@ -46,8 +46,8 @@ class InputWatch:
             raise ChangedInputError(
                 f"samples.tsv: {'; '.join(changed)}: found another file, index, size or time of "
                 "change than when this job began, expected inputs that stay as they are during a "
-                "run. No table of it was written. To mend it: wait until every copy is complete, then start the "
-                "workflow again"
+                "run. No table of it was written. To mend it: wait until every copy is complete, "
+                "then start the workflow again"
             )
 
 
