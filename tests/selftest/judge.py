@@ -133,9 +133,10 @@ def judge_risk(risk: pd.DataFrame) -> Iterator[tuple[str, str, str, str, bool]]:
         control = "swapped label" if patient in SWAPPED else "titration"
         control = "negative control" if patient == NEGATIVE else control
         category = found.get(patient, "no row")
+        # the tests that show absence are among the files: not assessable is no answer here
+        expected = "SIGNAL" if planted else "NO_SIGNAL"
         yield (
-            "risk: M2 at D28", control, f"{patient}: {'SIGNAL' if planted else 'no SIGNAL'}",
-            category, category.startswith("SIGNAL") == planted and category != "no row",
+            "risk: M2 at D28", control, f"{patient}: {expected}", category, category == expected,
         )  # fmt: skip
 
 
@@ -187,9 +188,8 @@ def shown(row: Mapping[str, str]) -> str:
 
 
 def _absent(row: Mapping[str, str], stream: Stream) -> bool:
-    return row["status"] in stream.negatives and (
-        row["status"] not in FOUND or _number(row["low"]) == 0
-    )
+    nothing = not row["value"] if not row["low"] else _number(row["low"]) == 0
+    return row["status"] in stream.negatives and nothing
 
 
 def _present(row: Mapping[str, str], expected: float) -> bool:
