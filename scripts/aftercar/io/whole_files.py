@@ -7,12 +7,13 @@ import platform
 import re
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from functools import lru_cache
 from pathlib import Path
 
 # A process is known by its number on its machine; in a container the machine is the container.
 _HOST = hashlib.sha256(platform.node().encode()).hexdigest()[:8]
-_PART = re.compile(r"\.part-(?P<host>[0-9a-f]{8})-(?P<process>[0-9]+)-(?P<name>.+)", re.DOTALL)
+_PART = re.compile(r"\.part-(?P<host>[0-9a-f]{8})-(?P<process>[0-9]+)-")
 _DAY = 86_400  # seconds
 # Libraries in C tell the number of the system's error in their text only.
 _NUMBER = re.compile(r"errno\s*[=:]?\s*(\d+)", re.IGNORECASE)
@@ -44,7 +45,7 @@ def whole_file(path: str | Path, *, mode: int | None = None) -> Iterator[Path]:
     part = path.with_name(f".part-{_HOST}-{os.getpid()}-{path.name}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        _remove_left(path)
+        _tidy(path.parent)
         part.unlink(missing_ok=True)
         if mode is not None:
             os.close(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode))
@@ -60,18 +61,23 @@ def whole_file(path: str | Path, *, mode: int | None = None) -> Iterator[Path]:
         raise
 
 
-def _remove_left(path: Path) -> None:
-    """Remove parts of `path` whose writer is gone: ended on this machine, or of another day."""
-    for entry in os.scandir(path.parent):
-        found = _PART.fullmatch(entry.name)
-        if found is None or found["name"] != path.name:
+def remove_left_parts(folder: Path) -> None:
+    """Remove unfinished files whose writer is gone: ended on this machine, or of another day."""
+    for entry in os.scandir(folder):
+        found = _PART.match(entry.name)
+        if found is None:
             continue
-        if found["host"] == _HOST:
-            gone = not _runs(int(found["process"]))
-        else:
-            gone = time.time() - entry.stat().st_mtime > _DAY
-        if gone:
-            Path(entry.path).unlink(missing_ok=True)
+        with suppress(FileNotFoundError):  # its writer may finish at this moment
+            if found["host"] == _HOST:
+                gone = not _runs(int(found["process"]))
+            else:
+                gone = time.time() - entry.stat().st_mtime > _DAY
+            if gone:
+                Path(entry.path).unlink()
+
+
+# Once per process: a folder of a large cohort has thousands of entries.
+_tidy = lru_cache(maxsize=64)(remove_left_parts)
 
 
 def _runs(process: int) -> bool:
