@@ -18,24 +18,7 @@ from aftercar.cytometry.beads import detector_problems
 from aftercar.cytometry.compensation import matrix_problem
 from aftercar.cytometry.panel import panel_problems
 from aftercar.io.preflight import announcement, header_problems, listed_name_problems
-from aftercar.io.whole_files import unwritable_folders
 from aftercar.sequencing.listed_names import resolve_names
-
-
-def refuse_unwritable_folders():
-    """Stop with all names before the first job, where results, pages or logs cannot be written."""
-    merged, page = rules.merge_tables, rules.render_cohort.output.page
-    places = [
-        Path(str(merged.output.risk)).parents[1],
-        Path(str(page)).parent,
-        Path(str(merged.log[0])).parents[1],
-    ]
-    if refused := unwritable_folders(places):
-        raise WorkflowError(
-            f"{', '.join(refused)}: found no right to write, expected folders that results, pages "
-            "and logs can be written to. To mend it: give yourself that right (or mount them for "
-            "writing), or choose another working directory by --directory"
-        )
 
 
 localrules:

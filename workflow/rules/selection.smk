@@ -2,6 +2,7 @@
 
 from aftercar.io.sheets import FILE_COLUMNS
 from aftercar.io.templates import template_files
+from aftercar.io.whole_files import unwritable_folders
 
 # inputs.smk and cytometry.smk
 GATING_RESOURCES = (
@@ -274,3 +275,19 @@ def printed_settings():
         for name, value in sorted(config[part].items())
         if isinstance(value, (int, float, list))
     }
+
+
+def refuse_unwritable_folders():
+    """Stop with all names before the first job, where results, pages or logs cannot be written."""
+    merged, page = rules.merge_tables, rules.render_cohort.output.page
+    places = [
+        Path(str(merged.output.risk)).parents[1],
+        Path(str(page)).parent,
+        Path(str(merged.log[0])).parents[1],
+    ]
+    if refused := unwritable_folders(places):
+        raise WorkflowError(
+            f"{', '.join(refused)}: found no right to write, expected folders that results, pages "
+            "and logs can be written to. To mend it: give yourself that right (or mount them for "
+            "writing), or choose another working directory by --directory"
+        )
