@@ -41,7 +41,7 @@ DATE = re.compile(
 EXPORTED = "exported copy, not signed"
 KINDS = ("patient_id", "sample_id")
 GROUPS = ("batch", "cohort")  # named in a column of their own, and in text where they stand out
-_CONTRACTS = {
+DECLARED = {
     tuple(contract.columns): contract
     for module in (
         clinical, cohort, cytometry, evidence, kinetic_model, sequencing, singlecell, specimen,
@@ -212,7 +212,7 @@ def replaced_table(table: str, names: dict[str, str]) -> str:
 
 
 def _fixed_columns(columns: list[str]) -> set[str]:
-    contract = _CONTRACTS.get(tuple(columns))
+    contract = DECLARED.get(tuple(columns))
     if contract is None:
         return set()
     return {

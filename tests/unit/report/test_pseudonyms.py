@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import re
+import runpy
 import subprocess
 import sys
 
@@ -15,6 +16,7 @@ from aftercar.contracts.specimen import QUALITY
 from aftercar.io.research_export import ExportError, read_key
 from aftercar.report.patient import content_json
 from aftercar.report.pseudonyms import (
+    DECLARED,
     PseudonymError,
     check_no_original,
     pseudonyms,
@@ -223,3 +225,12 @@ def test_a_key_within_the_working_directory_is_refused(tmp_path):
     (tmp_path / "key").chmod(0o600)
     with pytest.raises(ExportError, match="outside of it"):
         read_key(tmp_path / "key", not_within=(tmp_path,))
+
+
+def test_the_columns_of_every_documented_table_are_known(root):
+    """The numbers of an unknown table would be read as text, and an identifier sought in them."""
+    documented = runpy.run_path(str(root / "docs/write_reference.py"))["FILES"]
+    tables = {path: table for path, table in documented.items() if path.endswith(".tsv")}
+    assert len(tables) > 20
+    unknown = [path for path, table in tables.items() if tuple(table.columns) not in DECLARED]
+    assert unknown == []
