@@ -30,7 +30,7 @@ cluster-demo: $(VENV)/.installed $(DEMO)/data/.complete
 # axe-core checks accessibility; npm only fetches it, tests/browser/axe-core.json pins its content.
 test: $(VENV)/.installed-dev $(DEMO)/data/.complete
 	@$(BIN)/python tests/browser/axe_core.py
-	$(BIN)/python -m pytest -n 2 --dist loadfile $(TESTS)
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(TESTS)
 
 # Does this installation give what it should? Planted truth through every stream, with controls;
 # about a minute. make selftest KEEP=/a/new/folder keeps data and tables.

@@ -27,6 +27,16 @@ QUIET = [
     "--host-resolver-rules=MAP * ~NOTFOUND",
 ]
 
+# Files that run whole workflows come first, so that no process is left with one of them at the end.
+LONGEST_FIRST = ("e2e", "cluster", "faults", "real", "dag", "accuracy")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the folders with the longest tests first; the order within a file stays."""
+    rank = {folder: place for place, folder in enumerate(LONGEST_FIRST)}
+    tests = ROOT / "tests"
+    items.sort(key=lambda item: rank.get(item.path.relative_to(tests).parts[0], len(rank)))
+
 
 def skip_or_fail(reason: str) -> None:
     """Skip on a laptop; fail where everything must be present (CI=true)."""

@@ -94,6 +94,29 @@ def test_a_new_specimen_reruns_its_patient_and_the_cohort_only(finished, tmp_pat
     assert due == own | {("check_inputs", "")} | AFTER_JUDGING
 
 
+def test_another_file_in_the_place_of_an_input_reruns_its_users_even_if_it_is_older(
+    finished, tmp_path
+):
+    workdir = shutil.copytree(finished, tmp_path / "replaced", symlinks=True)
+    (workdir / "data").unlink()
+    shutil.copytree(finished / "data", workdir / "data")
+    assert "Nothing to be done" in snakemake(workdir, "--dry-run")[1]
+    users = {
+        "flow/P12-Dm008-BM-mrd.fcs": ("gate_patient", "P12"),
+        "reads/P08-Dm010-BM-dna.bam": ("call_variants", "P08"),
+        "cells/P05-D045-BM-scrna.labels.tsv": ("test_antigen_loss", "P05"),
+    }
+    for name in users:
+        path = workdir / "data" / name
+        years_ago = path.stat().st_mtime - 1e8
+        os.utime(path, (years_ago, years_ago))
+    own = {
+        (rule, user[1]) for user in users.values() for rule in ("assess_patient", "render_patient")
+    }
+    due = due_jobs(snakemake(workdir, "--dry-run")[1])
+    assert due == {*users.values(), *own, ("check_inputs", "")} | AFTER_JUDGING
+
+
 def test_a_change_of_a_copy_beside_a_template_reruns_its_users(tmp_path):
     workdir = working_copy(tmp_path / "demo", ["P10"])
     wanted = "results/cytometry/patients/P10.cuts.tsv"

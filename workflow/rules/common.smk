@@ -178,6 +178,26 @@ def files_of(rows, *columns):
     return list(dict.fromkeys(path for path in named if path))
 
 
+def sizes_and_times(files, shared=()):
+    """Params function: size and time of change, in seconds, of each input file.
+
+    `files` is the input function, `shared` are paths that all jobs of the rule read.
+
+    Snakemake runs a job again if an input is newer than its results. A file that was moved to the
+    place of another one, or copied with its time, can be older and still be another file.
+    """
+
+    def of_job(wildcards):
+        paths = map(Path, [*files(wildcards), *shared])
+        inside = (
+            sorted(path.rglob("*")) if path.is_dir() else [path] for path in paths
+        )
+        found = [path.stat() for each in inside for path in each if path.is_file()]
+        return [f"{file.st_size} {int(file.st_mtime)}" for file in found]
+
+    return of_job
+
+
 OWN_IMPORT = re.compile(rb"^[ \t]*from (aftercar\.[\w.]+) import\b", re.MULTILINE)
 
 

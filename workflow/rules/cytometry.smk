@@ -21,9 +21,7 @@ CONFIG:           cytometry/*
 
 rule place_batch_cuts:
     input:
-        controls=lambda wildcards: files_of(
-            control_rows(wildcards.batch), "path", "compensation"
-        ),
+        controls=control_files,
     output:
         cuts="<results>/cytometry/batches/{batch}.cuts.tsv",
         quality="<results>/cytometry/batches/{batch}.quality.tsv",
@@ -38,6 +36,7 @@ rule place_batch_cuts:
         runtime=minutes(20, 10),
     params:
         code=digest("place_batch_cuts", *GATING_RESOURCES),
+        files=sizes_and_times(control_files),
         controls=lambda wildcards: control_rows(wildcards.batch),
         served=lambda wildcards: panels_of_batch(wildcards.batch),
         panels={
@@ -52,9 +51,7 @@ rule place_batch_cuts:
 rule gate_patient:
     input:
         cuts=cuts_of_batches,
-        files=lambda wildcards: files_of(
-            specimens(wildcards.patient, "flow"), "path", "workspace", "compensation"
-        ),
+        files=flow_files,
     output:
         populations="<results>/cytometry/patients/{patient}.populations.tsv",
         ratios="<results>/cytometry/patients/{patient}.ratios.tsv",
@@ -75,6 +72,7 @@ rule gate_patient:
         runtime=minutes(20, 10),
     params:
         code=digest("gate_patient", *GATING_RESOURCES),
+        files=sizes_and_times(flow_files),
         specimens=lambda wildcards: specimens(wildcards.patient, "flow"),
         sheets=lambda wildcards: sheet_rows(wildcards.patient, "infusions", "labs"),
         panels={

@@ -46,16 +46,7 @@ onstart:
 
 rule check_inputs:
     input:
-        files=files_of(
-            RECORDS["samples"],
-            "path",
-            "bam",
-            "workspace",
-            "compensation",
-            "variants",
-            "labels",
-            "contigs",
-        ),
+        files=every_file,
     output:
         checks="<results>/quality/input_checks.tsv",
     log:
@@ -64,6 +55,7 @@ rule check_inputs:
         "../../envs/inputs.yaml"
     params:
         code=digest("check_inputs", *HEADER_RESOURCES),
+        files=sizes_and_times(every_file),
         settings=lambda wildcards: check_params(),
     script:
         "../../scripts/check_inputs.py"

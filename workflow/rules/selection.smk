@@ -16,6 +16,20 @@ GATING_RESOURCES = (
 HEADER_RESOURCES = ("resources/genes", *GATING_RESOURCES)
 
 
+def every_file(wildcards):
+    """Every file of the specimens that is opened."""
+    columns = (
+        "path",
+        "bam",
+        "workspace",
+        "compensation",
+        "variants",
+        "labels",
+        "contigs",
+    )
+    return files_of(RECORDS["samples"], *columns)
+
+
 def check_params():
     """What both rules need to know."""
     return {
@@ -46,6 +60,17 @@ def control_rows(batch):
         for row in CONTROLS["flow"]
         if batch_of(row) == batch and row["panel"] in config["cytometry"]["panels"]
     ]
+
+
+def control_files(wildcards):
+    """What is read of the controls of a batch."""
+    return files_of(control_rows(wildcards.batch), "path", "compensation")
+
+
+def flow_files(wildcards):
+    """What is read of the patient's flow specimens."""
+    rows = specimens(wildcards.patient, "flow")
+    return files_of(rows, "path", "workspace", "compensation")
 
 
 def panels_of_batch(batch):
@@ -82,12 +107,23 @@ def matched_normals(patient):
     ]
 
 
+def healthy_reads(wildcards):
+    """Reads of the healthy controls of a sequencing run."""
+    return files_of(healthy_rows(wildcards.run), "path")
+
+
 def read_controls(patient):
     """Matched normals of the patient, and healthy RNA of the batches of the patient's RNA."""
     batches = {row["batch"] for row in specimens(patient, "rna")}
     return matched_normals(patient) + [
         row for row in CONTROLS["rna"] if row["batch"] in batches
     ]
+
+
+def bulk_reads(wildcards):
+    """What is read of the patient's bulk DNA and RNA and of its controls."""
+    rows = specimens(wildcards.patient, "dna", "rna")
+    return files_of(rows + read_controls(wildcards.patient), "path", "variants")
 
 
 def backgrounds(wildcards):
@@ -114,6 +150,13 @@ def cell_rows(patient):
     ]
 
 
+def cell_reads(wildcards):
+    """What is read to genotype the patient's cells."""
+    rows = cell_rows(wildcards.patient)
+    panels = files_of(specimens(wildcards.patient, "scdna"), "path")
+    return files_of(rows, "bam", "barcodes", "variants") + panels
+
+
 def own_variants(wildcards):
     """The patient's own calls, if there are bulk reads."""
     if not specimens(wildcards.patient, "dna", "rna"):
@@ -137,6 +180,11 @@ def isoform_catalogue():
 def matrix_rows(patient):
     """Rows of samples.tsv that stand for a count matrix, also those not yet measured."""
     return [row for row in specimens(patient, "scrna") if row["path"] or not row["bam"]]
+
+
+def matrix_files(wildcards):
+    """Count matrices of the patient and what lies beside them."""
+    return files_of(matrix_rows(wildcards.patient), "path", "labels", "contigs")
 
 
 def cell_genotypes(ending):

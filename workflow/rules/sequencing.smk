@@ -21,7 +21,7 @@ CONFIG:           sequencing/*
 
 rule measure_background:
     input:
-        reads=lambda wildcards: files_of(healthy_rows(wildcards.run), "path"),
+        reads=healthy_reads,
         references=reference_files(),
     output:
         background="<results>/sequencing/backgrounds/{run}.tsv",
@@ -38,6 +38,7 @@ rule measure_background:
         runtime=minutes(30, 10),
     params:
         code=digest("measure_background", "resources/genes"),
+        files=sizes_and_times(healthy_reads, reference_files()),
         samples=lambda wildcards: healthy_rows(wildcards.run),
         references=lookup("sequencing/references", within=config),
         default=next(iter(config["sequencing"]["references"]), ""),
@@ -49,12 +50,7 @@ rule measure_background:
 
 rule call_variants:
     input:
-        reads=lambda wildcards: files_of(
-            specimens(wildcards.patient, "dna", "rna")
-            + read_controls(wildcards.patient),
-            "path",
-            "variants",
-        ),
+        reads=bulk_reads,
         backgrounds=backgrounds,
         panel=panel_of_normals(),
         references=reference_files(),
@@ -80,6 +76,9 @@ rule call_variants:
         runtime=minutes(30, 10),
     params:
         code=digest("call_variants", "resources/genes"),
+        files=sizes_and_times(
+            bulk_reads, reference_files() + panel_of_normals() + isoform_catalogue()
+        ),
         controls=lambda wildcards: read_controls(wildcards.patient),
         samples=lambda wildcards: specimens(wildcards.patient, "dna", "rna"),
         references=lookup("sequencing/references", within=config),
@@ -93,10 +92,7 @@ rule call_variants:
 
 rule genotype_cells:
     input:
-        cells=lambda wildcards: files_of(
-            cell_rows(wildcards.patient), "bam", "barcodes", "variants"
-        )
-        + files_of(specimens(wildcards.patient, "scdna"), "path"),
+        cells=cell_reads,
         variants=own_variants,
         references=reference_files(),
     output:
@@ -117,6 +113,7 @@ rule genotype_cells:
         code=digest(
             "genotype_cells", "resources/genes", "resources/singlecell/genotyping.yaml"
         ),
+        files=sizes_and_times(cell_reads, reference_files()),
         samples=lambda wildcards: cell_rows(wildcards.patient),
         references=lookup("sequencing/references", within=config),
         default=next(iter(config["sequencing"]["references"]), ""),

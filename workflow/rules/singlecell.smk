@@ -17,9 +17,7 @@ CONFIG:           singlecell/*
 
 rule test_antigen_loss:
     input:
-        matrices=lambda wildcards: files_of(
-            matrix_rows(wildcards.patient), "path", "labels", "contigs"
-        ),
+        matrices=matrix_files,
         genotypes=cell_genotypes("genotypes.parquet"),
         clones=cell_genotypes("clones.tsv"),
     output:
@@ -44,6 +42,7 @@ rule test_antigen_loss:
         runtime=minutes(30, 60),
     params:
         code=digest("test_antigen_loss", "resources/singlecell"),
+        files=sizes_and_times(matrix_files),
         samples=lambda wildcards: matrix_rows(wildcards.patient),
         disease=disease_of,
         panels=resource("resources/singlecell"),
