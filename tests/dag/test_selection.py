@@ -1,6 +1,9 @@
 """What the selection of rows and files hands to the rules, without running one."""
 
+import os
 import shutil
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -56,3 +59,31 @@ def test_a_batch_serves_the_panels_of_its_flow_specimens(selection):
     ]  # fmt: skip
     assert names["panels_of_batch"]("X") == ["nk"]
     assert names["panels_of_batch"]("unbatched") == ["t"]
+
+
+def test_a_folder_that_no_rule_writes_into_stops_no_run(selection, tmp_path, monkeypatch):
+    def rule(output, log):
+        return SimpleNamespace(output=[tmp_path / output], log=[tmp_path / log])
+
+    merge = rule("results/risk/relapse_risk.tsv", "logs/merge_tables/all.log")
+    gate = rule("results/cytometry/patients/{patient}.tsv", "logs/gate_patient/{patient}.log")
+    foreign = rule("elsewhere/{patient}.tsv", "elsewhere/{patient}.log")
+    page = SimpleNamespace(page=tmp_path / "reports/cohort.html")
+    named = SimpleNamespace(output=SimpleNamespace(risk=merge.output[0]), log=merge.log)
+    names = selection()
+    names |= {
+        "Path": Path,
+        "WorkflowError": ValueError,
+        "workflow": SimpleNamespace(rules=[merge, gate, foreign]),
+        "rules": SimpleNamespace(merge_tables=named, render_cohort=SimpleNamespace(output=page)),
+    }
+    names_of = ("results/lost+found", "results/cytometry/patients", "elsewhere", "results/risk")
+    lost, written, elsewhere, _ = folders = [tmp_path / name for name in names_of]
+    for folder in folders:
+        folder.mkdir(parents=True)
+    refused = [lost, elsewhere]
+    monkeypatch.setattr(os, "access", lambda path, how: Path(path) not in refused)
+    names["refuse_unwritable_folders"]()
+    refused.append(written)
+    with pytest.raises(ValueError, match=f"^{written}: found no right to write"):
+        names["refuse_unwritable_folders"]()

@@ -2,7 +2,7 @@
 
 from aftercar.io.sheets import FILE_COLUMNS
 from aftercar.io.templates import template_files
-from aftercar.io.whole_files import unwritable_folders
+from aftercar.io.whole_files import folders_of, unwritable_folders
 
 # inputs.smk and cytometry.smk
 GATING_RESOURCES = (
@@ -326,14 +326,25 @@ def printed_settings():
 
 
 def refuse_unwritable_folders():
-    """Stop with all names before the first job, where results, pages or logs cannot be written."""
+    """Stop with all names before the first job, where results, pages or logs cannot be written.
+
+    Only folders that a rule writes into count: an archive beside them may be read-only.
+    """
     merged, page = rules.merge_tables, rules.render_cohort.output.page
     places = [
         Path(str(merged.output.risk)).parents[1],
         Path(str(page)).parent,
         Path(str(merged.log[0])).parents[1],
     ]
-    if refused := unwritable_folders(places):
+    written = folders_of(
+        str(path) for rule in workflow.rules for path in [*rule.output, *rule.log]
+    )
+    ours = [
+        folder
+        for folder in written
+        if any(folder.is_relative_to(place) for place in places)
+    ]
+    if refused := unwritable_folders(ours):
         raise WorkflowError(
             f"{', '.join(refused)}: found no right to write, expected folders that results, pages "
             "and logs can be written to. To mend it: give yourself that right (or mount them for "

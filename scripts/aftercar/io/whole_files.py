@@ -11,8 +11,7 @@ from contextlib import contextmanager, suppress
 from functools import lru_cache
 from pathlib import Path
 
-# A process is known by its number on its machine; in a container the machine is the container.
-_HOST = hashlib.sha256(platform.node().encode()).hexdigest()[:8]
+_ENDING = ".part"  # which no reader looks for: a folder's *.tsv or *.json are whole files
 _PART = re.compile(r"\.part-(?P<host>[0-9a-f]{8})-(?P<process>[0-9]+)-")
 _DAY = 86_400  # seconds
 # Libraries in C tell the number of the system's error in their text only.
@@ -31,18 +30,36 @@ class UnwritableFileError(OSError):
     """An output that could not be written; nothing of it is left."""
 
 
+def _numbered_by() -> str:
+    """Return eight hex digits for where processes are numbered: one start of a host, one container.
+
+    The name of the host alone does not tell: containers on its network share it, and so do
+    machines that nobody named. Where the system tells no more (macOS), the name has to do.
+    """
+    told = [platform.node()]
+    with suppress(OSError):
+        told.append(Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii"))
+    with suppress(OSError):
+        told.append(str(Path("/proc/self/ns/pid").stat().st_ino))
+    return hashlib.sha256("\n".join(told).encode()).hexdigest()[:8]
+
+
+_HOST = _numbered_by()
+
+
 @contextmanager
 def whole_file(path: str | Path, *, mode: int | None = None) -> Iterator[Path]:
     """Yield the path to write to; what was written takes the place of `path` at the end, at once.
 
     The file lies beside `path`; its name begins with `.part-` and tells the writer, so that two
-    writers of one path never share a file. What a kill has left is removed by the next writer.
-    The content is on disk before it gets its name. With `mode`, nobody else can read it at any
-    time. Folders are made. Where the system refuses to write, raises UnwritableFileError, which
-    says why and what to do.
+    writers of one path never share a file, and ends with `.part`, so that no reader of a folder
+    takes it for a result. What a kill has left stays until another process writes into the same
+    folder, see `remove_left_parts`. The content is on disk before it gets its name. With `mode`,
+    nobody else can read it at any time. Folders are made. Where the system refuses to write, raises
+    UnwritableFileError, which says why and what to do.
     """
     path = Path(path)
-    part = path.with_name(f".part-{_HOST}-{os.getpid()}-{path.name}")
+    part = path.with_name(f".part-{_HOST}-{os.getpid()}-{path.name}{_ENDING}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         _tidy(path.parent)
@@ -62,18 +79,25 @@ def whole_file(path: str | Path, *, mode: int | None = None) -> Iterator[Path]:
 
 
 def remove_left_parts(folder: Path) -> None:
-    """Remove unfinished files whose writer is gone: ended on this machine, or of another day."""
-    for entry in os.scandir(folder):
-        found = _PART.match(entry.name)
-        if found is None:
-            continue
-        with suppress(FileNotFoundError):  # its writer may finish at this moment
-            if found["host"] == _HOST:
-                gone = not _runs(int(found["process"]))
-            else:
-                gone = time.time() - entry.stat().st_mtime > _DAY
-            if gone:
-                Path(entry.path).unlink()
+    """Remove unfinished files whose writer is gone.
+
+    A writer is gone if no process has its number any more; that is known only of writers in this
+    container since this start of the machine. A part of any other one (another node, another
+    container, before a reboot) is removed once nobody has written to it for a day. What may not be
+    removed stays, and is no error.
+    """
+    # tidying must never keep from writing: in a folder for all (sticky) parts of others stay
+    with suppress(OSError):
+        for entry in os.scandir(folder):
+            if found := _PART.match(entry.name):
+                with suppress(OSError):  # or its writer finishes at this moment
+                    _remove_if_left(entry, found["host"], int(found["process"]))
+
+
+def _remove_if_left(entry: os.DirEntry[str], host: str, process: int) -> None:
+    here = host == _HOST
+    if not _runs(process) if here else time.time() - entry.stat().st_mtime > _DAY:
+        Path(entry.path).unlink()
 
 
 # Once per process: a folder of a large cohort has thousands of entries.
@@ -90,26 +114,22 @@ def _runs(process: int) -> bool:
     return True
 
 
+def folders_of(patterns: Iterable[str | Path]) -> set[Path]:
+    """Return the folders of paths; of one with wildcards ({patient}) the last before the first."""
+    return {next(p for p in Path(path).parents if "{" not in str(p)) for path in patterns}
+
+
 def unwritable_folders(folders: Iterable[str | Path]) -> list[str]:
-    """Return those folders, and folders down to two levels in them, that cannot be written to.
+    """Return those of the folders that cannot be written to.
 
     Of a folder that does not exist yet, the nearest one above it counts. To be asked before a run:
     Snakemake itself stops all work, without a remedy, at the first such folder.
     """
-    asked: list[Path] = []
-    for folder in map(Path, folders):
-        nearest = next((p for p in [folder, *folder.parents] if p.exists()), folder)
-        asked += [nearest, *(_subfolders(nearest, 2) if nearest == folder else [])]
-    return sorted({str(folder) for folder in asked if not os.access(folder, os.W_OK | os.X_OK)})
-
-
-def _subfolders(folder: Path, levels: int) -> Iterator[Path]:
-    with os.scandir(folder) as entries:
-        for entry in entries:
-            if entry.is_dir():
-                yield Path(entry.path)
-                if levels > 1 and os.access(entry.path, os.R_OK | os.X_OK):
-                    yield from _subfolders(Path(entry.path), levels - 1)
+    asked = {
+        next((p for p in [folder, *folder.parents] if p.exists()), folder)
+        for folder in map(Path, folders)
+    }
+    return sorted(str(folder) for folder in asked if not os.access(folder, os.W_OK | os.X_OK))
 
 
 def _remove(part: Path) -> None:

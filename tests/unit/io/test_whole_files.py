@@ -3,16 +3,21 @@
 import errno
 import json
 import os
+import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from tests.conftest import ROOT
-from tests.unit.io.killed_writer import WRITERS
+from tests.unit.io.killed_writer import WRITERS, in_child
 
+from aftercar.io import whole_files
 from aftercar.io.pages import write_page
+from aftercar.io.research_export import report_paths, tables
 from aftercar.io.whole_files import (
     UnwritableFileError,
+    folders_of,
     remove_left_parts,
     unwritable_folders,
     whole_file,
@@ -93,6 +98,73 @@ def test_what_a_writer_of_another_machine_writes_is_left_to_it_for_a_day(tmp_pat
     assert not theirs.exists()
 
 
+def test_a_reader_of_a_folder_never_takes_a_half_for_a_result(tmp_path):
+    """As when the writer was killed, and no other one has come yet."""
+    for name in (*WRITERS, "report.json"):
+        with whole_file(tmp_path / name) as part:
+            part.write_text("half")
+            for ending in ("tsv", "parquet", "html", "json", "xml", "vcf", "h5ad"):
+                assert list(tmp_path.glob(f"*.{ending}")) == []
+        (tmp_path / name).unlink()
+
+
+def left_half(path: Path) -> Path:
+    """What a writer leaves that is killed midway."""
+
+    def killed():
+        with whole_file(path) as part:
+            part.write_text("half")
+            os._exit(0)
+
+    in_child(killed)
+    return next(path.parent.glob(".part-*"))
+
+
+def test_an_export_hands_on_no_half_that_a_writer_of_another_host_has_left(tmp_path, monkeypatch):
+    monkeypatch.setattr(whole_files, "_HOST", "0" * 8)
+    parts = [left_half(tmp_path / name) for name in ("risk/risk.tsv", "patients/P01.json")]
+    monkeypatch.undo()
+    write_page(tmp_path / "risk/risk.tsv", "whole")
+    write_page(tmp_path / "patients/P01.json", "{}")
+    assert all(part.exists() for part in parts)
+    assert list(tables(tmp_path)) == [("risk/risk.tsv", "whole")]
+    assert report_paths(tmp_path) == [tmp_path / "patients/P01.json"]
+
+
+def test_a_part_that_may_not_be_removed_keeps_nobody_from_writing(tmp_path, monkeypatch):
+    """As in a folder for all (mode 1777) that holds the part of another account."""
+    left = left_half(tmp_path / "table.tsv")
+    unlink = Path.unlink
+
+    def unlink_own(path, missing_ok=False):
+        if path == left:
+            raise PermissionError(errno.EPERM, "Operation not permitted", str(path))
+        unlink(path, missing_ok=missing_ok)
+
+    monkeypatch.setattr(Path, "unlink", unlink_own)
+    write_page(tmp_path / "table.tsv", "whole")
+    assert (tmp_path / "table.tsv").read_text() == "whole"
+    assert left.exists()
+
+
+def test_a_container_of_the_same_host_name_does_not_judge_our_writers_by_their_numbers(tmp_path):
+    """The writer that lives here has a number that no process has in there."""
+    if os.geteuid() != 0 or not shutil.which("unshare"):
+        pytest.skip("only root makes a container of processes (unshare, Linux)")
+    path = tmp_path / "table.tsv"
+    code = (
+        "from pathlib import Path; from aftercar.io.whole_files import remove_left_parts\n"
+        f"remove_left_parts(Path({str(tmp_path)!r}))"
+    )
+    with whole_file(path) as part:
+        part.write_text("of a living writer")
+        subprocess.run(
+            ["unshare", "--pid", "--fork", "--mount-proc", sys.executable, "-c", code], cwd=ROOT,
+            env=os.environ | {"PYTHONPATH": "scripts"}, check=True,
+        )  # fmt: skip
+    assert path.read_text() == "of a living writer"
+
+
 def test_a_page_is_at_no_time_readable_for_others(tmp_path):
     with whole_file(tmp_path / "page.html", mode=0o600) as part:
         assert part.stat().st_mode & 0o077 == 0
@@ -138,11 +210,23 @@ def test_folders_without_the_right_to_write_are_all_named_before_a_run(tmp_path,
     for folder in refused:
         folder.mkdir(parents=True)
     (tmp_path / "results/risk").mkdir()
+    archive = tmp_path / "results/archive_2025"
+    archive.mkdir()
     asked = os.access
 
     def access(path, how):
-        return str(path) not in map(str, refused) and asked(path, how)
+        return str(path) not in map(str, [*refused, archive]) and asked(path, how)
 
     monkeypatch.setattr(os, "access", access)
-    places = [tmp_path / "results", tmp_path / "reports/patients/new", tmp_path / "logs"]
-    assert unwritable_folders(places) == sorted(map(str, refused))
+    written = ["results/cytometry/patients", "results/risk", "reports/patients/new", "logs"]
+    assert unwritable_folders(tmp_path / name for name in written) == sorted(map(str, refused))
+
+
+def test_the_folder_of_an_output_ends_before_the_first_wildcard():
+    outputs = [
+        "r/risk/risk.tsv",
+        "r/flow/{patient}.tsv",
+        "r/gates/{patient}/{sample}.xml",
+        "r/g/{p}",
+    ]
+    assert folders_of(outputs) == {Path(name) for name in ("r/risk", "r/flow", "r/gates", "r/g")}
