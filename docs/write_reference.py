@@ -75,7 +75,7 @@ FILES = {
     "results/sequencing/callability.tsv": sequencing.CALLABILITY,
     "results/sequencing/variant_history.tsv": sequencing.VARIANT_HISTORY,
     "results/sequencing/patients/<patient>.callable_bases.parquet": sequencing.CALLABLE_BASES,
-    "results/sequencing/backgrounds/<run>.tsv": sequencing.BACKGROUND,
+    "results/sequencing/backgrounds/<run>.background.tsv": sequencing.BACKGROUND,
     "results/sequencing/splicing.tsv": sequencing.SPLICING,
     "results/sequencing/loh.tsv": sequencing.LOH,
     "results/sequencing/biallelic.tsv": sequencing.BIALLELIC,

@@ -90,6 +90,21 @@ def test_healthy_dna_of_the_same_run_is_measured_before_the_variants_of_that_run
     assert "data/reads/P08-Dm010-BM-dna.bam" in said  # read as the normal of P04
 
 
+def test_no_name_of_a_run_is_the_table_of_another_one(workdir):
+    runs = {"P04-D165-BM-dna": "R1", "P08-Dm010-BM-dna": "R1.quality"}
+
+    def declared(sheet):
+        reads = sheet[sheet["sample_id"].isin(runs)]
+        reads = reads.assign(batch=reads["sample_id"].map(runs), infusion_no="")
+        healthy = reads.assign(
+            sample_id=reads["batch"] + "-healthy", patient_id="", day="", control_for="healthy"
+        )
+        return pd.concat([reads, healthy])
+
+    edit_sheet(workdir, "samples", declared)
+    assert scheduled(workdir) >= {"measure_background", "call_variants"}
+
+
 def test_bad_tables_of_the_configuration_are_told_at_once_before_anything_starts(workdir):
     (workdir / "panel.tsv").write_text("gene\tpos\nCD19\t1\n")
     (workdir / "nk.yaml").write_text("gates: [")

@@ -63,9 +63,11 @@ def read(tmp_path_factory):
     schemas = {name: root / f"workflow/schemas/{name}.schema.yaml" for name in SHEETS}
     paths = {name: str(folder / f"{name}.tsv") for name in SHEETS}
 
-    def run(sheet="", column="", cells=()):
+    def run(sheet="", column="", cells=(), **others):
         for name, row in SHEET_ROWS.items():
-            more = [row | {column: cell} for cell in cells] if name == sheet else []
+            more = [row | others | {column: cell} for cell in cells] if name == sheet else []
+            if name == "samples" and column != "sample_id":  # a row is known by its own name
+                more = [one | {"sample_id": f"A-{n}"} for n, one in enumerate(more, start=2)]
             lines = [list(row), *(list(one.values()) for one in (row, *more))]
             Path(paths[name]).write_bytes("\n".join(map("\t".join, lines)).encode() + b"\n")
         return read_sheets(paths, schemas, {"b_cell_recovery": ["CD19"]}, {"demo"})
@@ -138,3 +140,23 @@ def test_names_that_are_one_file_on_some_disks_are_refused(read, sheet, column, 
     (problem,) = [one for one in problems if one.column == column]
     assert (problem.sheet, problem.row) == (sheet, 2)
     assert f"{name!r} beside {name.upper()!r}" in problem.found
+
+
+@pytest.mark.parametrize(
+    ("assay", "batches", "refused"),
+    [
+        ("flow", ["b1", "B1"], True),  # batches/b1.cuts.tsv
+        ("dna", ["r1", "R1"], True),  # backgrounds/r1.background.tsv
+        ("flow", ["", "unbatched"], True),  # a row without batch is of batches/unbatched.cuts.tsv
+        ("flow", ["Unbatched", ""], True),
+        ("dna", ["", "unbatched"], False),  # a run without a name has no file
+        ("flow", ["b1", "b1"], False),
+        ("flow", ["b1", "b2"], False),
+    ],
+)
+def test_batches_that_are_one_file_on_some_disks_are_refused(read, assay, batches, refused):
+    """On such a disk the controls of the one batch would place the cuts of the other."""
+    _, problems = read("samples", "batch", batches, assay=assay)
+    told = [(p.sheet, p.row, p.column, p.found) for p in problems if p.column != "path"]
+    found = f"{batches[1]!r} beside {batches[0]!r}"
+    assert told == ([("samples", 3, "batch", found)] if refused else [])

@@ -30,7 +30,7 @@ if str(HOME / "scripts") not in sys.path:
 
 from aftercar.contracts.cytometry import ROLES
 from aftercar.contracts.settings import related_problems, settings_problems
-from aftercar.contracts.sheets import named_file
+from aftercar.contracts.sheets import NO_BATCH, named_file
 from aftercar.cytometry.manual import role_problems
 from aftercar.cytometry.template_check import controlled_markers, template_problems
 from aftercar.io.cell_tables import read_panels
@@ -143,7 +143,7 @@ CONTROLS = {
     ]
     for assay in ("flow", "dna", "rna")
 }
-BATCHES = sorted({row["batch"] or "unbatched" for row in CONTROLS["flow"]})
+BATCHES = sorted({row["batch"] or NO_BATCH for row in CONTROLS["flow"]})
 RUNS = sorted({r["batch"] for r in CONTROLS["dna"] if r["control_for"] == "healthy"})
 
 

@@ -1,5 +1,6 @@
 """Which rows of the sheets and which files each rule takes. No rules in this file."""
 
+from aftercar.contracts.sheets import NO_BATCH
 from aftercar.io.sheets import FILE_COLUMNS
 from aftercar.io.templates import template_files
 from aftercar.io.whole_files import folders_of, unwritable_folders
@@ -50,7 +51,7 @@ def check_params():
 # cytometry.smk
 def batch_of(row):
     """The batch that a flow row was acquired in."""
-    return row["batch"] or "unbatched"
+    return row["batch"] or NO_BATCH
 
 
 def control_rows(batch):
@@ -130,7 +131,7 @@ def backgrounds(wildcards):
     """What the healthy controls of the runs of the patient's DNA show."""
     mine = {row["batch"] for row in specimens(wildcards.patient, "dna")}
     return collect(
-        "<results>/sequencing/backgrounds/{run}.tsv",
+        "<results>/sequencing/backgrounds/{run}.background.tsv",
         run=[run for run in RUNS if run in mine],
     )
 

@@ -3,7 +3,7 @@ Variants of antigen genes and TP53 in bulk reads, and the same variants in singl
 
 REQUIRED INPUTS:  samples.tsv rows dna, rna (path), scrna with bam, scdna (path or bam)
                   dna rows with control_for matched_normal or healthy, sequencing/panel_of_normals, if any
-OUTPUTS:          <results>/sequencing/backgrounds/{run}.tsv                  contract: BACKGROUND
+OUTPUTS:          <results>/sequencing/backgrounds/{run}.background.tsv       contract: BACKGROUND
                   <results>/sequencing/patients/{patient}.variants.tsv        contract: VARIANTS
                   <results>/sequencing/patients/{patient}.callability.tsv     contract: CALLABILITY
                   <results>/sequencing/patients/{patient}.callable_bases.parquet  contract: CALLABLE_BASES
@@ -24,7 +24,7 @@ rule measure_background:
         reads=healthy_reads,
         references=reference_files(),
     output:
-        background="<results>/sequencing/backgrounds/{run}.tsv",
+        background="<results>/sequencing/backgrounds/{run}.background.tsv",
         quality="<results>/sequencing/backgrounds/{run}.quality.tsv",
         inputs="<results>/sequencing/backgrounds/{run}.inputs.tsv",
     log:

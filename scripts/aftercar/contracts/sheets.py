@@ -16,6 +16,7 @@ KEYS = {
     "events": (),
 }
 COMPENSATED = "none"  # in column compensation: values were compensated or unmixed before export
+NO_BATCH = "unbatched"  # in names of files: flow specimens and controls whose batch is empty
 # Zero of these is an answer only together with what the assay could have seen.
 NEEDS_LIMIT = (
     "flow_mrd",
@@ -126,18 +127,24 @@ def row_problems(sheet: str, frame: pd.DataFrame, schema: dict) -> Iterator[Prob
             )  # fmt: skip
 
 
-def _alike_names(sheet: str, frame: pd.DataFrame, column: str) -> Iterator[Problem]:
-    """Yield names that differ by case alone: on some disks their files are one and the same."""
-    if frame.empty:
-        return
-    folded = frame[column].str.casefold()
-    alike = folded.duplicated() & ~frame[column].duplicated()
-    for index in frame.index[alike]:
-        first = frame[column][folded == folded[index]].iloc[0]
+def _alike_names(sheet: str, names: pd.Series, files: pd.Series) -> Iterator[Problem]:
+    """Yield names whose `files` differ by case alone: on some disks they are one and the same."""
+    folded = files.str.casefold()
+    alike = folded.duplicated() & ~names.duplicated()
+    for index in names.index[alike]:
+        first = names[folded == folded[index]].iloc[0]
         yield Problem(
-            sheet, int(index) + 1, column, f"{frame.loc[index, column]!r} beside {first!r}",
+            sheet, int(index) + 1, str(names.name), f"{names[index]!r} beside {first!r}",
             "names that differ by more than case", "rename one: both stand in names of files",
         )  # fmt: skip
+
+
+def _alike_batches(samples: pd.DataFrame) -> Iterator[Problem]:
+    """Yield batches of one assay whose controls would be measured into one file."""
+    for assay, names in samples.groupby("assay")["batch"]:
+        yield from _alike_names(
+            "samples", names, names.replace("", NO_BATCH) if assay == "flow" else names
+        )
 
 
 def _numbered(frame: pd.DataFrame) -> Iterator[tuple[int, dict]]:
@@ -153,8 +160,11 @@ def cross_problems(
     `panels` holds the markers of each panel whose cuts a control may place; none where they are
     not known.
     """
-    yield from _alike_names("patients", sheets["patients"], "patient_id")
-    yield from _alike_names("samples", sheets["samples"], "sample_id")
+    for name, key in (("patients", "patient_id"), ("samples", "sample_id")):
+        if not sheets[name].empty:
+            yield from _alike_names(name, sheets[name][key], sheets[name][key])
+    if not sheets["samples"].empty:
+        yield from _alike_batches(sheets["samples"])
     patients = set(sheets["patients"]["patient_id"])
     for name in ("infusions", "samples", "labs", "events"):
         for row, record in _numbered(sheets[name]):

@@ -104,7 +104,7 @@ def bulk_files(
 
 def of_batch(sample: dict[str, str], tables: Iterable[str]) -> list[str]:
     """Return those of the tables, each named by a batch, that are of the batch of the sample."""
-    return [path for path in tables if Path(path).name == f"{sample['batch']}.tsv"]
+    return [path for path in tables if Path(path).name == f"{sample['batch']}.background.tsv"]
 
 
 def versions() -> dict[str, str]:

@@ -71,7 +71,7 @@ ROLES = ("data", "variants", "reference", "panel_of_normals", "run_background", 
 )
 def test_every_file_that_calls_in_reads_rest_on_is_a_row(tmp_path, assay, lacking):
     paths = {role: tmp_path / f"{role}.x" for role in ROLES} | {
-        "run_background": tmp_path / "run1.tsv"
+        "run_background": tmp_path / "run1.background.tsv"
     }
     for role, path in paths.items():
         path.write_text(role)
@@ -79,7 +79,7 @@ def test_every_file_that_calls_in_reads_rest_on_is_a_row(tmp_path, assay, lackin
     shared = {
         "references": {"other": "", "GRCh38": given["reference"]}, "default": "GRCh38",
         "panel": [given["panel_of_normals"]],
-        "backgrounds": [str(tmp_path / "run2.tsv"), given["run_background"]],
+        "backgrounds": [str(tmp_path / "run2.background.tsv"), given["run_background"]],
         "isoforms": given["isoform_catalogue"],
     }  # fmt: skip
     row = {"patient_id": "A", "assay": assay, "batch": "run1", "variants": given["variants"]}
