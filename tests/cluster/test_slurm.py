@@ -105,7 +105,7 @@ def run_again_after_the_launcher_was_killed(slurm, workdir):
 def runs(slurm, finished, tmp_path_factory):
     """All runs by name: working directory, and what is told once it has ended."""
     folder = tmp_path_factory.mktemp("runs")
-    workdirs = {"whole": working_copy(folder / "whole", ["P03"])} | {
+    workdirs = {"whole": working_copy(folder / "whole")} | {
         name: all_but(PATIENT, finished, folder / name) for name in ("memory", "node", "launcher")
     }
     work = {
@@ -121,26 +121,29 @@ def runs(slurm, finished, tmp_path_factory):
         }
 
 
-def test_a_patient_with_every_assay_gets_the_tables_of_a_run_without_cluster(runs, finished):
+def test_the_whole_demo_gets_the_tables_of_a_run_without_cluster(runs, finished):
     workdir, future = runs["whole"]
     run = future.result()
     assert run.returncode == 0, run.stdout + run.stderr
-    assert (workdir / "reports/patients/P03.html").exists()
-    tables = sorted(workdir.glob("results/*/*/P03.*"))
-    assert len(tables) > 30
+    pages = [path.relative_to(finished) for path in finished.glob("reports/**/*.html")]
+    assert len(pages) > 12
+    assert all((workdir / page).exists() for page in pages)
+    tables = [path.relative_to(finished) for path in finished.glob("results/*/*/P*.*")]
+    assert len(tables) > 200
     for path in tables:
-        expected = finished / path.relative_to(workdir)
-        assert path.read_bytes() == expected.read_bytes(), path
+        assert (workdir / path).read_bytes() == (finished / path).read_bytes(), path
+    assert final_tables(workdir) == final_tables(finished)
 
 
 def test_all_steps_of_a_patient_are_one_job_with_a_log_per_rule_and_patient(runs, slurm):
     workdir, future = runs["whole"]
     future.result()
     asked = [job["Comment"] for job in jobs_of(slurm, workdir)]
-    controls = [comment for comment in asked if comment.startswith("rule_place_batch_cuts")]
-    (of_patient,) = set(asked) - set(controls)
-    assert of_patient.startswith("rule_patient_assess_patient_")
-    assert len(asked) == len(controls) + 1
+    rules = ("rule_place_batch_cuts", "rule_measure_background")
+    controls = [comment for comment in asked if comment.startswith(rules)]
+    of_patients = [comment for comment in asked if comment not in controls]
+    assert all(comment.startswith("rule_patient_assess_patient_") for comment in of_patients)
+    assert len(of_patients) == 12
     for rule in ("gate_patient", "call_variants", "test_antigen_loss", "assess_patient"):
         assert (workdir / f"logs/{rule}/P03.log").exists()
 
