@@ -13,7 +13,7 @@ from aftercar.io.alignments import (
 )
 from aftercar.io.isoforms import read_isoforms
 from aftercar.io.joblog import start_log
-from aftercar.io.provenance import bulk_files, file_rows, of_batch
+from aftercar.io.provenance import bulk_files, of_batch
 from aftercar.io.tables import concatenate_tables, write_table
 from aftercar.io.unchanged_inputs import InputWatch
 from aftercar.io.variants import read_variants, reference_contigs, write_variants
@@ -30,10 +30,11 @@ if TYPE_CHECKING:
 if __name__ == "__main__":
     log = start_log(snakemake.log[0])
     given, config, files = snakemake.params, snakemake.params.settings, snakemake.output
-    watch = InputWatch([*given.controls, *given.samples], given.references)
+    shared = {name: snakemake.input[name] for name in ("panel", "backgrounds")}
+    named = {"references": given.references, "default": given.default, "isoforms": given.isoforms}
+    watch = InputWatch([*given.controls, *given.samples], partial(bulk_files, **named, **shared))
     genes, listed = build_genes(*read_gene_models(given.models), config["genes"]), {}
     settings = CallSettings(**{name: config[name] for name in CallSettings.__dataclass_fields__})
-    shared = {name: snakemake.input[name] for name in ("panel", "backgrounds")}
     fetch = partial(read_alignments, min_mapping_quality=config["min_mapping_quality"])
 
     def bases(row):
@@ -49,12 +50,11 @@ if __name__ == "__main__":
 
     controls, found = ([examined(row) for row in part] for part in (given.controls, given.samples))
     complete_findings(found, controls, listed, settings)
-    named = {"references": given.references, "default": given.default, "isoforms": given.isoforms}
-    used = file_rows([*given.controls, *given.samples], partial(bulk_files, **named, **shared))
+    contigs = reference_contigs(given.references)
     watch.refuse_changes()
     for name, frame in tables_of(found, controls).items():
         write_table(TABLES[name], frame, files[name])
-    write_table(INPUT_FILES, INPUT_FILES.frame(used), files.inputs)
+    write_table(INPUT_FILES, INPUT_FILES.frame(watch.rows), files.inputs)
     variants = {findings.sample["sample_id"]: findings.rows["variants"] for findings in found}
     log.info("%d variants", sum(map(len, variants.values())))
-    write_variants(files.vcf, variants, reference_contigs(given.references))
+    write_variants(files.vcf, variants, contigs)

@@ -4,14 +4,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from aftercar.contracts.cytometry import BATCH_CUTS
-from aftercar.contracts.sheets import named_file
 from aftercar.cytometry.course import Course
 from aftercar.cytometry.specimen import describe
 from aftercar.cytometry.template import parse_template
 from aftercar.io.compensation_matrices import read_specimen
 from aftercar.io.fcs import UnreadableFile
 from aftercar.io.joblog import start_log
-from aftercar.io.provenance import input_row
+from aftercar.io.provenance import flow_files
 from aftercar.io.tables import concatenate_tables, write_table
 from aftercar.io.templates import read_template
 from aftercar.io.unchanged_inputs import InputWatch
@@ -23,7 +22,7 @@ if TYPE_CHECKING:
 if __name__ == "__main__":
     log = start_log(snakemake.log[0])
     params, output, sheets = snakemake.params, snakemake.output, snakemake.params.sheets
-    watch = InputWatch(params.specimens)
+    watch = InputWatch(params.specimens, flow_files)
     panels = {name: parse_template(read_template(path)) for name, path in params.panels.items()}
     batch_cuts = concatenate_tables(BATCH_CUTS, snakemake.input.get("cuts", []))
     course = Course(panels, batch_cuts.to_dict("records"), params.settings)
@@ -33,9 +32,6 @@ if __name__ == "__main__":
         if not row["path"]:
             course.not_measured(specimen)
             continue
-        for role in ("data", "workspace", "compensation"):
-            if path := named_file(row, "path" if role == "data" else role):
-                course.inputs.append(input_row(row["sample_id"], row["patient_id"], role, path))
         try:
             manual = []
             if row["workspace"]:
@@ -48,6 +44,7 @@ if __name__ == "__main__":
         if export is not None:
             write_gates(f"{output.gates}/{row['sample_id']}.xml", *export)
         log.info("%s: day %s, panel %s", row["sample_id"], row["day"], row["panel"] or "workspace")
+    course.inputs = watch.rows
     watch.refuse_changes()
     for name, (contract, rows) in course.tables().items():
         write_table(contract, contract.frame(rows), output[name])

@@ -10,7 +10,7 @@ from aftercar.contracts.specimen import INPUT_FILES, QUALITY
 from aftercar.io.alignments import AlignmentFileError, read_gene_models, read_reference
 from aftercar.io.cell_reads import open_cells, read_barcodes, read_genotyping_priors
 from aftercar.io.joblog import start_log
-from aftercar.io.provenance import file_rows
+from aftercar.io.provenance import cell_files
 from aftercar.io.tables import concatenate_tables, write_table
 from aftercar.io.tapestri import read_panel
 from aftercar.io.unchanged_inputs import InputWatch
@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 if __name__ == "__main__":
     start_log(snakemake.log[0])
     given, config, files = snakemake.params, snakemake.params.settings, snakemake.output
-    watch = InputWatch(given.samples, given.references)
+    named = {"references": given.references, "default": given.default}
+    watch = InputWatch(given.samples, partial(cell_files, **named))
     genes = build_genes(*read_gene_models(given.models), config["genes"])
     names = ("min_base_quality", "min_barcode_match", "target_vaf", "expected_doublet_rate")
     settings = CellSettings(*(config[n] for n in names), read_genotyping_priors(given.priors))
@@ -36,19 +37,14 @@ if __name__ == "__main__":
         "open_cells": partial(open_cells, min_mapping_quality=config["min_mapping_quality"]),
         "unreadable": AlignmentFileError,
     }
-    found, files_of = [], {}
+    found = []
     for row in given.samples:
         fasta = given.references.get(row["reference"] or given.default)
         readers["read_reference"] = partial(read_reference, fasta)
         readers["read_list"] = partial(read_variants, resolve=resolve_names, fasta_path=fasta)
         found.append(genotype_row(row, called, genes, settings, **readers))
-        named = {name: row[name] for name in ("path", "bam", "barcodes", "variants")}
-        if row["assay"] != "scdna":
-            del named["path"]  # the matrix, which another rule reads
-        files_of[row["sample_id"]] = named | {"reference": fasta or ""}
-    inputs = file_rows(given.samples, lambda row: files_of[row["sample_id"]])
     watch.refuse_changes()
     write_table(GENOTYPES, pd.concat([f.genotypes for f in found]), files.genotypes)
     write_table(CLONES, CLONES.frame([row for f in found for row in f.clones]), files.clones)
     write_table(QUALITY, QUALITY.frame([row for f in found for row in f.quality]), files.quality)
-    write_table(INPUT_FILES, INPUT_FILES.frame(inputs), files.inputs)
+    write_table(INPUT_FILES, INPUT_FILES.frame(watch.rows), files.inputs)

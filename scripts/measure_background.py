@@ -12,7 +12,7 @@ from aftercar.io.alignments import (
     read_references,
 )
 from aftercar.io.joblog import start_log
-from aftercar.io.provenance import bulk_files, file_rows
+from aftercar.io.provenance import bulk_files
 from aftercar.io.tables import write_table
 from aftercar.io.unchanged_inputs import InputWatch
 from aftercar.sequencing.genes import build_genes
@@ -30,7 +30,8 @@ if __name__ == "__main__":
     settings = CallSettings(**{name: config[name] for name in CallSettings.__dataclass_fields__})
     reads = partial(read_alignments, min_mapping_quality=config["min_mapping_quality"])
     measured = [row for row in given.samples if row["path"]]
-    watch = InputWatch(measured, given.references)
+    named = {"references": given.references, "default": given.default}
+    watch = InputWatch(measured, partial(bulk_files, **named))
 
     def read_bases(row):
         fasta = given.references.get(row["reference"] or given.default)
@@ -43,9 +44,7 @@ if __name__ == "__main__":
     rows = background_rows(controls, settings)
     log.info("%d controls, %d alleles with errors", len(controls), len(rows))
     quality = [row for findings in controls for row in findings.rows["quality"]]
-    named = {"references": given.references, "default": given.default}
-    inputs = file_rows(measured, partial(bulk_files, **named))
     watch.refuse_changes()
     write_table(BACKGROUND, BACKGROUND.frame(rows), files.background)
     write_table(QUALITY, QUALITY.frame(quality), files.quality)
-    write_table(INPUT_FILES, INPUT_FILES.frame(inputs), files.inputs)
+    write_table(INPUT_FILES, INPUT_FILES.frame(watch.rows), files.inputs)

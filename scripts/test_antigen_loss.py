@@ -15,7 +15,7 @@ from aftercar.io.cell_tables import (
 from aftercar.io.contigs import UnreadableContigs, read_contigs
 from aftercar.io.joblog import start_log
 from aftercar.io.matrices import UnreadableMatrix
-from aftercar.io.provenance import input_row
+from aftercar.io.provenance import matrix_files
 from aftercar.io.tables import concatenate_tables, write_table
 from aftercar.io.unchanged_inputs import InputWatch
 from aftercar.singlecell.cells import Panels
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 if __name__ == "__main__":
     log = start_log(snakemake.log[0])
     given, files = snakemake.params, snakemake.output
-    watch = InputWatch(given.samples)
+    watch = InputWatch(given.samples, matrix_files)
     genotypes, clones = (snakemake.input.get(name) or [] for name in ("genotypes", "clones"))
     Path(files.h5ad).mkdir(parents=True, exist_ok=True)
     panels = Panels(**read_panels(given.panels))
@@ -45,13 +45,7 @@ if __name__ == "__main__":
     )
     for specimen in found:
         log.info("%s", specimen.summary())
-    inputs = [
-        input_row(row["sample_id"], row["patient_id"], role, row[column])
-        for row in given.samples
-        for column, role in (("path", "data"), ("labels", "labels"), ("contigs", "contigs"))
-        if row[column]
-    ]
     watch.refuse_changes()
-    write_table(INPUT_FILES, INPUT_FILES.frame(inputs), files.inputs)
+    write_table(INPUT_FILES, INPUT_FILES.frame(watch.rows), files.inputs)
     for name, (contract, frame) in patient_tables(found, panels.clonotypes["history"]).items():
         write_table(contract, frame, files[name])

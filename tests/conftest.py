@@ -1,6 +1,7 @@
 import fcntl
 import os
 import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -43,6 +44,16 @@ def skip_or_fail(reason: str) -> None:
     if os.environ.get("CI") == "true":
         pytest.fail(f"{reason}; with CI=true this is a failure")
     pytest.skip(reason)
+
+
+def own_namespace(*kinds: str) -> list[str]:
+    """The beginning of a command that has its own mounts or processes, as only root may have."""
+    if os.geteuid() != 0 or shutil.which("unshare") is None:
+        pytest.skip("only root has mounts and processes of its own (unshare, Linux)")
+    command = ["unshare", *kinds]
+    if subprocess.run([*command, "true"], capture_output=True, check=False).returncode != 0:
+        skip_or_fail("root may not have mounts or processes of its own here")
+    return command
 
 
 @pytest.fixture(scope="session")

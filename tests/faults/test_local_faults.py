@@ -5,13 +5,16 @@ and the final tables are those of an undisturbed run.
 """
 
 import os
+import re
 import resource
 import shutil
+import signal
 import subprocess
 import sys
 import time
 
 import pytest
+from tests.conftest import own_namespace
 from tests.e2e.workflow_run import ROOT, all_but, edit_sheet, final_tables, snakemake
 
 pytestmark = pytest.mark.e2e
@@ -55,6 +58,30 @@ def test_a_full_disk_is_told_and_leaves_no_half_table(unfinished, finished):
     assert files_of_patient(unfinished) == []
     assert not (unfinished / MERGED).exists()
     assert completes_as_if_undisturbed(unfinished, finished)
+
+
+def test_a_disk_that_becomes_full_leaves_no_half_table(unfinished, finished):
+    """A real one, below the tables of the patient's flow specimens; then it gets room."""
+    begin = own_namespace("--mount")
+    steps = (
+        f'tables={GATED} && cd {unfinished} && mount -t tmpfs -o size=16k tmpfs "$tables"; "$@"; '
+        'echo "status $?"; echo "left:" $(ls -A "$tables"); '
+        'mount -o remount,size=16m tmpfs "$tables"; "$@" && cp -r "$tables" whole'
+    )
+    command = [part if part != MERGED else f"{GATED}/{PATIENT}.views.parquet" for part in COMMAND]
+    run = subprocess.run(
+        [*begin, "sh", "-c", steps, "sh", *command, unfinished], stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT, text=True, check=False,
+    )  # fmt: skip
+    assert run.returncode == 0, run.stdout
+    assert re.search(rf"{GATED}/{PATIENT}\S+: found 'No space left on device' while", run.stdout)
+    assert "To mend it: free space on this disk" in run.stdout
+    assert "status 1" in run.stdout
+    assert "left:\n" in run.stdout
+    tables = sorted((unfinished / "whole").iterdir())
+    assert len(tables) > 5
+    for path in tables:
+        assert path.read_bytes() == (finished / GATED / path.name).read_bytes(), path.name
 
 
 def test_a_read_only_folder_is_told_by_name(unfinished, finished):
@@ -101,6 +128,23 @@ def test_an_input_replaced_while_it_is_read_gives_no_result(unfinished, finished
     said = run.communicate(timeout=120)[0]
     assert run.returncode != 0
     assert f"ChangedInputError: samples.tsv: {last.stem}, column path: found another file" in said
+    assert files_of_patient(unfinished) == []
+    assert not (unfinished / MERGED).exists()
+    assert completes_as_if_undisturbed(unfinished, finished)
+
+
+def test_an_interrupted_launch_leaves_no_half_table(unfinished, finished):
+    log = unfinished / f"logs/gate_patient/{PATIENT}.log"
+    log.unlink()
+    run = subprocess.Popen(
+        [*COMMAND, unfinished], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        start_new_session=True,
+    )  # fmt: skip
+    while run.poll() is None and not log.exists():
+        time.sleep(0.02)
+    os.killpg(run.pid, signal.SIGINT)  # as Ctrl-C does: to the launcher and its jobs
+    said = run.communicate(timeout=120)[0]
+    assert run.returncode != 0, said
     assert files_of_patient(unfinished) == []
     assert not (unfinished / MERGED).exists()
     assert completes_as_if_undisturbed(unfinished, finished)

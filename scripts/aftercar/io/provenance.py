@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from importlib import metadata
 from pathlib import Path
 
+from aftercar.contracts.sheets import named_file
 from aftercar.contracts.table import ContractError
 from aftercar.io.whole_files import whole_file
 
@@ -34,15 +35,23 @@ def sha256_of(path: str | Path) -> str:
     return content.hexdigest()
 
 
+def files_in(path: Path) -> list[Path]:
+    """Return the files of a folder in order of name, or the file itself."""
+    if not path.is_dir():
+        return [path]
+    # a file server keeps what was deleted while open as .nfs...: nobody's input
+    return [f for f in sorted(path.rglob("*")) if not f.name.startswith(".nfs") and f.is_file()]
+
+
 def input_row(sample_id: str, patient_id: str, role: str, path: str | Path) -> dict[str, object]:
     """Return a row of INPUT_FILES; a folder is hashed over its files in order of name.
 
     The path is left out on purpose: file names can carry a patient's name.
     """
     path = Path(path)
-    files = sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]
     if not path.exists():
         return {"sample_id": sample_id, "patient_id": patient_id, "role": role, "bytes": None}
+    files = files_in(path)
     hashes = [sha256_of(file) for file in files]
     digest = hashes[0] if path.is_file() else hashlib.sha256("".join(hashes).encode()).hexdigest()
     return {
@@ -100,6 +109,34 @@ def bulk_files(
         "run_background": next(iter(of_batch(sample, backgrounds)), "") if dna else "",
         "isoform_catalogue": "" if dna else isoforms,
     }
+
+
+def flow_files(sample: dict[str, str], *, workspace: bool = True) -> dict[str, str]:
+    """Return by role the files that gates and cuts of a row of samples.tsv rest on.
+
+    A row without events has no file; a control of a batch is gated by no workspace.
+    """
+    if not sample["path"]:
+        return {}
+    gated = {"workspace": sample["workspace"]} if workspace else {}
+    return {"data": sample["path"], **gated, "compensation": named_file(sample, "compensation")}
+
+
+def matrix_files(sample: dict[str, str]) -> dict[str, str]:
+    """Return by role the files that the cells of a row of samples.tsv rest on."""
+    return {"data": sample["path"], "labels": sample["labels"], "contigs": sample["contigs"]}
+
+
+def cell_files(
+    sample: dict[str, str], *, references: Mapping[str, str], default: str
+) -> dict[str, str]:
+    """Return by role the files that genotypes of the cells of a row of samples.tsv rest on.
+
+    The matrix of scrna is no such file: another rule reads it.
+    """
+    columns = ("path", "bam", "barcodes", "variants")
+    named = {name: sample[name] for name in columns if name != "path" or sample["assay"] == "scdna"}
+    return named | {"reference": references.get(sample["reference"] or default, "")}
 
 
 def of_batch(sample: dict[str, str], tables: Iterable[str]) -> list[str]:

@@ -1,67 +1,121 @@
 """Refuse results of inputs that somebody replaced or was still writing while they were read."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
+from typing import NamedTuple
 
-from aftercar.contracts.sheets import named_file
+from aftercar.io.provenance import file_rows, files_in, input_row, sha256_of
 from aftercar.io.sheets import FILE_COLUMNS
 
-INDICES = (".bai", ".csi", ".crai", ".fai", ".gzi", ".tbi")
+# htslib looks for the first ones behind the whole name and in the place of its ending, too
+MOVING_INDICES = (".bai", ".csi", ".crai")
+INDICES = (*MOVING_INDICES, ".fai", ".gzi", ".tbi")
 
 
 class ChangedInputError(RuntimeError):
     """An input is not the file any more that it was when the job began."""
 
 
+class _Stamp(NamedTuple):
+    name: str
+    size_bytes: int
+    changed_ns: int  # the content, as far as it is told: cp -p and touch set it
+    inode_changed_ns: int  # also name, links and rights: nobody can set it
+    inode: int
+
+
 class InputWatch:
     """The input files of a job as they are when the job begins.
 
-    Of each file that rows of samples.tsv name, of each reference (paths by name), and of the
-    indices beside them, it knows the name, size, times of change and inode; of a folder those of
-    each file in it. Nothing is read.
+    `rows` are those of INPUT_FILES: a hash of each file that `files_of` names by role for the rows
+    of samples.tsv, as in `file_rows`. So what is written down as read is what is watched. Of each
+    file and the indices beside it, and of each file in a folder, the watch knows the name, size,
+    times of change, inode and content.
     """
 
     def __init__(
-        self, samples: Iterable[dict[str, str]], references: Mapping[str, str] | None = None
+        self,
+        samples: Iterable[dict[str, str]],
+        files_of: Callable[[dict[str, str]], Mapping[str, str]],
     ) -> None:
-        """Note how the files are now."""
-        self._paths = {
-            f"{row['sample_id']}, column {column}": Path(path)
-            for row in samples
-            for column in FILE_COLUMNS
-            if (path := named_file(row, column))
-        } | {f"reference {name}": Path(path) for name, path in (references or {}).items()}
-        self._before = {cell: _stamps(path) for cell, path in self._paths.items()}
+        """Note how the files are now: each is read once, for its hash."""
+        samples = list(samples)
+        named = [
+            (path, f"{sample['sample_id']}, {_told(role)}")
+            for sample in samples
+            for role, path in files_of(sample).items()
+            if path
+        ]
+        self._labels = dict(reversed(named))  # a file of many is told by the first one
+        self._before = {path: _stamps(Path(path)) for path in self._labels}
+        indices = {path: _hashes(_indices(Path(path))) for path in self._labels}
+        self.rows = file_rows(samples, files_of)
+        self._content = {
+            path: (row.get("sha256"), indices[path])
+            for (path, _), row in zip(named, self.rows, strict=True)
+        }
 
     def refuse_changes(self) -> None:
         """Raise ChangedInputError where a file is another one now, all in one message.
 
-        To be called after the last read and before the first table is written: what a job read
-        first, hashed and read last is then one and the same content. The message names no path,
-        since file names can carry a patient's name.
+        To be called after the last read and before the first table is written: what a job hashed
+        first and read last is then one and the same content. A file of the same size and time that
+        was linked, moved away and back, or given other rights is read again: its content decides.
+        The message names no path, since file names can carry a patient's name.
         """
-        paths = sorted(self._paths.items())
-        changed = [cell for cell, path in paths if _stamps(path) != self._before[cell]]
+        changed = [
+            f"{label}: found {found}"
+            for path, label in sorted(self._labels.items(), key=lambda item: item[1])
+            if (found := self._change(path))
+        ]
         if changed:
             raise ChangedInputError(
-                f"samples.tsv: {'; '.join(changed)}: found another file, index, size or time of "
-                "change than when this job began, expected inputs that stay as they are during a "
-                "run. No table of it was written. To mend it: wait until every copy is complete, "
-                "then start the workflow again"
+                f"samples.tsv: {'; '.join(changed)}; expected inputs that stay as they were when "
+                "this job began. No table of it was written. To mend it: look what wrote to them "
+                "or replaced them (a copy, a download, a synchronisation); once that has ended, "
+                "start the workflow again"
             )
 
+    def _change(self, path: str) -> str:
+        """Return what is another file, size, time or content now; empty if nothing is."""
+        before, now = self._before[path], _stamps(Path(path))
+        if now == before:
+            return ""
+        if [stamp.name for stamp in now] != [stamp.name for stamp in before]:
+            return "files that come or go (itself, in its folder, or an index beside it)"
+        for was, stamp in zip(before, now, strict=True):
+            if (was.size_bytes, was.changed_ns) != (stamp.size_bytes, stamp.changed_ns):
+                if was.inode != stamp.inode:
+                    return "another file in its place"
+                return "another size" if was.size_bytes != stamp.size_bytes else "a new time"
+        try:
+            content = input_row("", "", "", path)["sha256"], _hashes(_indices(Path(path)))
+        except (OSError, KeyError):
+            return "files that come or go"
+        return "" if content == self._content[path] else "other content of the same size and time"
 
-def _stamps(path: Path) -> list[tuple[str, int, int, int, int]]:
+
+def _told(role: str) -> str:
+    column = "path" if role == "data" else role
+    return f"column {column}" if column in FILE_COLUMNS else column.replace("_", " ")
+
+
+def _indices(path: Path) -> list[Path]:
     if path.is_dir():
-        # a file server keeps what was deleted while open as .nfs...: nobody's input
-        files = [
-            f for f in sorted(path.rglob("*")) if not f.name.startswith(".nfs") and f.is_file()
-        ]
-    else:
-        files = [path, *(Path(f"{path}{end}") for end in INDICES), path.with_suffix(".bai")]
+        return []
+    behind = [Path(f"{path}{ending}") for ending in INDICES]
+    instead = [path.with_suffix(ending) for ending in MOVING_INDICES]
+    return [index for index in (*behind, *instead) if index.exists()]
+
+
+def _hashes(files: Iterable[Path]) -> list[str]:
+    return [sha256_of(file) for file in files]
+
+
+def _stamps(path: Path) -> list[_Stamp]:
     return [
-        (file.name, found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino)
-        for file in files
+        _Stamp(file.name, found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino)
+        for file in (*files_in(path), *_indices(path))
         if file.exists()
         for found in [file.stat()]
     ]

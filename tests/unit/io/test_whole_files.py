@@ -3,13 +3,12 @@
 import errno
 import json
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
-from tests.conftest import ROOT
+from tests.conftest import ROOT, own_namespace
 from tests.unit.io.killed_writer import WRITERS, in_child
 
 from aftercar.io import whole_files
@@ -69,6 +68,30 @@ def test_a_writer_without_room_says_so_and_leaves_the_former_file_whole(stopped)
 
 def test_the_next_writer_finishes_what_a_kill_left(stopped):
     assert stopped[-1]["finished"]
+
+
+@pytest.fixture(scope="module")
+def full_disk(tmp_path_factory):
+    """What writers of each kind of file found and left on a disk that became full."""
+    folder = tmp_path_factory.mktemp("disk")
+    mount = f'mount -t tmpfs -o size=16m tmpfs {folder} && exec "$@"'
+    writers = [sys.executable, "-m", "tests.unit.io.full_disk", str(folder)]
+    run = subprocess.run(
+        [*own_namespace("--mount"), "sh", "-c", mount, "sh", *writers], cwd=ROOT,
+        env=os.environ | {"PYTHONPATH": "scripts:."}, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert run.returncode == 0, run.stderr
+    return json.loads(run.stdout)
+
+
+@pytest.mark.parametrize("kind", sorted(WRITERS))
+def test_a_writer_on_a_full_disk_says_so_and_the_next_one_with_room_finishes(full_disk, kind):
+    found = full_disk[kind]
+    assert f"{kind}: found {os.strerror(errno.ENOSPC)!r} while writing" in found["told"]
+    assert "To mend it: free space on this disk" in found["told"]
+    assert found["left"] == []
+    assert found["former"]
+    assert found["finished"]
 
 
 def test_an_old_writer_never_gives_its_name_to_the_half_of_a_new_one(tmp_path):
@@ -149,8 +172,7 @@ def test_a_part_that_may_not_be_removed_keeps_nobody_from_writing(tmp_path, monk
 
 def test_a_container_of_the_same_host_name_does_not_judge_our_writers_by_their_numbers(tmp_path):
     """The writer that lives here has a number that no process has in there."""
-    if os.geteuid() != 0 or not shutil.which("unshare"):
-        pytest.skip("only root makes a container of processes (unshare, Linux)")
+    container = own_namespace("--pid", "--fork", "--mount-proc")
     path = tmp_path / "table.tsv"
     code = (
         "from pathlib import Path; from aftercar.io.whole_files import remove_left_parts\n"
@@ -159,7 +181,7 @@ def test_a_container_of_the_same_host_name_does_not_judge_our_writers_by_their_n
     with whole_file(path) as part:
         part.write_text("of a living writer")
         subprocess.run(
-            ["unshare", "--pid", "--fork", "--mount-proc", sys.executable, "-c", code], cwd=ROOT,
+            [*container, sys.executable, "-c", code], cwd=ROOT,
             env=os.environ | {"PYTHONPATH": "scripts"}, check=True,
         )  # fmt: skip
     assert path.read_text() == "of a living writer"
