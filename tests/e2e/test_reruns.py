@@ -10,6 +10,7 @@ import time
 import pytest
 from tests.e2e.workflow_run import (
     ROOT,
+    all_but,
     due_jobs,
     edit_sheet,
     final_tables,
@@ -18,6 +19,7 @@ from tests.e2e.workflow_run import (
 )
 
 pytestmark = pytest.mark.e2e
+POPULATIONS = "results/*/patients/*.populations.tsv"
 TABLES = "results/risk/relapse_risk.tsv"
 # What a new judgement of any patient leads to.
 AFTER_JUDGING = {
@@ -29,14 +31,16 @@ def test_a_second_run_has_nothing_to_do(finished):
     assert "Nothing to be done" in snakemake(finished)[1]
 
 
-def test_a_killed_run_is_completed_by_the_next_with_identical_tables(finished, workdir):
+def test_a_killed_run_is_completed_by_the_next_with_identical_tables(finished, tmp_path):
+    workdir = all_but("P0[27]", finished, tmp_path / "killed")
+    done = len(list(workdir.glob(POPULATIONS)))
     command = [sys.executable, "-m", "snakemake", "--snakefile", ROOT / "Snakefile", "--cores", "2"]
     launcher = subprocess.Popen(
-        [*command, "--directory", workdir], start_new_session=True,
+        [*command, "--directory", workdir, TABLES], start_new_session=True,
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )  # fmt: skip
     deadline = time.monotonic() + 120
-    while len(list(workdir.glob("results/*/patients/*.populations.tsv"))) < 3:
+    while len(list(workdir.glob(POPULATIONS))) == done:
         assert time.monotonic() < deadline
         assert launcher.poll() is None
         time.sleep(0.2)

@@ -50,7 +50,10 @@ def due_jobs(said: str) -> set[tuple[str, str]]:
 
 
 def all_but(patient: str, finished: Path, folder: Path) -> Path:
-    """A copy of a finished run that lacks the files of a patient and the merged tables."""
+    """A copy of a finished run that lacks the files of a patient and the merged tables.
+
+    `patient` can be a pattern for several, such as P0[27].
+    """
     workdir = shutil.copytree(finished, folder, symlinks=True)
     mine = workdir.glob(f"results/*/*/{patient}*")
     merged = [
