@@ -84,15 +84,18 @@ class InputWatch:
         if [stamp.name for stamp in now] != [stamp.name for stamp in before]:
             return "files that come or go (itself, in its folder, or an index beside it)"
         for was, stamp in zip(before, now, strict=True):
-            if (was.size_bytes, was.changed_ns) != (stamp.size_bytes, stamp.changed_ns):
-                if was.inode != stamp.inode:
-                    return "another file in its place"
-                return "another size" if was.size_bytes != stamp.size_bytes else "a new time"
+            # not by the inode: a file in its place may get that of the one it replaces
+            if was.size_bytes != stamp.size_bytes:
+                return "another file or content, of another size"
+            if was.changed_ns != stamp.changed_ns:
+                return "another file or content, of another time"
         try:
             content = input_row("", "", "", path)["sha256"], _hashes(_indices(Path(path)))
         except (OSError, KeyError):
             return "files that come or go"
-        return "" if content == self._content[path] else "other content of the same size and time"
+        if content == self._content[path]:
+            return ""
+        return "another file or content, of the same size and time"
 
 
 def _told(role: str) -> str:

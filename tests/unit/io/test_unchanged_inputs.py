@@ -44,16 +44,16 @@ def written_in_place_with_its_old_time(path):
 
 CHANGES = {
     "other content in place, the time put back": (
-        written_in_place_with_its_old_time, "other content of the same size and time",
+        written_in_place_with_its_old_time, "of the same size and time",
     ),
-    "longer": (lambda path: path.write_bytes(b"before and after"), "another size"),
-    "other content of equal size": (lambda path: path.write_bytes(b"beford"), "a new time"),
+    "longer": (lambda path: path.write_bytes(b"before and after"), "of another size"),
+    "other content of equal size": (lambda path: path.write_bytes(b"beford"), "of another time"),
     "other content of equal size and time moved over it": (
-        renamed_over, "other content of the same size and time",
+        renamed_over, "of the same size and time",
     ),
     "a copy moved over it": (
         lambda path: shutil.copy(path, path.with_name("copy")) and
-        path.with_name("copy").replace(path), "another file in its place",
+        path.with_name("copy").replace(path), "of another time",
     ),
     "gone": (lambda path: path.unlink(), "files that come or go"),
 }  # fmt: skip
@@ -66,7 +66,7 @@ def test_a_changed_file_is_refused_by_specimen_and_column_without_its_name(
     watch = InputWatch([row], flow_files)
     change(tmp_path / "Jane_Doe.fcs")
     with pytest.raises(
-        ChangedInputError, match=rf"P01-D010, column path: found {found}.*To mend it"
+        ChangedInputError, match=rf"P01-D010, column path: found [a-z, ]*{found}.*To mend it"
     ) as told:
         watch.refuse_changes()
     assert "Jane" not in str(told.value)
@@ -137,7 +137,9 @@ def test_a_linked_file_in_a_folder_is_no_change(folder_row, tmp_path):
 
 def shared_of_bulk(tmp_path):
     names = ("reference", "panel_of_normals", "isoform_catalogue")
-    paths = {name: tmp_path / name for name in names} | {"run_background": tmp_path / "run1.background.tsv"}
+    paths = {name: tmp_path / name for name in names} | {
+        "run_background": tmp_path / "run1.background.tsv"
+    }
     for path in paths.values():
         path.write_text("before")
     given = {role: str(path) for role, path in paths.items()}
