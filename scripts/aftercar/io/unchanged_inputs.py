@@ -61,6 +61,7 @@ class InputWatch:
         To be called after the last read and before the first table is written: what a job hashed
         first and read last is then one and the same content. A file of the same size and time that
         was linked, moved away and back, or given other rights is read again: its content decides.
+        Another content that was there in between and is gone, size and time put back, is not seen.
         The message names no path, since file names can carry a patient's name.
         """
         changed = [
