@@ -15,6 +15,7 @@ report: "workflow/report/workflow.rst"
 include: "workflow/rules/common.smk"
 include: "workflow/rules/resources.smk"
 include: "workflow/rules/selection.smk"
+include: "workflow/rules/shards.smk"
 include: "workflow/rules/inputs.smk"
 include: "workflow/rules/cytometry.smk"
 include: "workflow/rules/sequencing.smk"
@@ -28,6 +29,5 @@ rule all:
     default_target: True
     input:
         "<reports>/cohort.html",
-        "<reports>/quality.html",
-        collect("<reports>/patients/{patient}.html", patient=PATIENTS),
+        own_pages(),
         fitted_curves(),

@@ -12,7 +12,7 @@ from aftercar.contracts.cohort import (
 )
 from aftercar.contracts.evidence import EVIDENCE, PATIENTS, RISK, SURVIVAL
 from aftercar.io.joblog import start_log
-from aftercar.io.pages import write_page
+from aftercar.io.pages import addresses_from, write_page
 from aftercar.io.provenance import read_provenance, versions
 from aftercar.io.tables import read_table
 from aftercar.report.cohort import cohort_content, cohort_figures
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 if __name__ == "__main__":
     log = start_log(snakemake.log[0])
     given, found = snakemake.params, snakemake.input
+    linked, page_path = given.pages, snakemake.output.page
     content = cohort_content(
         read_table(PATIENTS, found.patients),
         read_table(RISK, found.risk),
@@ -40,7 +41,8 @@ if __name__ == "__main__":
         cohort=given.cohort,
         suppress_below=given.suppress_below,
         left_out=read_provenance(found.survival)["settings"]["left_out"],
+        pages=linked and {kind: addresses_from(page_path, linked[kind]) for kind in linked},
     )
     page = render_cohort(content, cohort_figures(content))
     log.info("%d patients, %d bytes", len(content["patients"]), len(page.encode()))
-    write_page(snakemake.output.page, page)
+    write_page(page_path, page)

@@ -1,14 +1,12 @@
 """Another workflow can use this one as a module; Snakemake's own linter is content."""
 
-import re
 import threading
 import zipfile
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 
-import pandas as pd
 import pytest
-from tests.e2e.workflow_run import ROOT, final_tables, snakemake, working_copy
+from tests.e2e.workflow_run import ROOT, snakemake, working_copy
 
 pytestmark = pytest.mark.e2e
 
@@ -31,35 +29,6 @@ use rule * from aftercar as aftercar_*
     status, said = snakemake(workdir, target, snakefile=workdir / "Snakefile")
     assert status == 0, said
     assert (workdir / target).read_text().count("P10") >= 42
-
-
-def halves(table, first, second):
-    """Write every second row of a table to one file, the others to another one."""
-    for start, path in enumerate((first, second)):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        if table.suffix == ".parquet":
-            pd.read_parquet(table).iloc[start::2].to_parquet(path, index=False)
-        else:
-            header, *rows = table.read_text().splitlines(keepends=True)
-            path.write_text("".join([header, *rows[start::2]]))
-
-
-def test_shards_are_joined_as_the_page_on_scale_says_and_give_the_tables_of_one_run(
-    finished, tmp_path
-):
-    (code,) = re.findall(r"```python\n(.*?)```", (ROOT / "docs/scale.md").read_text(), re.DOTALL)
-    workdir = working_copy(tmp_path / "joined")
-    (workdir / "Snakefile").write_text(code.replace("/path/to/aftercar", str(ROOT)))
-    whole = final_tables(finished)
-    for name in whole:
-        shards = (workdir / f"shards/{shard}/results/{name}" for shard in "ab")
-        halves(finished / "results" / name, *shards)
-    status, said = snakemake(workdir, "reports/cohort.html", snakefile=workdir / "Snakefile")
-    assert status == 0, said
-    assert "gate_patient" not in said
-    made = final_tables(workdir)
-    assert {"risk/relapse_risk.tsv", "cytometry/cuts.tsv", "cohort/survival.tsv"} <= set(made)
-    assert made == {name: whole[name] for name in made}
 
 
 class Quiet(SimpleHTTPRequestHandler):

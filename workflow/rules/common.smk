@@ -44,11 +44,24 @@ config_schema = yaml.safe_load(
 if told := list(settings_problems(config, config_schema)):
     raise WorkflowError("\n  ".join(["Please correct config/config.yaml:", *told]))
 validate(config, "../schemas/config.schema.yaml")  # fills in the defaults
+# Working directories whose finished tables are joined; nothing is measured then, so that no raw
+# file needs to be here.
+SHARDS = config["shards"]
 
 
 def resource(path):
     """Path of a file that is given relative to the working directory or to AfterCAR."""
     return path if Path(path).exists() else str(HOME / path)
+
+
+def absent_shards():
+    """One line for each shard of the configuration without tables."""
+    return [
+        f"key shards: found no folder '{shard}/results', expected the working directory of a "
+        "finished run. To mend it: correct the path, or link the folder"
+        for shard in SHARDS
+        if not Path(shard, "results").is_dir()
+    ]
 
 
 def absent_templates():
@@ -66,10 +79,11 @@ def gating_templates():
 
     Jobs on other machines parse this file again: they trust what the launcher has checked.
     """
-    told = absent_templates() + role_problems(config["cytometry"]["workspace_roles"])
+    told = absent_shards() + absent_templates()
+    told += role_problems(config["cytometry"]["workspace_roles"])
     templates, faults = {}, ""
     if workflow.exec_mode == ExecMode.DEFAULT:
-        told += configured_table_problems(config["sequencing"])
+        told += [] if SHARDS else configured_table_problems(config["sequencing"])
         told += configured_antigen_problems(
             config["singlecell"]["antigens"],
             read_panels(resource("resources/singlecell"))["antigens"]["antigens"],
@@ -112,7 +126,7 @@ def cohort_sheets():
             for name in config["cytometry"]["panels"]
         },
         references=set(config["sequencing"]["references"]),
-        look_for_files=workflow.exec_mode == ExecMode.DEFAULT,
+        look_for_files=workflow.exec_mode == ExecMode.DEFAULT and not SHARDS,
     )
     if problems:
         raise WorkflowError(problem_text(problems, config["sheets"]))

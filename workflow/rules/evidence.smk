@@ -68,109 +68,93 @@ rule assess_patient:
         "../../scripts/assess_patient.py"
 
 
+FINAL_TABLES = {
+    "populations": "<results>/cytometry/populations.tsv",
+    "ratios": "<results>/cytometry/ratios.tsv",
+    "cuts": "<results>/cytometry/cuts.tsv",
+    "densities": "<results>/cytometry/densities.parquet",
+    "concordance": "<results>/cytometry/concordance.tsv",
+    "cytometry_quality": "<results>/cytometry/quality.tsv",
+    "variants": "<results>/sequencing/variants.tsv",
+    "callability": "<results>/sequencing/callability.tsv",
+    "history": "<results>/sequencing/variant_history.tsv",
+    "splicing": "<results>/sequencing/splicing.tsv",
+    "loh": "<results>/sequencing/loh.tsv",
+    "biallelic": "<results>/sequencing/biallelic.tsv",
+    "genotypes": "<results>/singlecell/genotypes.parquet",
+    "clones": "<results>/singlecell/clones.tsv",
+    "clone_history": "<results>/singlecell/clone_history.tsv",
+    "antigen_loss": "<results>/singlecell/antigen_loss.tsv",
+    "antigen_power": "<results>/singlecell/antigen_power.tsv",
+    "cell_populations": "<results>/singlecell/cell_populations.tsv",
+    "evidence": "<results>/evidence/evidence.tsv",
+    "kinetics": "<results>/evidence/kinetics.tsv",
+    "recovery": "<results>/evidence/recovery.tsv",
+    "rules": "<results>/evidence/rules.tsv",
+    "risk": "<results>/risk/relapse_risk.tsv",
+    "patients": "<results>/risk/patients.tsv",
+    "toxicity": "<results>/evidence/toxicity.tsv",
+    "options": "<results>/evidence/options.tsv",
+    "quality": "<results>/quality/quality.tsv",
+    "inputs": "<results>/quality/inputs.tsv",
+}
+
+
 rule merge_tables:
     input:
-        populations=cohort_tables(".populations.tsv", CYTOMETRY),
-        ratios=cohort_tables(".ratios.tsv", CYTOMETRY),
-        cuts=cohort_tables(".cuts.tsv", CYTOMETRY),
-        densities=cohort_tables(".densities.parquet", CYTOMETRY),
-        concordance=cohort_tables(".concordance.tsv", CYTOMETRY),
-        cytometry_quality=cohort_tables(".quality.tsv", CYTOMETRY)
-        + batch_tables(".quality.tsv"),
-        variants=cohort_tables(".variants.tsv", SEQUENCING),
-        callability=cohort_tables(".callability.tsv", SEQUENCING),
-        history=cohort_tables(".history.tsv", ASSESSED),
-        splicing=cohort_tables(".splicing.tsv", SEQUENCING),
-        loh=cohort_tables(".loh.tsv", SEQUENCING),
-        biallelic=cohort_tables(".biallelic.tsv", SEQUENCING, GENOTYPES),
-        genotypes=cohort_tables(".genotypes.parquet", GENOTYPES),
-        clones=cohort_tables(".clones.tsv", GENOTYPES, SINGLECELL),
-        clone_history=cohort_tables(".clone_history.tsv", SINGLECELL),
-        antigen_loss=cohort_tables(".antigen_loss.tsv", SINGLECELL),
-        antigen_power=cohort_tables(".antigen_power.tsv", SINGLECELL),
-        cell_populations=cohort_tables(".populations.tsv", SINGLECELL),
-        evidence=cohort_tables(".evidence.tsv", ASSESSED),
-        kinetics=cohort_tables(".kinetics.tsv", ASSESSED),
-        recovery=cohort_tables(".recovery.tsv", ASSESSED),
-        rules=cohort_tables(".rules.tsv", ASSESSED),
-        risk=cohort_tables(".risk.tsv", ASSESSED),
-        patients=cohort_tables(".summary.tsv", ASSESSED),
-        toxicity=cohort_tables(".toxicity.tsv", ASSESSED),
-        options=cohort_tables(".options.tsv", ASSESSED),
-        quality=cohort_tables(".quality.tsv", *EVERY_STREAM)
-        + batch_tables(".quality.tsv")
-        + run_tables(".quality.tsv"),
-        inputs=cohort_tables(".inputs.tsv", *EVERY_STREAM)
-        + batch_tables(".inputs.tsv")
-        + run_tables(".inputs.tsv"),
+        **tables_to_join(
+            FINAL_TABLES,
+            populations=cohort_tables(".populations.tsv", CYTOMETRY),
+            ratios=cohort_tables(".ratios.tsv", CYTOMETRY),
+            cuts=cohort_tables(".cuts.tsv", CYTOMETRY),
+            densities=cohort_tables(".densities.parquet", CYTOMETRY),
+            concordance=cohort_tables(".concordance.tsv", CYTOMETRY),
+            cytometry_quality=cohort_tables(".quality.tsv", CYTOMETRY)
+            + batch_tables(".quality.tsv"),
+            variants=cohort_tables(".variants.tsv", SEQUENCING),
+            callability=cohort_tables(".callability.tsv", SEQUENCING),
+            history=cohort_tables(".history.tsv", ASSESSED),
+            splicing=cohort_tables(".splicing.tsv", SEQUENCING),
+            loh=cohort_tables(".loh.tsv", SEQUENCING),
+            biallelic=cohort_tables(".biallelic.tsv", SEQUENCING, GENOTYPES),
+            genotypes=cohort_tables(".genotypes.parquet", GENOTYPES),
+            clones=cohort_tables(".clones.tsv", GENOTYPES, SINGLECELL),
+            clone_history=cohort_tables(".clone_history.tsv", SINGLECELL),
+            antigen_loss=cohort_tables(".antigen_loss.tsv", SINGLECELL),
+            antigen_power=cohort_tables(".antigen_power.tsv", SINGLECELL),
+            cell_populations=cohort_tables(".populations.tsv", SINGLECELL),
+            evidence=cohort_tables(".evidence.tsv", ASSESSED),
+            kinetics=cohort_tables(".kinetics.tsv", ASSESSED),
+            recovery=cohort_tables(".recovery.tsv", ASSESSED),
+            rules=cohort_tables(".rules.tsv", ASSESSED),
+            risk=cohort_tables(".risk.tsv", ASSESSED),
+            patients=cohort_tables(".summary.tsv", ASSESSED),
+            toxicity=cohort_tables(".toxicity.tsv", ASSESSED),
+            options=cohort_tables(".options.tsv", ASSESSED),
+            quality=cohort_tables(".quality.tsv", *EVERY_STREAM)
+            + batch_tables(".quality.tsv")
+            + run_tables(".quality.tsv"),
+            inputs=cohort_tables(".inputs.tsv", *EVERY_STREAM)
+            + batch_tables(".inputs.tsv")
+            + run_tables(".inputs.tsv"),
+        ),
     output:
-        populations="<results>/cytometry/populations.tsv",
-        ratios="<results>/cytometry/ratios.tsv",
-        cuts="<results>/cytometry/cuts.tsv",
-        densities="<results>/cytometry/densities.parquet",
-        concordance="<results>/cytometry/concordance.tsv",
-        cytometry_quality="<results>/cytometry/quality.tsv",
-        variants="<results>/sequencing/variants.tsv",
-        callability="<results>/sequencing/callability.tsv",
-        history="<results>/sequencing/variant_history.tsv",
-        splicing="<results>/sequencing/splicing.tsv",
-        loh="<results>/sequencing/loh.tsv",
-        biallelic="<results>/sequencing/biallelic.tsv",
-        genotypes="<results>/singlecell/genotypes.parquet",
-        clones="<results>/singlecell/clones.tsv",
-        clone_history="<results>/singlecell/clone_history.tsv",
-        antigen_loss="<results>/singlecell/antigen_loss.tsv",
-        antigen_power="<results>/singlecell/antigen_power.tsv",
-        cell_populations="<results>/singlecell/cell_populations.tsv",
-        evidence="<results>/evidence/evidence.tsv",
-        kinetics="<results>/evidence/kinetics.tsv",
-        recovery="<results>/evidence/recovery.tsv",
-        rules="<results>/evidence/rules.tsv",
-        risk=ensure("<results>/risk/relapse_risk.tsv", non_empty=True),
-        patients=ensure("<results>/risk/patients.tsv", non_empty=True),
-        toxicity="<results>/evidence/toxicity.tsv",
-        options="<results>/evidence/options.tsv",
-        quality="<results>/quality/quality.tsv",
-        inputs="<results>/quality/inputs.tsv",
-        provenance=[
-            f"{table}.provenance.json"
-            for table in (
-                "<results>/cytometry/populations.tsv",
-                "<results>/cytometry/ratios.tsv",
-                "<results>/cytometry/cuts.tsv",
-                "<results>/cytometry/densities.parquet",
-                "<results>/cytometry/concordance.tsv",
-                "<results>/cytometry/quality.tsv",
-                "<results>/sequencing/variants.tsv",
-                "<results>/sequencing/callability.tsv",
-                "<results>/sequencing/variant_history.tsv",
-                "<results>/sequencing/splicing.tsv",
-                "<results>/sequencing/loh.tsv",
-                "<results>/sequencing/biallelic.tsv",
-                "<results>/singlecell/genotypes.parquet",
-                "<results>/singlecell/clones.tsv",
-                "<results>/singlecell/clone_history.tsv",
-                "<results>/singlecell/antigen_loss.tsv",
-                "<results>/singlecell/antigen_power.tsv",
-                "<results>/singlecell/cell_populations.tsv",
-                "<results>/evidence/evidence.tsv",
-                "<results>/evidence/kinetics.tsv",
-                "<results>/evidence/recovery.tsv",
-                "<results>/evidence/rules.tsv",
-                "<results>/risk/relapse_risk.tsv",
-                "<results>/risk/patients.tsv",
-                "<results>/evidence/toxicity.tsv",
-                "<results>/evidence/options.tsv",
-                "<results>/quality/quality.tsv",
-                "<results>/quality/inputs.tsv",
+        **{
+            name: (
+                ensure(path, non_empty=True) if name in ("risk", "patients") else path
             )
-        ],
+            for name, path in FINAL_TABLES.items()
+        },
+        provenance=[f"{path}.provenance.json" for path in FINAL_TABLES.values()],
     log:
         "<logs>/merge_tables/all.log",
     conda:
         "../../envs/base.yaml"
     params:
         code=digest("merge_tables"),
+        rules=lambda wildcards: code_of_tables(),
+        sheets=lambda wildcards: digests_of_rows(),
+        shards=SHARDS,
         settings={
             name: config[name]
             for name in ("cytometry", "sequencing", "singlecell", "evidence")

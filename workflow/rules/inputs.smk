@@ -29,8 +29,10 @@ localrules:
 onstart:
     if workflow.exec_mode == ExecMode.DEFAULT:
         refuse_unwritable_folders()
-    if workflow.exec_mode == ExecMode.DEFAULT and "check" not in map(
-        str, workflow.dag_settings.targets
+    if (
+        workflow.exec_mode == ExecMode.DEFAULT
+        and not SHARDS
+        and "check" not in map(str, workflow.dag_settings.targets)
     ):
         told = announcement(
             header_problems(

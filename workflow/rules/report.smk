@@ -120,6 +120,7 @@ rule render_cohort:
         code=digest("render_cohort", TEMPLATES),
         cohort=config["cohort"],
         suppress_below=lookup("report/suppress_below", within=config),
+        pages=lambda wildcards: pages_of_shards(),
     script:
         "../../scripts/render_cohort.py"
 

@@ -154,10 +154,19 @@ def versions() -> dict[str, str]:
 
 
 def write_provenance(
-    table: str | Path, *, settings: dict, code: str, inputs: list[dict[str, object]]
+    table: str | Path,
+    *,
+    settings: dict,
+    code: str,
+    inputs: list[dict[str, object]],
+    **joined: Mapping[str, str],
 ) -> None:
-    """Write `<table>.provenance.json` beside a final table; no dates, so reruns are identical."""
+    """Write `<table>.provenance.json` beside a final table; no dates, so reruns are identical.
+
+    `joined` is what tables that were joined rest on: digests of `rules` and of rows of `sheets`.
+    """
     content = {
+        **joined,
         "table": Path(table).name,
         "sha256": sha256_of(table),
         "versions": versions(),
@@ -175,3 +184,9 @@ def read_provenance(table: str | Path) -> dict:
     if not path.exists():
         raise ContractError(f"{path}: missing; run the rule that writes {Path(table).name} again")
     return json.loads(path.read_text())
+
+
+def shard_provenance(tables: Iterable[str | Path]) -> list[dict]:
+    """Return the provenance of each table of a shard; `whole` says that it is the table of then."""
+    found = ((table, read_provenance(table)) for table in tables)
+    return [told | {"whole": sha256_of(table) == told["sha256"]} for table, told in found]

@@ -1,5 +1,7 @@
 """The page of the cohort: patients by mechanism, completeness of tests, outcomes, small numbers."""
 
+from collections.abc import Mapping
+
 import pandas as pd
 
 from aftercar.contracts.cohort import CAUSES, COMPETING_THERAPIES
@@ -66,23 +68,34 @@ def cohort_content(
     cohort: str,
     suppress_below: int,
     left_out: list[str],
+    pages: Mapping[str, Mapping[str, str]] | None = None,
 ) -> dict:
     """Return what the cohort page shows, from its tables, in this order.
 
     Counts of patients from 1 to `suppress_below` - 1 are written `< suppress_below`. `left_out`
-    are the patients that the curves could not take in.
+    are the patients that the curves could not take in. `pages` are the addresses of the pages of
+    `patients` by name and on `quality` by shard, where shards were joined; a patient whose page is
+    not among them is named without a link. None: all pages stand beside this one.
     """
+    if pages is None:
+        own = {name: f"patients/{name}.html" for name in patients["patient_id"]}
+        pages = {"patients": own, "quality": {"": "quality.html"}}
     curves = _curves(evidence)
     own_cause = incidence[incidence["unknown_phenotype"] == "own_cause"]
     patients = _before_the_end(patients, risk)
     tests = _tests_at_latest(patients, risk)
     days = dict(zip(risk["landmark"], risk["landmark_day"], strict=True))
-    rows = [_patient_row(row, curves, tests, days) for row in plain_rows(patients)]
+    rows = [
+        _patient_row(row, curves, tests, days)
+        | {"page": pages["patients"].get(row["patient_id"], "")}
+        for row in plain_rows(patients)
+    ]
     return {
         "cohort": cohort,
         "intended_use": RESEARCH_USE,
         "mechanisms": dict(MECHANISMS),
         "patients": rows,
+        "quality_pages": dict(pages["quality"]),
         "specimens": int(patients["specimens"].sum()),
         "specimens_failed": int(patients["specimens_failed"].sum()),
         "diseases": sorted(set(patients["disease"])),

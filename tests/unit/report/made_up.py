@@ -585,7 +585,7 @@ def cohort_of(patients):
     )
 
 
-def cohort_page(patients=4, suppress_below=5, left_out=()):
+def cohort_page(patients=4, suppress_below=5, left_out=(), pages=None):
     """The page of a made-up cohort."""
     content = cohort_content(
         *cohort_of(patients),
@@ -594,6 +594,7 @@ def cohort_page(patients=4, suppress_below=5, left_out=()):
         cohort="synthetic test cohort",
         suppress_below=suppress_below,
         left_out=list(left_out),
+        pages=pages,
     )
     return render_cohort(content, cohort_figures(content))
 

@@ -28,9 +28,24 @@ def content_of_cohort(tables, suppress_below=5):
     )
 
 
+def test_the_page_of_joined_shards_links_to_pages_that_stand_there_and_names_all_others():
+    pages = {
+        "patients": {"S01": "../a/S01.html", "S03": "../b/S03.html"},
+        "quality": {"shards/a": "../a/quality.html"},
+    }
+    page = cohort_page(4, pages=pages)
+    assert set(re.findall(r'href="([^"]+)"', page)) == {
+        "../a/S01.html", "../b/S03.html", "../a/quality.html",
+    }  # fmt: skip
+    assert '<a href="../a/quality.html">quality by batch in shards/a</a>' in page
+    assert '<th scope="row">S02</th>' in page
+    assert '<th scope="row">S04</th>' in page
+
+
 def test_the_cohort_page_links_every_patient_and_allows_only_its_own_script():
     page = cohort_page(4)
     assert all(f'href="patients/S{n:02}.html"' in page for n in range(1, 5))
+    assert '<a href="quality.html">quality by batch</a>' in page
     assert len(re.findall("<script", page)) == 1
     policy = re.search(r'Content-Security-Policy" content="([^"]+)"', page)[1]
     assert re.search(r"script-src 'sha256-[A-Za-z0-9+/=]+'", policy)
