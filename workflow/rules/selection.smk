@@ -329,7 +329,7 @@ def printed_settings():
 def refuse_unwritable_folders():
     """Stop with all names before the first job, where results, pages or logs cannot be written.
 
-    Only folders that a rule writes into count: an archive beside them may be read-only.
+    Only folders that rules write into count: an archive beside them may be read-only.
     """
     merged, page = rules.merge_tables, rules.render_cohort.output.page
     places = [
