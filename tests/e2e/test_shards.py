@@ -35,9 +35,6 @@ def shard_of(finished: Path, folder: Path, patients: set[str]) -> Path:
         return sheet[mine | (sheet["patient_id"].eq("") & asked)]
 
     edit_sheet(workdir, "samples", needed)
-    for page in (workdir / "reports/patients").iterdir():
-        if page.stem not in patients:
-            page.unlink()
     status, said = snakemake(workdir, "results/risk/relapse_risk.tsv")
     assert status == 0, said
     return workdir
@@ -83,6 +80,9 @@ def test_shards_are_joined_without_raw_files_and_give_the_tables_of_one_run(
     patients = {path.stem for path in (finished / "reports/patients").glob("*.html")}
     assert {Path(link).stem for link in links} == patients | {"quality"}
     assert all((page.parent / link).is_file() for link in links)
+    # pages of the patients of the other shard are left in each: they are not linked
+    elsewhere = {Path(link).stem for link in links if "shards/b/reports/patients/" in link}
+    assert elsewhere == ELSEWHERE & patients
     assert "Nothing to be done" in snakemake(workdir)[1]
 
 
@@ -92,7 +92,7 @@ def test_what_shards_and_sheets_do_not_agree_on_is_told_at_once_and_nothing_is_j
     workdir = joining(tmp_path / "joined", finished, shards[0])
     status, said = snakemake(workdir)
     assert status != 0
-    assert "key shards: found no folder 'shards/b/results'" in said
+    assert "key shards: found no file 'shards/b/results/risk/patients.tsv'" in said
 
     config = workdir / "config/config.yaml"
     settings = yaml.safe_load(config.read_text()) | {"shards": ["shards/a"]}

@@ -54,13 +54,19 @@ def resource(path):
     return path if Path(path).exists() else str(HOME / path)
 
 
-def absent_shards():
-    """One line for each shard of the configuration without tables."""
-    return [
-        f"key shards: found no folder '{shard}/results', expected the working directory of a "
-        "finished run. To mend it: correct the path, or link the folder"
+def shard_problems():
+    """One line for each shard of the configuration that has no tables, or is this run itself."""
+    told = [
+        f"key shards: found no file '{shard}/results/risk/patients.tsv', expected the working "
+        "directory of a finished run. To mend it: finish it, correct the path, or link the folder"
         for shard in SHARDS
-        if not Path(shard, "results").is_dir()
+        if not Path(shard, "results/risk/patients.tsv").is_file()
+    ]
+    return told + [
+        f"key shards: found {shard!r}, the working directory of this run, expected others. To mend "
+        "it: join in a folder of its own, by --directory"
+        for shard in SHARDS
+        if Path(shard).resolve() == Path.cwd()
     ]
 
 
@@ -79,7 +85,7 @@ def gating_templates():
 
     Jobs on other machines parse this file again: they trust what the launcher has checked.
     """
-    told = absent_shards() + absent_templates()
+    told = shard_problems() + absent_templates()
     told += role_problems(config["cytometry"]["workspace_roles"])
     templates, faults = {}, ""
     if workflow.exec_mode == ExecMode.DEFAULT:

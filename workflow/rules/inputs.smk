@@ -29,11 +29,13 @@ localrules:
 onstart:
     if workflow.exec_mode == ExecMode.DEFAULT:
         refuse_unwritable_folders()
-    if (
-        workflow.exec_mode == ExecMode.DEFAULT
-        and not SHARDS
-        and "check" not in map(str, workflow.dag_settings.targets)
-    ):
+    checked = "check" in map(str, workflow.dag_settings.targets)
+    if SHARDS and checked:
+        raise WorkflowError(
+            "key shards: found shards with target check, expected none: a run that joins shards "
+            "opens no raw file. To mend it: check in each shard"
+        )
+    if workflow.exec_mode == ExecMode.DEFAULT and not SHARDS and not checked:
         told = announcement(
             header_problems(
                 **check_params(),

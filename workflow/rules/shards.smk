@@ -2,6 +2,9 @@
 
 import json
 
+from aftercar.contracts.evidence import PATIENTS as PATIENT_ROWS
+from aftercar.io.tables import read_table
+
 
 def tables_to_join(final, **own):
     """Tables to join by name: `own`, or with shards the `final` ones of each and their provenance."""
@@ -57,18 +60,21 @@ def own_pages():
 
 
 def pages_of_shards():
-    """Pages that stand in the shards: of patients by name, on quality by shard; None without shards."""
+    """Pages that stand in the shards: of patients by name, on quality by shard; without shards None.
+
+    A page of a patient whose tables the shard does not hold is left from an earlier run of it.
+    """
     if not SHARDS:
         return None
     pages = {
-        file.stem: str(file)
+        name: f"{shard}/reports/patients/{name}.html"
         for shard in SHARDS
-        for file in sorted(Path(shard, "reports/patients").glob("*.html"))
+        for name in read_table(
+            PATIENT_ROWS, f"{shard}/results/risk/patients.tsv"
+        ).patient_id
     }
     quality = {shard: f"{shard}/reports/quality.html" for shard in SHARDS}
     return {
-        "patients": {name: pages[name] for name in PATIENTS if name in pages},
-        "quality": {
-            name: page for name, page in quality.items() if Path(page).exists()
-        },
+        kind: {name: page for name, page in named.items() if Path(page).exists()}
+        for kind, named in (("patients", pages), ("quality", quality))
     }

@@ -1,5 +1,6 @@
 """Whether the tables of shards belong together, and to the run that joins them."""
 
+import json
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
@@ -23,9 +24,10 @@ def refuse_other_shards(shards: Mapping[str, list[dict]], joining: Mapping[str, 
     `shards` holds by name of a shard the provenance of each of its tables, as `shard_provenance`
     returns it; `joining` what the joined tables will state: `code`, `settings`, `versions`, `rules`
     (digest of the code by rule) and `sheets` (digest of the rows by patient). Tables must be those
-    that their provenance was written with, made by the same code, packages and settings, and each
-    patient of the sheets must be in one shard, with the same rows.
+    that their provenance was written with, made by the same code, packages, settings and files of
+    the configuration, and each patient of the sheets must be in one shard, with the same rows.
     """
+    joining = json.loads(json.dumps(joining))  # as provenance is: names of settings are text
     problems = [
         problem
         for shard, tables in shards.items()
@@ -37,6 +39,7 @@ def refuse_other_shards(shards: Mapping[str, list[dict]], joining: Mapping[str, 
             for shard, tables in shards.items()
         }
         problems += _twice(patients)
+        problems += _other_files(shards.values(), joining["settings"])
         problems += _coverage(set().union(*patients.values()), joining["sheets"])
     if problems:
         raise ContractError("\n  ".join(["The shards cannot be joined:", *problems, REMEDY]))
@@ -114,6 +117,23 @@ def _twice(patients: Mapping[str, Collection[str]]) -> Iterator[str]:
             first.setdefault(patient, shard)
         for other, names in twice.items():
             yield f"{shard}: found {_named(names)}, as in {other}, expected each in one shard"
+
+
+def _other_files(shards: Iterable[list[dict]], settings: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the files of the configuration of which shards on other machines had other contents."""
+    rows = [row for tables in shards for told in tables for row in told["inputs"]]
+    sequencing = settings.get("sequencing", {})
+    for role, key, named in (
+        ("reference", "references", len(sequencing.get("references", {}))),
+        ("panel_of_normals", "panel_of_normals", 1),
+        ("isoform_catalogue", "isoform_catalogue", 1),
+    ):
+        contents = {row["sha256"] for row in rows if row["role"] == role and row.get("sha256")}
+        if len(contents) > named:
+            yield (
+                f"found {len(contents)} contents of files of key sequencing/{key} in the inputs of "
+                f"all shards, expected {named}: the same files in each"
+            )
 
 
 def _named(patients: list[str]) -> str:

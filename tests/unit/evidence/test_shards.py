@@ -1,6 +1,6 @@
 """Shards are joined only if they belong together, and to the run that joins them."""
 
-import copy
+import json
 
 import pytest
 
@@ -9,18 +9,24 @@ from aftercar.evidence.shards import refuse_other_patients, refuse_other_shards
 
 JOINING = {
     "code": "m0",
-    "settings": {"evidence": {"landmarks": [28, 90], "outcome_model": {}}, "sequencing": {"q": 20}},
+    "settings": {
+        "evidence": {"landmarks": [28, 90], "outcome_model": {}},
+        "sequencing": {"q": 20, "references": {38: "a.fa"}},
+    },
     "versions": {"aftercar": "1", "python": "3.11.4", "numpy": "2.0"},
     "rules": {"assess_patient": "a0", "gate_patient": "g0", "call_variants": "v0"},
     "sheets": {"A": "1", "B": "2", "C": "3"},
 }
+# as they are read from a provenance: names are text
+SETTINGS = json.loads(json.dumps(JOINING["settings"]))
 
 
 def shards(**changed):
     """Provenance of two tables of two shards that fit; `changed` is laid over that of shard y."""
     made = {}
     for shard, patients in (("x", "A"), ("y", "BC")):
-        told = copy.deepcopy(JOINING) | {"whole": True, "table": "risk.tsv"}
+        told = json.loads(json.dumps(JOINING)) | {"whole": True, "table": "risk.tsv"}
+        told["inputs"] = [{"role": role, "sha256": role} for role in ("data", "reference")]
         told["sheets"] = {patient: JOINING["sheets"][patient] for patient in patients}
         made[shard] = [told, told | {"table": "evidence.tsv"}]
     made["y"][1] = made["y"][1] | changed
@@ -40,11 +46,13 @@ def test_a_run_without_shards_is_never_refused_for_what_it_was_made_with():
     [
         {"rules": {"assess_patient": "a0"}},
         {"versions": JOINING["versions"] | {"python": "3.11.9"}},
-        {"settings": {"evidence": {"landmarks": [28, 90]}, "sequencing": {"q": 20}}},
-        {"settings": {**JOINING["settings"], "evidence": {"landmarks": [28, 90],
-                                                          "outcome_model": {"landmark": 90}}}},
+        {"settings": {**SETTINGS, "evidence": {"landmarks": [28, 90]}}},
+        {"settings": {**SETTINGS, "evidence": {"landmarks": [28, 90],
+                                               "outcome_model": {"landmark": 90}}}},
+        {"inputs": [{"role": "data", "sha256": "another specimen"}]},
     ],
-    ids=["a stream that nobody in the shard needs", "another Python", "no model", "another model"],
+    ids=["a stream that nobody in the shard needs", "another Python", "no model", "another model",
+         "other specimens"],
 )  # fmt: skip
 def test_what_no_table_of_a_patient_rests_on_may_differ(changed):
     refuse_other_shards(shards(**changed), JOINING)
@@ -64,16 +72,21 @@ def test_what_no_table_of_a_patient_rests_on_may_differ(changed):
             "y: found version of numpy 1.9, expected 2.0",
         ),
         (
-            {"settings": {**JOINING["settings"], "evidence": {"landmarks": [28]}}},
+            {"settings": {**SETTINGS, "evidence": {"landmarks": [28]}}},
             "y: found key evidence/landmarks [28], expected [28, 90]",
         ),
         (
-            {"settings": {"evidence": JOINING["settings"]["evidence"]}},
+            {"settings": {"evidence": SETTINGS["evidence"]}},
             "y: found key sequencing/q not stated, expected 20",
         ),
         ({"sheets": {"B": "2", "C": "0"}}, "y: found other rows of C than in the sheets"),
         ({"sheets": {"A": "1", "B": "2"}}, "y: found A, as in x, expected each in one shard"),
         ({"sheets": {"D": "4"}}, "found tables of D, expected patients of patients.tsv alone"),
+        (
+            {"inputs": [{"role": "reference", "sha256": "another assembly"}]},
+            "found 2 contents of files of key sequencing/references in the inputs of all shards, "
+            "expected 1",
+        ),
         ({"whole": False}, "y, evidence.tsv: found another table than its provenance is of"),
     ],
 )
