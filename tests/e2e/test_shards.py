@@ -84,18 +84,26 @@ def test_shards_are_joined_without_raw_files_and_give_the_tables_of_one_run(
     elsewhere = {Path(link).stem for link in links if "shards/b/reports/patients/" in link}
     assert elsewhere == ELSEWHERE & patients
     assert "Nothing to be done" in snakemake(workdir)[1]
+    status, said = snakemake(
+        workdir, "check"
+    )  # it would find nothing wrong, having looked at nothing
+    assert status != 0
+    assert "To mend it: check in each shard" in said
 
 
 def test_what_shards_and_sheets_do_not_agree_on_is_told_at_once_and_nothing_is_joined(
     finished, shards, tmp_path
 ):
     workdir = joining(tmp_path / "joined", finished, shards[0])
+    config = workdir / "config/config.yaml"
+    settings = yaml.safe_load(config.read_text())
+    config.write_text(yaml.safe_dump(settings | {"shards": ["shards/a", "shards/b", "."]}))
     status, said = snakemake(workdir)
     assert status != 0
     assert "key shards: found no file 'shards/b/results/risk/patients.tsv'" in said
+    assert "key shards: found '.', the working directory of this run" in said
 
-    config = workdir / "config/config.yaml"
-    settings = yaml.safe_load(config.read_text()) | {"shards": ["shards/a"]}
+    settings["shards"] = ["shards/a"]
     settings["cytometry"]["lod_events"] = 30
     config.write_text(yaml.safe_dump(settings))
     edit_sheet(workdir, "labs", lambda sheet: sheet[sheet["patient_id"] != "P12"])
