@@ -86,7 +86,7 @@ def _given(seconds: dict, peak: dict, gates: int) -> list[dict]:
             result(
                 f"gating.given.{axes}.seconds", what, _how(runs(REPEATS)), "s",
                 seconds[GIVEN], peers={name: seconds[key] for name, key in named.items()},
-                floor=seconds["floor"], target=targets if axes == "logicle" else None,
+                floor=seconds["floor"], target=targets,
             )
         )  # fmt: skip
         entries.append(

@@ -32,8 +32,8 @@ Cells and gates (`gating`, `batch`, `residual_disease`):
   that stay in the cache. It checks nothing.
 - **Two kinds of axes.** Laboratories draw gates on logicle axes, so FlowKit and OpenFlo transform
   events before they test them. The transformation is monotone: AfterCAR places and tests the same
-  borders in linear units. The targets stand for such gates. The same gates with linear borders,
-  which no tool needs to transform, are shown beside them. (Gates of a laboratory's own workspace
+  borders in linear units. The same gates with linear borders, which no tool needs to transform,
+  have the same targets; there the floor leaves little room. (Gates of a laboratory's own workspace
   are applied through FlowKit, at its speed; that is not measured here.)
 - **Given gates** are counted by `cytometry/fixed_gates.py`. The pipeline places its cuts anew for
   every file: what its users wait for is `gating.placing` and `batch`.
@@ -98,14 +98,24 @@ def versions() -> str:
         "pysam": "pysam", "cellsnp": "cellSNP", "scanpy": "scanpy",
     }  # fmt: skip
     shown = [f"{name} {pins[package]}" for package, name in names.items()]
-    return f"Versions: AfterCAR of this commit, {', '.join(shown)}.\n"
+    told = "AfterCAR of the commit that each table names"
+    return f"Versions: {told}, {', '.join(shown)}.\n"
 
 
 def page(entries: list[dict]) -> str:
     """Return docs/benchmarks.md."""
     lines = [INTRODUCTION, versions(), *_overview(entries)]
     for entry in entries:
-        lines += [f"## {entry['id']}", "", f"{entry['what']}.", "", f"{entry['how']}.", ""]
+        lines += [
+            f"## {entry['id']}",
+            "",
+            f"{entry['what']}.",
+            "",
+            f"{entry['how']}.",
+            "",
+            f"Measured {entry['measured']}.",
+            "",
+        ]
         lines += [f"| tool | {entry['unit']} | times ours |", "|---|---|---|"]
         lines.append(f"| **AfterCAR** | **{entry['ours']:g}** | |")
         others = dict(entry["peers"])

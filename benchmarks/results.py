@@ -7,14 +7,14 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "benchmarks/results.json"
 RUNS = r"\b(median of \d+|one run)\b"
-KEYS = ("id", "what", "how", "unit", "ours", "peers", "floor", "target", "met")
+KEYS = ("id", "what", "how", "unit", "ours", "peers", "floor", "target", "met", "measured")
 
 
 def result(
     identifier: str, what: str, how: str, unit: str, ours: float, *,
     peers: dict[str, float] | None = None, floor: float | None = None, target: dict | None = None,
 ) -> dict:  # fmt: skip
-    """Return one entry of results.json; less is better in every unit.
+    """Return one entry of results.json, without `measured`; less is better in every unit.
 
     `how` tells data, cores and, of seconds, the number of runs (see `runs`), else ValueError.
     `target` may have `at_most` (in the unit of the entry), `times_less_than` (peer -> factor) and

@@ -1,8 +1,10 @@
 """Measure all parts, or the named ones: python -m benchmarks.run [part ...]."""
 
+import datetime
 import importlib
 import os
 import platform
+import subprocess
 import sys
 import tempfile
 import time
@@ -12,6 +14,7 @@ from benchmarks.needs import message, missing
 from benchmarks.page import write_page
 from benchmarks.results import clauses, merge, read_results, result, write_results
 
+ROOT = Path(__file__).resolve().parents[1]
 PARTS = [
     "gating", "batch", "residual_disease", "variants", "cell_variants", "cell_expression", "risk",
 ]  # fmt: skip
@@ -22,19 +25,20 @@ WHOLE_TARGET_S = 1800
 
 def measure(parts: list[str]) -> None:
     """Run parts one after another; write results.json and the page after each."""
-    begin = time.perf_counter()
+    begin, measured = time.perf_counter(), commit_and_day()
     for part in parts:
         print(f"{part} ...", flush=True)
         start = time.perf_counter()
         with tempfile.TemporaryDirectory(prefix="aftercar_bench_") as folder:
             new = importlib.import_module(f"benchmarks.{part}").run(Path(folder))
-        _keep(new)
+        _keep(new, measured)
         print(f"  took {time.perf_counter() - start:.0f} s", flush=True)
     if parts == PARTS:
-        _keep([whole_run(time.perf_counter() - begin)])
+        _keep([whole_run(time.perf_counter() - begin)], measured)
 
 
-def _keep(new: list[dict]) -> None:
+def _keep(new: list[dict], measured: str) -> None:
+    new = [entry | {"measured": measured} for entry in new]
     entries = merge(read_results(), new, [*PARTS, *LONG, WHOLE])
     write_results(entries)
     write_page(entries)
@@ -56,6 +60,16 @@ def whole_run(seconds: float) -> dict:
         f"{processor()}, {memory_gb:.0f} GB, {platform.system()}, "
         f"Python {platform.python_version()}", "s", seconds, target={"at_most": WHOLE_TARGET_S},
     )  # fmt: skip
+
+
+def commit_and_day() -> str:
+    """Return the commit that is measured, whether the files differ from it, and the day."""
+    asked = f"git -C {ROOT} describe --always --dirty --exclude=*".split()
+    try:
+        commit = subprocess.run(asked, capture_output=True, text=True, check=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):  # an archive without its history, or no git
+        commit = "unknown"
+    return f"{datetime.date.today()}, commit {commit}"
 
 
 def processor() -> str:

@@ -93,7 +93,7 @@ def _amplicons(folder: Path, fasta: Path, bed: Path) -> list[dict]:
     what = f"All variants of {len(amplicons())} CD19 amplicons of {AMPLICON_FRAGMENTS:,} fragments"
     how = (
         f"{reads:,} reads of 150 nt, file of {bam.stat().st_size / 1e6:.0f} MB, from the BAM file "
-        "to all tables or to VCF; freebayes, which is slower by far, was not run"
+        "to all tables or to VCF; freebayes was not measured on this file"
     )
     return [
         result(

@@ -16,7 +16,7 @@ from benchmarks import needs
 from benchmarks.page import page
 from benchmarks.plots import pictures
 from benchmarks.results import KEYS, RUNS, clauses, limit, merge, result, runs
-from benchmarks.run import LONG, PARTS, WHOLE, whole_run
+from benchmarks.run import LONG, PARTS, WHOLE, commit_and_day, whole_run
 
 SVG = "{http://www.w3.org/2000/svg}"
 HOW = "h; one run"
@@ -135,7 +135,8 @@ def test_a_part_that_cannot_run_here_is_named_before_anything_is_measured(monkey
 def test_a_missed_target_is_shown_as_missed(ours, told):
     target = {"at_most": 2, "times_less_than": {"peer": 5}, "at_most_times": {"floor": 2}}
     entry = result("x.y", "w", HOW, "s", ours, peers={"peer": 6.0}, floor=0.7, target=target)
-    rows = [line for line in page([entry]).splitlines() if "met |" in line or "missed" in line]
+    lines = page([entry | {"measured": "today, commit 1"}]).splitlines()
+    rows = [line for line in lines if "met |" in line or "missed" in line]
     assert [row.split(" | ")[-1].rstrip(" |") for row in rows if row.startswith("|")] == 4 * [told]
     assert entry["met"] is (ours == 1.0)
 
@@ -243,3 +244,11 @@ def test_the_parts_of_cohorts_and_of_cells_run_as_they_are_measured(tmp_path):
     assert 800 < found["cells"] < 1000
     assert found["lost_cells"] > 0
     assert expression_rule.run(cells, expression_rule.AGAIN)["compared"] > 0
+
+
+def test_a_measurement_names_its_commit_or_says_that_it_is_unknown(monkeypatch, tmp_path):
+    assert re.fullmatch(
+        r"\d{4}-\d\d-\d\d, commit (unknown|[0-9a-f]{7,40}(-dirty)?)", commit_and_day()
+    )
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert commit_and_day().endswith(", commit unknown")
