@@ -28,9 +28,10 @@ cluster-demo: $(VENV)/.installed $(DEMO)/data/.complete
 
 # All tests. With CI=true a missing Chromium, axe-core, SLURM or ../shared/data is a failure.
 # axe-core checks accessibility; npm only fetches it, tests/browser/axe-core.json pins its content.
+# Three processes for two cores: whole workflows often wait, for SLURM, for files, for each other.
 test: $(VENV)/.installed-dev $(DEMO)/data/.complete
 	@$(BIN)/python tests/browser/axe_core.py
-	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(TESTS)
+	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder $(TESTS)
 
 # Does this installation give what it should? Planted truth through every stream, with controls;
 # about a minute. make selftest KEEP=/a/new/folder keeps data and tables.

@@ -2,7 +2,9 @@
 
 import importlib
 import json
+import os
 import re
+import subprocess
 import sys
 from pathlib import Path
 from xml.etree import ElementTree
@@ -73,6 +75,19 @@ def test_the_names_of_tools_carry_the_pinned_versions(root, entries):
             assert needs.CALLERS[tool] == version
         else:
             assert f"\n{tool.lower()}=={version} \\\n" in pins
+
+
+def test_all_parts_can_be_measured_without_the_packages_of_the_tests(root):
+    # make bench installs what the pipeline needs, not pytest and its like
+    parts = ["risk_rules", "expression_rule", "sequencing_rule", *PARTS, *LONG]
+    program = "import sys; sys.modules |= dict.fromkeys(['pytest', 'hypothesis', 'playwright']); "
+    program += "".join(f"import benchmarks.{part}; " for part in parts)
+    program += "import tests.accuracy.caller_grid"
+    env = os.environ | {"PYTHONPATH": "scripts"}
+    run = subprocess.run(
+        [sys.executable, "-c", program], cwd=root, env=env, capture_output=True, text=True
+    )
+    assert run.returncode == 0, run.stderr
 
 
 def test_seconds_without_their_number_of_runs_are_refused():

@@ -1,14 +1,16 @@
 """Cells with a known truth: negative-binomial counts, ambient RNA, free of the simulator."""
 
+from pathlib import Path
+
 import numpy as np
 import yaml
 from scipy.sparse import csr_matrix
-from tests.conftest import ROOT
 
 from aftercar.contracts.expression import ExpressionMatrix
 from aftercar.singlecell.cells import Panels
 from aftercar.singlecell.patient import measure_specimen
 
+ROOT = Path(__file__).parents[3]
 RESOURCES = ROOT / "resources/singlecell"
 PANELS = Panels(
     *(
