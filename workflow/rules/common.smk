@@ -35,6 +35,7 @@ from aftercar.cytometry.manual import role_problems
 from aftercar.cytometry.template_check import controlled_markers, template_problems
 from aftercar.io.cell_tables import read_panels
 from aftercar.io.preflight import configured_antigen_problems, configured_table_problems
+from aftercar.io.provenance import files_in
 from aftercar.io.sheets import problem_text, read_sheets
 from aftercar.io.templates import TemplateError, read_templates
 
@@ -209,10 +210,9 @@ def sizes_and_times(files, shared=()):
 
     def of_job(wildcards):
         paths = map(Path, [*files(wildcards), *shared])
-        inside = (
-            sorted(path.rglob("*")) if path.is_dir() else [path] for path in paths
-        )
-        found = [path.stat() for each in inside for path in each if path.is_file()]
+        found = [
+            file.stat() for path in paths for file in files_in(path) if file.is_file()
+        ]
         return [f"{file.st_size} {int(file.st_mtime)}" for file in found]
 
     return of_job
